@@ -1,0 +1,234 @@
+"""The record: everything one run measured, in one JSON file, and its store.
+
+A record is the only truth that boards are made from. Its per-sample scores lie beside it as JSON lines. Files are
+written to a temporary name and renamed, so that a record either exists whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Direction = Literal["higher", "lower", "reference"]
+"""Which way is better; `reference` for a value that is only to be compared with ground truth's."""
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Estimate(Frozen):
+    """A value with its 95 % interval, or the reason why there is none."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    """Samples behind the value."""
+    clusters: int = 0
+    """Independent clusters (clients) behind the interval."""
+    missing: str | None = None
+    """Reason, where `value` is None."""
+
+
+class Score(Frozen):
+    """A metric over the evaluated clips."""
+
+    estimate: Estimate
+    unit: str
+    direction: Direction
+    ground_truth: float | None = None
+    """The same metric of the true clips, where it is not trivially perfect (temporal jitter, sync offset)."""
+
+
+class OperatingPoint(Frozen):
+    """True-positive rate at a false-positive rate."""
+
+    fpr_target: float
+    fpr_realised: float | None = None
+    threshold: float | None = None
+    tpr: Estimate
+
+
+class Control(Frozen):
+    """A run of the attack that must be at chance."""
+
+    auc: Estimate
+    passed: bool
+    """Chance (.5) lies inside the interval."""
+
+
+class AttackResult(Frozen):
+    """A membership attack, n positives against m negatives."""
+
+    view: str
+    statistic: str
+    positives: int
+    negatives: int
+    auc: Estimate
+    advantage: Estimate
+    """max over thresholds of TPR - FPR, at the threshold chosen on the same scores (optimistic; for the eye only)."""
+    points: tuple[OperatingPoint, ...]
+    roc: tuple[tuple[float, float], ...]
+    """(FPR, TPR) corners of the empirical curve."""
+    controls: dict[str, Control]
+    valid: bool
+    """All controls passed."""
+    seconds: float
+
+
+class Epsilons(Frozen):
+    """ε at the ledger's δ for three adversaries; None where nothing is guaranteed."""
+
+    server: float | None = None
+    """Sees each client's message."""
+    secure_aggregation: float | None = None
+    """Sees sums only."""
+    outsider: float | None = None
+    """Sees the released adapter only."""
+
+
+class Privacy(Frozen):
+    """What was guaranteed, by which mechanism."""
+
+    mechanism: str
+    """`none` or `central-gaussian`."""
+    guarantee: bool
+    reason: str | None = None
+    """Why there is no guarantee."""
+    target_epsilon: float | None = None
+    delta: float | None = None
+    noise_multiplier: float | None = None
+    clip: float | None = None
+    sampling: str | None = None
+    sampling_rate: float | None = None
+    rounds: int | None = None
+    neighbouring: str | None = None
+    epsilons: Epsilons = Field(default_factory=Epsilons)
+    checks: dict[str, float] = Field(default_factory=dict)
+    """The same guarantee under other accountants, by name."""
+
+
+class Code(Frozen):
+    version: str
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+class Record(Frozen):
+    """One cell's run. `cell` is its semantic configuration, whose hash is `cell_id`."""
+
+    schema_version: int = SCHEMA_VERSION
+    cell_id: str
+    cell: dict[str, Any]
+    suite: str
+    preset: str
+    method: str
+    """Row of the board: a method's or a reference row's name."""
+    tier: str
+    """Privacy tier: `none`, or the target such as `eps=8`."""
+    seed: int
+    kind: Literal["method", "floor", "ceiling", "reference"]
+    code: Code
+    environment: dict[str, str]
+    started: str
+    """UTC, ISO 8601."""
+    timings: dict[str, float]
+    """Seconds by stage."""
+    peak_memory_mib: float
+    communication_bytes: dict[str, int]
+    """`up` and `down`, summed over the run."""
+    training: dict[str, list[float]]
+    """Curves by round: loss, cohort size, norms (empty for rows that do not train)."""
+    privacy: Privacy
+    metrics: dict[str, Score]
+    attacks: dict[str, AttackResult]
+    artifacts: dict[str, str]
+    """Name -> path relative to the run folder (adapter, clips, sample strips)."""
+
+
+class Sample(Frozen):
+    """Scores of one clip."""
+
+    client: str
+    clip: str
+    scores: dict[str, float | None]
+    """Metric -> value; None where it cannot be computed for this clip."""
+
+
+class RunStore:
+    """Folder of a run: ``records/<cell>.json``, ``samples/<cell>.jsonl``, ``artifacts/<cell>/``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def record_path(self, cell_id: str) -> Path:
+        return self.folder / "records" / f"{cell_id}.json"
+
+    def samples_path(self, cell_id: str) -> Path:
+        return self.folder / "samples" / f"{cell_id}.jsonl"
+
+    def artifacts(self, cell_id: str) -> Path:
+        return self.folder / "artifacts" / cell_id
+
+    def has(self, cell_id: str) -> bool:
+        return self.record_path(cell_id).exists()
+
+    def write(self, record: Record, samples: Iterable[Sample]) -> None:
+        """Samples first: a record that exists has its samples."""
+        lines = "".join(sample.model_dump_json() + "\n" for sample in samples)
+        write_atomic(self.samples_path(record.cell_id), lines)
+        write_atomic(self.record_path(record.cell_id), record.model_dump_json(indent=1) + "\n")
+
+    def read(self, cell_id: str) -> Record:
+        return load_record(self.record_path(cell_id))
+
+    def samples(self, cell_id: str) -> list[Sample]:
+        path = self.samples_path(cell_id)
+        if not path.exists():
+            return []
+        return [
+            Sample.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line
+        ]
+
+    def __iter__(self) -> Iterator[Record]:
+        for path in sorted((self.folder / "records").glob("*.json")):
+            yield load_record(path)
+
+
+def load_record(path: Path) -> Record:
+    """Record of any schema version up to this one.
+
+    Raises `ValueError`, in one line that names the file, for anything else.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        version = raw["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not a record ({error}); delete it and run the suite again") from error
+    if version > SCHEMA_VERSION:
+        raise ValueError(
+            f"{path}: written by a newer version (schema {version} > {SCHEMA_VERSION}); upgrade privtalk-bench"
+        )
+    try:
+        return Record.model_validate(raw)
+    except ValueError as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path}: not a valid record ({first}); delete it and run the suite again"
+        ) from error
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a whole text file or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

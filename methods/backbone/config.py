@@ -1,0 +1,77 @@
+"""Configuration of the conditional latent-diffusion backbone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Condition = Literal["audio", "identity", "reference", "masked", "landmarks"]
+CONDITIONS: tuple[Condition, ...] = ("audio", "identity", "reference", "masked", "landmarks")
+
+Track = Literal["reenact", "inpaint"]
+"""`reenact`: the whole face is generated. `inpaint`: DiffTalk's protocol, ground truth outside the mouth region."""
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AutoencoderConfig(Frozen):
+    """Autoencoder of 8 x 8 pixel cells: a 2 x 2 space-to-depth step, then diffusers' `Encoder` and `Decoder`, factor 4."""
+
+    latent_channels: int = 24
+    encoder_channels: tuple[int, ...] = (24, 48, 64)
+    decoder_channels: tuple[int, ...] = (32, 64, 96)
+    norm_groups: int = 8
+
+
+class AudioConfig(Frozen):
+    """Log-mel windows around each frame and their encoder (DiffTalk, section 3.2)."""
+
+    mel_bins: int = 32
+    mel_rate: int = 100
+    """Mel frames per second."""
+    window: int = 16
+    """Mel frames in a window (160 ms)."""
+    neighbours: int = 8
+    """Windows that the learned temporal smoothing spans."""
+    width: int = 96
+    tokens: int = 2
+    """Cross-attention tokens that a smoothed window becomes."""
+
+
+class DiffusionConfig(Frozen):
+    """Linear β schedule of DiffTalk; the network predicts v, from which ε follows exactly."""
+
+    timesteps: int = 1000
+    beta_start: float = 0.0015
+    beta_end: float = 0.0195
+
+
+class DenoiserConfig(Frozen):
+    """diffusers' `UNet2DConditionModel` on the latent grid."""
+
+    block_channels: tuple[int, ...] = (64, 112)
+    layers_per_block: int = 1
+    heads: int = 4
+    token_dim: int = 96
+    landmark_tokens: int = 2
+    identity_dim: int = 64
+    norm_groups: int = 16
+
+
+class BackboneConfig(Frozen):
+    """All that determines the network's shape."""
+
+    size: int = 64
+    conditions: tuple[Condition, ...] = CONDITIONS
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    audio: AudioConfig = AudioConfig()
+    diffusion: DiffusionConfig = DiffusionConfig()
+    denoiser: DenoiserConfig = DenoiserConfig()
+
+    @property
+    def latent_size(self) -> int:
+        """Side of the latent grid."""
+        return self.size // 8

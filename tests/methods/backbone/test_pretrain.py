@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from privtalk.bench.seeds import torch_stream
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, learning_rate
+from privtalk.methods.backbone.pretrain import (
+    LatentData,
+    PublicData,
+    Recipe,
+    detail_map,
+    draw_references,
+    mix_patches,
+    pretrain_autoencoder,
+    pretrain_denoiser,
+    recolour,
+    reframe,
+)
+
+
+def stream(*names: str | int) -> torch.Generator:
+    return torch_stream(0, *names)
+
+
+def optimiser(steps: int, **changes: object) -> OptimiserConfig:
+    return OptimiserConfig.model_validate(
+        {
+            "steps": steps,
+            "batch": 8,
+            "learning_rate": 1e-3,
+            "warmup": 2,
+            "report_every": 2,
+            "checkpoint_every": 2,
+        }
+        | changes
+    )
+
+
+@pytest.fixture(scope="module")
+def data() -> PublicData:
+    rng = np.random.default_rng(0)
+    clips = [
+        SimpleNamespace(
+            frames=np.repeat(rng.integers(0, 256, (1, 4, 4, 3), np.uint8), 6, 0).repeat(8, 1).repeat(8, 2),
+            audio=(0.1 * rng.standard_normal(6 * 640)).astype(np.float32),
+            fps=25.0,
+            landmarks=(rng.random((6, 68, 2)) * 32).astype(np.float32),
+            identity=f"person-{number // 2}",
+        )
+        for number in range(6)
+    ]
+    return PublicData.gather(clips)
+
+
+def fresh(seed: int = 0) -> Backbone:
+    return Backbone.tiny(seed)
+
+
+def weights_of(module: torch.nn.Module) -> Sequence[torch.Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def test_training_the_autoencoder_lowers_its_loss_and_normalises_latents(data: PublicData) -> None:
+    backbone = fresh()
+    recipe = Recipe(autoencoder=optimiser(30, learning_rate=3e-3))
+    curve = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream)
+    assert curve[-1][1] < 0.9 * curve[0][1]
+    latents = backbone.encode(data.frames)
+    assert latents.mean().abs() < 0.3
+    assert 0.7 < latents.std() < 1.3
+
+
+def test_training_the_denoiser_lowers_its_loss_and_leaves_the_autoencoder(data: PublicData) -> None:
+    backbone = fresh()
+    before = weights_of(backbone.autoencoder)
+    recipe = Recipe(denoiser=optimiser(40, learning_rate=3e-3))
+    curve = pretrain_denoiser(backbone, LatentData.encode(backbone, data), recipe, stream)
+    assert curve[-1][1] < 0.9 * curve[0][1]
+    assert all(torch.equal(a, b) for a, b in zip(before, weights_of(backbone.autoencoder), strict=True))
+    assert not any(p.requires_grad for p in backbone.parameters())
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(data: PublicData, tmp_path: Path) -> None:
+    whole, halves = fresh(), fresh()
+    recipe = Recipe(autoencoder=optimiser(6))
+    pretrain_autoencoder(whole.autoencoder, data, recipe, stream)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(step: int, steps: int, loss: float) -> None:
+        if step == 4:
+            raise KilledError
+
+    checkpoint = tmp_path / "autoencoder.safetensors"
+    with pytest.raises(KilledError):
+        pretrain_autoencoder(halves.autoencoder, data, recipe, stream, checkpoint, kill)
+    resumed = fresh(seed=1)
+    pretrain_autoencoder(resumed.autoencoder, data, recipe, stream, checkpoint)
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(weights_of(whole.autoencoder), weights_of(resumed.autoencoder), strict=True)
+    )
+
+
+def test_the_average_of_constant_weights_is_themselves() -> None:
+    layer = torch.nn.Linear(2, 1)
+    before = weights_of(layer)
+    Optimisation(layer, optimiser(3, learning_rate=0.0)).run(lambda step: layer(torch.ones(1, 2)).sum())
+    assert all(torch.allclose(a, b) for a, b in zip(before, weights_of(layer), strict=True))
+
+
+def test_learning_rate_warms_up_and_decays_to_two_per_cent() -> None:
+    config = optimiser(100, warmup=10, learning_rate=1.0)
+    rates = [learning_rate(step, config) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[100] == pytest.approx(0.02)
+
+
+def test_references_show_the_same_person(data: PublicData) -> None:
+    latents = LatentData.encode(fresh(), data)
+    rows = torch.arange(len(latents.latents))
+    for nearby in (0.0, 1.0):
+        reference = draw_references(latents, rows, nearby, stream("references"))
+        assert torch.equal(latents.person[rows], latents.person[reference])
+    near = draw_references(latents, rows, 1.0, stream("references"))
+    assert torch.equal(latents.clip[rows], latents.clip[near])
+    assert ((rows - near >= 0) & (rows - near <= 3)).all()
+
+
+def test_reframing_moves_points_with_the_image() -> None:
+    size = 32
+    images = torch.full((64, 3, size, size), -1.0)
+    images[:, :, 12:15, 8:11] = 1.0
+    points = torch.full((64, 68, 2), 0.0)
+    points[..., 0], points[..., 1] = 9.5, 13.5
+    moved, places = reframe(images, points, stream("reframe"))
+    light = moved[:, 0] + 1
+    axis = torch.arange(size) + 0.5
+    centre = torch.stack([(light.sum(1) * axis).sum(1), (light.sum(2) * axis).sum(1)], dim=1)
+    centre /= light.sum((1, 2))[:, None]
+    torch.testing.assert_close(centre, places[:, 0], atol=0.3, rtol=0)
+    assert (places[:, 0, 0] > size / 2).any()
+    assert (places[:, 0, 0] < size / 2).any()
+
+
+def test_recolouring_stays_in_range_and_mixing_keeps_pixels() -> None:
+    images = torch.rand(16, 3, 8, 8, generator=stream("images")) * 2 - 1
+    varied = recolour(images, stream("recolour"))
+    assert varied.min() >= -1
+    assert varied.max() <= 1
+    mixed = mix_patches(images, stream("mix"), share=1.0)
+    taken = (mixed != images).any(1)
+    assert torch.equal(mixed.movedim(1, -1)[taken], images.roll(1, 0).movedim(1, -1)[taken])
+    assert 0.03 < taken.float().mean() < 0.4
+
+
+def test_the_detail_map_peaks_at_eyes_and_mouth() -> None:
+    points = torch.full((1, 68, 2), 16.0)
+    points[:, 48:68] = torch.tensor([16.0, 26.0])
+    weight = detail_map(points, 32)[0]
+    assert weight[25, 16] > 0.9
+    assert weight[2, 2] < 0.01
+    assert weight.max() <= 1

@@ -1,0 +1,172 @@
+"""The charts of a board as files: two themes, two widths, and the data behind each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from privtalk.leaderboards import charts, formats
+from privtalk.leaderboards.charts import data as chart_data
+from privtalk.leaderboards.charts.style import LAYOUTS, LIGHT, THEMES, WIDE, Layout, Theme, recoloured, render
+from privtalk.leaderboards.model import Board, Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A chart on the page."""
+
+    title: str
+    alt: str
+    caption: str
+    files: dict[str, str]
+    """`<layout>_<theme>`, `csv`, `json`, `spec` -> path relative to the site."""
+
+
+def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
+    """All figures of a board by section: `main`, `more`, `roc`."""
+    main, more = [], []
+    drawn = [m for m in board.metrics if _drawable(board, m)]
+    for metric in drawn:
+        if metric.name == board.headline:
+            main += [_utility(board, metric, site, slug), _forest(board, metric, site, slug)]
+        else:
+            more.append(_forest(board, metric, site, slug))
+    attacked = [a for a in board.attacks if any(a in row.attacks for row in board.methods())]
+    roc = [_roc(board, name, site, slug) for name in attacked if chart_data.roc_rows(board, name)]
+    return {"main": main, "more": more, "roc": roc}
+
+
+def write_table(rows: chart_data.Table, path: Path) -> None:
+    """Rows as `<path>.csv` and `<path>.json`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    path.with_name(path.name + ".csv").write_text(text.getvalue(), encoding="utf-8")
+    dumped = json.dumps(rows, indent=1, ensure_ascii=False)
+    path.with_name(path.name + ".json").write_text(dumped + "\n", encoding="utf-8")
+
+
+def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
+    attack = board.attacks[0] if board.attacks else None
+    away = charts.off_scale(board, metric.name)
+    caption = (
+        "Methods stand side by side at each guarantee; bars are 95 % intervals, bands those of the references."
+        + (f" Off the scale: {formats.listing(away)}." if away else "")
+    )
+    rows = chart_data.utility_rows(board, metric.name)
+    if attack is not None:
+        rows = [r | {"attack": None} for r in rows]
+        rows += [r | {"metric": None} for r in chart_data.attack_rows(board, attack)]
+    return _written(
+        lambda theme, layout: charts.privacy_utility(board, metric.name, attack, theme, layout),
+        _union(rows),
+        site / "charts" / slug / f"privacy-utility-{_safe(metric.name)}",
+        title="Privacy and utility",
+        alt=_described(board, metric),
+        caption=caption,
+    )
+
+
+def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
+    return _written(
+        lambda theme, layout: charts.forest(board, metric.name, theme, layout),
+        chart_data.utility_rows(board, metric.name),
+        site / "charts" / slug / f"differences-{_safe(metric.name)}",
+        title=f"Differences in {metric.name}",
+        alt=_described(board, metric),
+        caption=f"Paired differences in {metric.name} with 95 % intervals, clustered by client. {_direction(metric)}",
+    )
+
+
+def _roc(board: Board, attack: str, site: Path, slug: str) -> Figure:
+    unbound = chart_data.unbound_tiers(board, attack)
+    caption = (
+        "One curve a seed, both axes logarithmic. Grey: chance. Dashed: the most that the guarantee allows, "
+        "TPR ≤ e^ε FPR + δ."
+    )
+    if unbound:
+        caption += (
+            f" At {formats.listing(unbound)} that ceiling lies at 1 over the range these counts can resolve."
+        )
+    lines = [
+        f"{row.label} at {formats.tier_label(row.key.tier)}: AUC {formats.number(row.attacks[attack].auc.value, 2)}"
+        for row in board.methods()
+        if attack in row.attacks
+    ]
+    return _written(
+        lambda theme, layout: charts.roc(board, attack, theme, layout),
+        chart_data.roc_rows(board, attack),
+        site / "charts" / slug / f"roc-{_safe(attack)}",
+        title=f"ROC of {attack}",
+        alt=f"ROC curves of {attack}. {'; '.join(lines)}.",
+        caption=caption,
+    )
+
+
+def _written(
+    spec: Callable[[Theme, Layout], charts.Spec],
+    rows: chart_data.Table,
+    path: Path,
+    *,
+    title: str,
+    alt: str,
+    caption: str,
+) -> Figure:
+    """Draw a chart in every theme and width, with its data and specification beside it."""
+    write_table(rows, path)
+    root = path.parents[2]
+    files = {}
+    for layout in LAYOUTS:
+        drawn = render(spec(LIGHT, layout))
+        for theme in THEMES:
+            target = path.with_name(f"{path.name}-{layout.name}-{theme.name}.svg")
+            target.write_text(recoloured(drawn, LIGHT, theme), encoding="utf-8")
+            files[f"{layout.name}_{theme.name}"] = target.relative_to(root).as_posix()
+    source = path.with_name(f"{path.name}.vl.json")
+    source.write_text(json.dumps(spec(LIGHT, WIDE), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    named = {"csv": f"{path.name}.csv", "json": f"{path.name}.json", "spec": source.name}
+    files |= {kind: path.with_name(name).relative_to(root).as_posix() for kind, name in named.items()}
+    return Figure(title=title, alt=alt, caption=caption, files=files)
+
+
+def _drawable(board: Board, metric: Metric) -> bool:
+    return metric.sign != 0 and any(
+        row.cells[metric.name].difference.value is not None for row in board.methods()
+    )
+
+
+def _described(board: Board, metric: Metric) -> str:
+    """What a reader who cannot see the chart should know."""
+    base = formats.method_label(board.baseline.method) if board.baseline else "the baseline"
+    lines = [
+        f"{row.label} at {formats.tier_label(row.key.tier)} "
+        + formats.with_interval(row.cells[metric.name].difference, metric.digits, metric.unit, signed=True)
+        for row in board.methods()
+    ]
+    return f"Difference in {metric.name} to {base}: {'; '.join(lines)}."
+
+
+def _direction(metric: Metric) -> str:
+    return "To the right is better." if metric.sign > 0 else "To the left is better."
+
+
+def _safe(name: str) -> str:
+    """A metric's or attack's name as part of a file name.
+
+    >>> _safe("fid[talkhead]")
+    'fid-talkhead'
+    """
+    return "".join(c if c.isalnum() or c in "_-" else "-" for c in name).strip("-")
+
+
+def _union(rows: chart_data.Table) -> chart_data.Table:
+    """Rows that all have the same keys, in the order in which they appear."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return [{key: row.get(key) for key in keys} for row in rows]

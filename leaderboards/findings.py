@@ -1,0 +1,244 @@
+"""Headline findings: a reader's questions, answered from the board and only as far as it supports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+from privtalk.bench.records import Estimate
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.model import Board, Row, Verdict, verdict
+from privtalk.leaderboards.statistics import Difference, holm
+from privtalk.leaderboards.summaries import AttackSummary
+
+ALPHA = 0.05
+Tone = Literal["plain", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One piece of evidence: who, the figure, and what it says."""
+
+    subject: str
+    figure: str
+    verdict: str
+    """Word for the eye: better, worse, level, above chance, not above chance, invalid, missing."""
+
+
+class Answer(NamedTuple):
+    """What holds at one tier; an empty tier where the answer is about the whole board."""
+
+    tier: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    question: str
+    answers: tuple[Answer, ...]
+    lines: tuple[Line, ...]
+    tone: Tone = "plain"
+
+
+def findings(board: Board) -> tuple[Finding, ...]:
+    """All findings that the board has data for, in reading order."""
+    makers = (against_baseline, between_methods, price_of_privacy, attacker, validity)
+    return tuple(found for make in makers if (found := make(board)) is not None)
+
+
+def against_baseline(board: Board) -> Finding | None:
+    """Who beats the zero-shot backbone, tier by tier."""
+    if board.headline is None or board.baseline is None:
+        return None
+    metric = board.headline
+    answers, lines = [], []
+    for tier in board.tiers:
+        rows = board.methods(tier)
+        sides: dict[Verdict | None, list[str]] = {}
+        for row in rows:
+            cell = row.cells[metric]
+            sides.setdefault(cell.verdict, []).append(row.label)
+            lines.append(
+                _line(board, f"{row.label}, {formats.tier_label(tier)}", cell.difference, cell.verdict)
+            )
+        answers.append(_answer(tier, _sides(sides, "beat it", "fall below it", "cannot be told from it")))
+    method = board.baseline.method
+    name = "the zero-shot backbone" if method == "difftalk" else formats.method_label(method)
+    return _finding(f"Does training beat {name} on {metric}?", answers, lines)
+
+
+def between_methods(board: Board) -> Finding | None:
+    """Which methods differ from one another at the same guarantee."""
+    if board.headline is None or len(board.methods()) < 2:
+        return None
+    answers, lines = [], []
+    for tier in board.tiers:
+        beaten: dict[str, list[str]] = {}
+        for first, second, apart, said in _pairs(board, tier):
+            pair = f"{first.label} {formats.MINUS} {second.label}, {formats.tier_label(tier)}"
+            lines.append(_line(board, pair, apart, said))
+            if said in ("better", "worse"):
+                winner, loser = (first, second) if said == "better" else (second, first)
+                beaten.setdefault(winner.label, []).append(loser.label)
+        told = [f"{winner} beats {formats.listing(losers)}" for winner, losers in beaten.items()]
+        if len(board.methods(tier)) > 1:
+            answers.append(_answer(tier, "; ".join(told) or "no difference is shown"))
+    return _finding("Which method is best?", answers, lines) if lines else None
+
+
+def price_of_privacy(board: Board) -> Finding | None:
+    """Utility of each private row against the same method without DP."""
+    if board.headline is None or "none" not in board.tiers:
+        return None
+    metric = board.metric(board.headline)
+    answers, lines = [], []
+    for tier in board.tiers:
+        costs = []
+        for row in board.methods(tier):
+            free = next((r for r in board.methods("none") if r.key == row.key._replace(tier="none")), None)
+            if tier == "none" or free is None:
+                continue
+            estimate = board.difference(row.key, free.key, metric.name)
+            subject = f"{row.label}, {formats.tier_label(tier)} {formats.MINUS} no DP"
+            lines.append(_line(board, subject, estimate, verdict(estimate, metric.sign)))
+            if estimate.value is not None:
+                costs.append(estimate.value)
+        if costs:
+            answers.append(_answer(tier, f"{_span(costs, metric.digits, metric.unit)} of {metric.name}"))
+    return _finding("What does the guarantee cost?", answers, lines) if lines else None
+
+
+def attacker(board: Board) -> Finding | None:
+    """Whether members could be told from non-members."""
+    answers, lines, invalid = [], [], False
+    for name in board.attacks:
+        for tier in board.tiers:
+            rows = [(row, row.attacks[name]) for row in board.methods(tier) if name in row.attacks]
+            sides: dict[str, list[str]] = {}
+            for row, attack in rows:
+                sides.setdefault(attack.verdict, []).append(row.label)
+                lines.append(_attack_line(row, attack))
+            invalid = invalid or "invalid" in sides
+            if rows:
+                answers.append(_answer(tier, _attack_sides(sides, [attack for _, attack in rows])))
+    if not lines:
+        return None
+    tone: Tone = "warning" if invalid else "plain"
+    return _finding("Could an attacker tell who took part?", answers, lines, tone)
+
+
+def validity(board: Board) -> Finding:
+    """Completeness, floors, controls, ceilings and provenance."""
+    lines = [Line(subject="Runs", figure=problem, verdict="warning") for problem in board.problems]
+    for row in board.rows:
+        where = f"{row.label}, {formats.tier_label(row.key.tier)}"
+        lines += [Line(subject=where, figure=why, verdict="missing") for why in row.incomplete]
+        lines += [Line(subject=where, figure=flag, verdict="worse") for flag in row.flags]
+        for name, attack in row.attacks.items():
+            lines += [
+                Line(subject=where, figure=f"{name}: control {control!r} is not at chance", verdict="invalid")
+                for control, result in attack.controls.items()
+                if not result.passed
+            ]
+            lines += [Line(subject=where, figure=f"{name}: {b}", verdict="invalid") for b in attack.breaches]
+    seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
+    sound = f"Yes: all {len(board.rows)} rows are complete over {seeds}, every method clears the floors"
+    controls = ", and every attack's controls are at chance" if board.attacks else ""
+    answer = (
+        f"{sound}{controls}."
+        if not lines
+        else f"With care: {len(lines)} remark{'s' if len(lines) > 1 else ''}."
+    )
+    return Finding(
+        question="Can the numbers be trusted?",
+        answers=(Answer("", answer),),
+        lines=tuple(lines),
+        tone="warning" if lines else "plain",
+    )
+
+
+def _pairs(board: Board, tier: str) -> Iterator[tuple[Row, Row, Difference, Verdict | None]]:
+    """Pairs of methods of a tier, told apart only if that survives Holm's correction over the tier."""
+    pairs = list(combinations(board.methods(tier), 2))
+    apart = [board.difference(a.key, b.key, board.headline or "") for a, b in pairs]
+    adjusted = holm([1.0 if difference.p is None else difference.p for difference in apart])
+    sign = board.metric(board.headline or "").sign
+    for (first, second), difference, p in zip(pairs, apart, adjusted, strict=True):
+        said = verdict(difference, sign)
+        yield first, second, difference, "level" if said and p >= ALPHA else said
+
+
+def _finding(
+    question: str, answers: Sequence[Answer], lines: Sequence[Line], tone: Tone = "plain"
+) -> Finding:
+    return Finding(question=question, answers=tuple(answers), lines=tuple(lines), tone=tone)
+
+
+def _answer(tier: str, text: str) -> Answer:
+    return Answer(formats.tier_label(tier), text[:1].upper() + text[1:])
+
+
+def _line(board: Board, subject: str, estimate: Estimate | Difference, said: Verdict | None) -> Line:
+    metric = board.metric(board.headline or "")
+    figure = formats.with_interval(estimate, metric.digits, metric.unit, signed=True)
+    return Line(subject=subject, figure=estimate.missing or figure, verdict=said or "missing")
+
+
+def _attack_line(row: Row, attack: AttackSummary) -> Line:
+    figure = (
+        f"AUC {formats.with_interval(attack.auc, 2)}" if attack.auc.value is not None else attack.auc.missing
+    )
+    return Line(
+        subject=f"{row.label}, {formats.tier_label(row.key.tier)}",
+        figure=figure or "",
+        verdict="not above chance" if attack.verdict == "at chance" else attack.verdict,
+    )
+
+
+def _sides(sides: dict[Verdict | None, list[str]], better: str, worse: str, level: str) -> str:
+    said = []
+    phrases: dict[Verdict | None, str] = {
+        "better": better,
+        "worse": worse,
+        "level": level,
+        None: "are not compared",
+    }
+    for side, phrase in phrases.items():
+        if side in sides:
+            said.append(f"{formats.listing(sides[side])} {_agree(phrase, len(sides[side]))}")
+    return "; ".join(said)
+
+
+def _attack_sides(sides: dict[str, list[str]], attacks: Sequence[AttackSummary]) -> str:
+    highest = max(
+        (a.auc.high for a in attacks if a.verdict == "at chance" and a.auc.high is not None), default=None
+    )
+    phrases = {
+        "above chance": "yes, for {}",
+        "at chance": f"not shown for {{}}, AUC up to {formats.number(highest, 2)} not excluded",
+        "below chance": "below chance for {}, which calls for an explanation",
+        "invalid": "no valid answer for {}: a control failed",
+        "missing": "not measured for {}",
+    }
+    return "; ".join(
+        text.format(formats.listing(sides[side])) for side, text in phrases.items() if side in sides
+    )
+
+
+def _agree(phrase: str, count: int) -> str:
+    """Verb in the number of its subject.
+
+    >>> _agree("fall below it", 1), _agree("are not compared", 1), _agree("beat it", 2)
+    ('falls below it', 'is not compared', 'beat it')
+    """
+    if count > 1 or phrase.startswith("cannot"):
+        return phrase
+    verb, _, rest = phrase.partition(" ")
+    return f"{'is' if verb == 'are' else verb + 's'} {rest}"
+
+
+def _span(values: Sequence[float], digits: int, unit: str) -> str:
+    low, high = (formats.number(v, digits, signed=True) for v in (min(values), max(values)))
+    return f"{low} {unit}".strip() if low == high else f"{low} to {high} {unit}".strip()

@@ -1,0 +1,204 @@
+"""How numbers and names are written, the same in the terminal, on the page and in the charts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from privtalk.bench.records import Estimate
+from privtalk.leaderboards.statistics import Difference, Rank
+
+MISSING = "-"
+MINUS = "\N{MINUS SIGN}"
+
+METHODS = {
+    "truth": "Ground truth",
+    "autoencoder": "Autoencoder",
+    "noise": "Noise",
+    "static": "Static reference",
+    "difftalk": "Zero-shot DiffTalk",
+    "local": "Local only",
+    "local_only": "Local only",
+    "centralised": "Centralised",
+    "fedavg": "FedAvg",
+    "fedprox": "FedProx",
+    "privfedtalk": "PrivFedTalk",
+}
+"""Names of rows as people write them; a row that is not here is shown under its own name."""
+
+METRICS = {
+    "psnr": "Peak signal-to-noise ratio against the true frames",
+    "psnr_mouth": "Peak signal-to-noise ratio in the box around the true mouth",
+    "ssim": "Structural similarity to the true frames",
+    "ssim_mouth": "Structural similarity in the box around the true mouth",
+    "lpips": "Learned perceptual distance to the true frames",
+    "fid": "Fréchet distance between frame distributions",
+    "jitter": "Mean change from frame to frame, to be compared with the true clips'; a frozen face scores 0",
+    "jitter_error": "Relative distance of the jitter from the true clips'",
+    "mouth_sync": "Correlation over time of the mouth opening with the true one",
+    "mouth_sync_offset": "Frames by which the mouth lags behind the true one",
+    "mouth_opening_error": "Mean absolute error of the mouth opening",
+    "sync": "Agreement of the mouth's movement with the speech",
+    "identity": "Similarity of the face to the person's",
+}
+"""What a metric measures, by the name before its evaluator."""
+
+
+def method_label(method: str) -> str:
+    """Name of a row.
+
+    >>> method_label("fedavg"), method_label("local-only"), method_label("mine")
+    ('FedAvg', 'Local only', 'mine')
+    """
+    return METHODS.get(method.replace("-", "_"), method)
+
+
+def metric_help(metric: str) -> str:
+    """One line about a metric; empty where nothing is known.
+
+    >>> metric_help("ssim[mouth]")
+    'Structural similarity to the true frames'
+    """
+    return METRICS.get(metric) or METRICS.get(metric.split("[")[0], "")
+
+
+def tier_epsilon(tier: str) -> float | None:
+    """Target of a privacy tier; infinite without DP, None for a tier that states none.
+
+    >>> tier_epsilon("eps=8"), tier_epsilon("none"), tier_epsilon("odd")
+    (8.0, inf, None)
+    """
+    if tier == "none":
+        return math.inf
+    try:
+        return float(tier.removeprefix("eps="))
+    except ValueError:
+        return None
+
+
+def tier_label(tier: str) -> str:
+    """Name of a privacy tier.
+
+    >>> tier_label("eps=8"), tier_label("none")
+    ('ε = 8', 'no DP')
+    """
+    epsilon = tier_epsilon(tier)
+    if epsilon is None:
+        return tier
+    return "no DP" if math.isinf(epsilon) else f"ε = {epsilon:g}"
+
+
+def number(value: float | None, digits: int, *, signed: bool = False) -> str:
+    """A number with a true minus sign, or a dash where there is none.
+
+    >>> number(-0.1234, 2), number(0.5, 1, signed=True), number(None, 2), number(-0.001, 2)
+    ('−0.12', '+0.5', '-', '0.00')
+    """
+    if value is None:
+        return MISSING
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def interval(estimate: Estimate | Difference, digits: int, *, signed: bool = False) -> str:
+    """The 95 % interval in brackets; empty where there is none.
+
+    >>> interval(Estimate(value=1.0, low=0.5, high=1.5), 1)
+    '[0.5, 1.5]'
+    """
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"[{number(estimate.low, digits, signed=signed)}, {number(estimate.high, digits, signed=signed)}]"
+
+
+def plus_minus(estimate: Estimate, digits: int) -> str:
+    """Half of the interval after ±; empty where there is none.
+
+    >>> plus_minus(Estimate(value=1.0, low=0.5, high=1.5), 1)
+    '±0.5'
+    """
+    half = half_width(estimate)
+    return "" if half is None else f"±{number(half, digits)}"
+
+
+def with_interval(
+    estimate: Estimate | Difference, digits: int, unit: str = "", *, signed: bool = False
+) -> str:
+    """Value, unit and interval in one string.
+
+    >>> with_interval(Estimate(value=1.0, low=0.5, high=1.5), 1, "dB", signed=True)
+    '+1.0 dB [+0.5, +1.5]'
+    """
+    parts = [number(estimate.value, digits, signed=signed), unit, interval(estimate, digits, signed=signed)]
+    return " ".join(part for part in parts if part)
+
+
+def rank(place: Rank | None) -> str:
+    """A place, with `=` where it is shared.
+
+    >>> rank(Rank(2, True)), rank(None)
+    ('2=', '')
+    """
+    if place is None:
+        return ""
+    return f"{place.place}=" if place.shared else str(place.place)
+
+
+def half_width(estimate: Estimate) -> float | None:
+    """Half the width of the interval."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    return (estimate.high - estimate.low) / 2
+
+
+def digits_for(estimates: Iterable[Estimate], *, default: int = 3, most: int = 4) -> int:
+    """Decimals of a column, by its typical half-interval: two significant digits below 3.5, else one.
+
+    >>> digits_for([Estimate(value=24.0, low=23.88, high=24.12)])
+    2
+    """
+    widths = sorted(width for width in map(half_width, estimates) if width)
+    if not widths:
+        return default
+    middle = widths[len(widths) // 2]
+    power = math.floor(math.log10(middle))
+    return min(max((1 if middle / 10**power < 3.5 else 0) - power, 0), most)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them.
+
+    >>> duration(0.34), duration(75), duration(4000)
+    ('0.3 s', '1 min 15 s', '1 h 07 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return "{} min {:02d} s".format(*divmod(round(seconds), 60))
+    return "{} h {:02d} min".format(*divmod(round(seconds / 60), 60))
+
+
+def size(count: float) -> str:
+    """Bytes as people read them.
+
+    >>> size(512), size(3_500_000)
+    ('512 B', '3.3 MiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    raise AssertionError("unreachable")
+
+
+def listing(items: Sequence[str]) -> str:
+    """Items in a sentence.
+
+    >>> listing(["a"]), listing(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"

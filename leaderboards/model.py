@@ -1,0 +1,165 @@
+"""What a board is made of: rows, columns, cells."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from privtalk.bench.records import Direction, Estimate, Privacy, Record, Sample
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.statistics import Difference, Rank, Scores, paired_difference
+from privtalk.leaderboards.summaries import AttackSummary
+
+Kind = Literal["method", "floor", "ceiling", "reference"]
+Verdict = Literal["better", "worse", "level"]
+Samples = Mapping[str, Sequence[Sample]]
+"""Cell id -> its samples."""
+
+
+class RowKey(NamedTuple):
+    """Identity of a row."""
+
+    method: str
+    tier: str
+    variant: str = ""
+    """What tells apart two cells of the same method, tier and seed; empty where nothing needs to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A column."""
+
+    name: str
+    unit: str
+    direction: Direction
+    ground_truth: float | None
+    """The metric of the true clips, mean over the records that state it."""
+    digits: int
+    """Decimals that its intervals and those of its differences deserve."""
+
+    @property
+    def sign(self) -> int:
+        """+1 where more is better, -1 where less is, 0 where neither."""
+        return {"higher": 1, "lower": -1, "reference": 0}[self.direction]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One metric of one row."""
+
+    estimate: Estimate
+    difference: Estimate
+    """Row minus baseline."""
+    verdict: Verdict | None
+    """Against the baseline, where the interval is clear of zero or not; None where there is no comparison."""
+    rank: Rank | None = None
+    not_above: tuple[str, ...] = ()
+    """Floors that this row is not shown to be better than."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A method at a tier."""
+
+    key: RowKey
+    kind: Kind
+    seeds: tuple[int, ...]
+    cells: Mapping[str, Cell]
+    privacy: Privacy
+    attacks: Mapping[str, AttackSummary]
+    incomplete: tuple[str, ...]
+    """Why the row is not ranked; empty for a complete row."""
+    records: tuple[Record, ...]
+
+    @property
+    def label(self) -> str:
+        name = formats.method_label(self.key.method)
+        return f"{name} ({self.key.variant})" if self.key.variant else name
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Floors that the row is not shown to beat, each with the metrics concerned."""
+        by_floor: dict[str, list[str]] = defaultdict(list)
+        for name, cell in self.cells.items():
+            for floor in cell.not_above:
+                by_floor[floor].append(name)
+        return tuple(
+            f"{_floor_phrase(floor)} on {formats.listing(names)}" for floor, names in by_floor.items()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """All rows of one suite, preset and corpus."""
+
+    suite: str
+    preset: str
+    baseline: RowKey | None
+    headline: str | None
+    """Metric of the ranks and the charts."""
+    metrics: tuple[Metric, ...]
+    attacks: tuple[str, ...]
+    rows: tuple[Row, ...]
+    """Floors, references and ceilings first, then methods by tier; best first."""
+    seeds: tuple[int, ...]
+    problems: tuple[str, ...]
+    """What a reader must know before believing the rows."""
+    scores: Mapping[RowKey, Mapping[str, Scores]] = field(repr=False)
+
+    def row(self, method: str, tier: str = "none", variant: str = "") -> Row:
+        """The row of a method; a KeyError lists the rows there are."""
+        for row in self.rows:
+            if row.key == (method, tier, variant):
+                return row
+        raise KeyError(
+            f"no row {method} at {tier}; rows: {', '.join(f'{r.key.method}/{r.key.tier}' for r in self.rows)}"
+        )
+
+    def metric(self, name: str) -> Metric:
+        return next(metric for metric in self.metrics if metric.name == name)
+
+    def difference(self, row: RowKey, other: RowKey, metric: str) -> Difference:
+        """Row minus other, paired by seed, client and clip."""
+        return paired_difference(self.scores[row].get(metric, {}), self.scores[other].get(metric, {}))
+
+    def methods(self, tier: str | None = None) -> list[Row]:
+        return [r for r in self.rows if r.kind == "method" and tier in (None, r.key.tier)]
+
+    def references(self) -> list[Row]:
+        return [r for r in self.rows if r.kind != "method"]
+
+    @property
+    def tiers(self) -> list[str]:
+        """Tiers of the methods, the weakest guarantee first."""
+        return sorted({r.key.tier for r in self.methods()}, key=tier_order)
+
+
+def tier_order(tier: str) -> tuple[float, str]:
+    """No DP first, then falling ε, then tiers that state none.
+
+    >>> sorted(["eps=2", "odd", "none", "eps=8"], key=tier_order)
+    ['none', 'eps=8', 'eps=2', 'odd']
+    """
+    epsilon = formats.tier_epsilon(tier)
+    return (1.0 if epsilon is None else -epsilon, tier)
+
+
+def verdict(estimate: Estimate | Difference, sign: int) -> Verdict | None:
+    """Better or worse only where the interval is clear of zero.
+
+    >>> verdict(Estimate(value=1.0, low=0.5, high=1.5), -1)
+    'worse'
+    """
+    if sign == 0 or estimate.low is None or estimate.high is None:
+        return None
+    if estimate.low > 0:
+        return "better" if sign > 0 else "worse"
+    if estimate.high < 0:
+        return "worse" if sign > 0 else "better"
+    return "level"
+
+
+def _floor_phrase(floor: str) -> str:
+    return "at noise level" if floor == "noise" else f"not above {formats.method_label(floor).lower()}"

@@ -1,0 +1,163 @@
+"""Statistics of a board: means clustered by client, differences paired by seed, client and clip, ranks.
+
+A client's clips resemble each other, so clients, not clips, are the independent units: each client's values
+are averaged first and every client counts alike.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from privtalk.bench.records import Estimate
+
+SampleKey = tuple[int, str, str]
+Scores = Mapping[SampleKey, float]
+"""(seed, client, clip) -> value, without the clips that have none."""
+
+LEVEL = 0.95
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Row minus other over the clips that both have."""
+
+    value: float | None = None
+    low: float | None = None
+    """None below two clients."""
+    high: float | None = None
+    p: float | None = None
+    """Two-sided, of no difference."""
+    n: int = 0
+    """Pairs of clips."""
+    clusters: int = 0
+    missing: str | None = None
+
+    def estimate(self) -> Estimate:
+        """The same without its p-value."""
+        return Estimate(
+            value=self.value,
+            low=self.low,
+            high=self.high,
+            n=self.n,
+            clusters=self.clusters,
+            missing=self.missing,
+        )
+
+
+class Rank(NamedTuple):
+    """Place among rows: one more than the number of rows shown to be better."""
+
+    place: int
+    shared: bool
+
+
+def client_means(scores: Scores) -> dict[str, float]:
+    """Mean of each client over its seeds and clips, clients in order of their names.
+
+    >>> client_means({(0, "b", "x"): 1.0, (0, "a", "x"): 2.0, (1, "a", "x"): 4.0})
+    {'a': 3.0, 'b': 1.0}
+    """
+    by: dict[str, list[float]] = defaultdict(list)
+    for key in sorted(scores):
+        by[key[1]].append(scores[key])
+    return {client: float(np.mean(by[client])) for client in sorted(by)}
+
+
+def clustered_mean(
+    scores: Scores, generator: np.random.Generator, *, level: float = LEVEL, resamples: int = RESAMPLES
+) -> Estimate:
+    """Mean over clients with its percentile bootstrap interval, clients resampled whole.
+
+    The same as `metrics.intervals.clustered_mean` gives a single run (a test holds the two together); below
+    about 20 clients percentile intervals are somewhat too short.
+    """
+    if not scores:
+        return Estimate(missing="no clip has a value")
+    means = np.array(list(client_means(scores).values()))
+    value, n, clients = float(means.mean()), len(scores), len(means)
+    if clients < 2:
+        return Estimate(value=value, n=n, clusters=clients)
+    draws = generator.integers(0, clients, (resamples, clients))
+    low, high = np.quantile(means[draws].mean(1), [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value=value, low=float(low), high=float(high), n=n, clusters=clients)
+
+
+def paired_difference(row: Scores, other: Scores, *, level: float = LEVEL) -> Difference:
+    """Row minus other, paired by (seed, client, clip), with the cluster-robust t interval over clients.
+
+    >>> a = {(0, "ann", "x"): 3.0, (0, "bob", "x"): 5.0}
+    >>> b = {(0, "ann", "x"): 2.0, (0, "bob", "x"): 2.0, (0, "eve", "x"): 9.0}
+    >>> difference = paired_difference(a, b)
+    >>> difference.value, difference.n, difference.clusters
+    (2.0, 2, 2)
+    """
+    shared = row.keys() & other.keys()
+    if not shared:
+        return Difference(missing="no clip is scored in both rows")
+    means = np.array(list(client_means({key: row[key] - other[key] for key in shared}).values()))
+    value, clients = float(means.mean()), len(means)
+    if clients < 2:
+        return Difference(value=value, n=len(shared), clusters=clients)
+    error = float(means.std(ddof=1)) / clients**0.5
+    half = float(t.ppf((1 + level) / 2, clients - 1)) * error
+    return Difference(
+        value=value,
+        low=value - half,
+        high=value + half,
+        p=_two_sided(value, error, clients - 1),
+        n=len(shared),
+        clusters=clients,
+    )
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Holm's (1979) adjusted p-values: rejecting those below α keeps the chance of any mistake below α.
+
+    >>> holm([0.01, 0.04, 0.03]).round(4).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = p[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0) if len(p) else stepped
+    return adjusted
+
+
+def shared_ranks(
+    rows: Mapping[str, Scores], direction: Literal["higher", "lower"], *, level: float = LEVEL
+) -> dict[str, Rank | None]:
+    """Rank of each row: 1 + the rows that are better by a paired difference, Holm-corrected over all pairs.
+
+    Rows that no comparison separates share a place. A row that lacks a clip that another has is incomplete:
+    it is not ranked (None) and takes no part in the comparisons.
+    """
+    clips = set().union(*(scores.keys() for scores in rows.values()))
+    complete = [name for name, scores in rows.items() if clips and scores.keys() == clips]
+    pairs = list(combinations(complete, 2))
+    differences = [paired_difference(rows[a], rows[b], level=level) for a, b in pairs]
+    adjusted = holm([1.0 if difference.p is None else difference.p for difference in differences])
+    better_than: dict[str, int] = dict.fromkeys(complete, 0)
+    for (a, b), difference, p in zip(pairs, differences, adjusted, strict=True):
+        if p < 1 - level and difference.value:
+            worse = b if (difference.value > 0) == (direction == "higher") else a
+            better_than[worse] += 1
+    counts = list(better_than.values())
+    ranks = {name: Rank(count + 1, counts.count(count) > 1) for name, count in better_than.items()}
+    return {name: ranks.get(name) for name in rows}
+
+
+def _two_sided(value: float, error: float, degrees: int) -> float:
+    """p of Student's t; identical rows (no difference, no spread) are certainly not shown to differ."""
+    if error == 0:
+        return 1.0 if value == 0 else 0.0
+    return float(2 * t.sf(abs(value) / error, degrees))

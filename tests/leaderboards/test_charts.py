@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from privtalk.leaderboards import charts
+from privtalk.leaderboards.board import build
+from privtalk.leaderboards.charts import data
+from privtalk.leaderboards.charts.style import DARK, LAYOUTS, LIGHT, NARROW, THEMES, WIDE, recoloured, render
+
+
+@pytest.fixture(scope="module")
+def board(runs):
+    return build(runs.records, runs.samples)
+
+
+def texts(spec) -> list[str]:
+    """All strings of a specification."""
+    if isinstance(spec, str):
+        return [spec]
+    if isinstance(spec, dict):
+        return [t for value in spec.values() for t in texts(value)]
+    return [t for value in spec for t in texts(value)] if isinstance(spec, list | tuple) else []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_privacy_utility_draws_to_a_self_contained_picture(board, layout):
+    svg = render(charts.privacy_utility(board, "psnr", "user_inference", LIGHT, layout))
+    assert svg.startswith("<svg")
+    for label in ("FedAvg", "FedProx", "PrivFedTalk", "no DP", "ε = 8", "ε = 2", "chance", "Centralised"):
+        assert label in svg
+    assert "href" not in svg
+    assert "<image" not in svg
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_recolouring_is_drawing_in_the_other_theme(board, layout):
+    for draw in (
+        lambda theme: charts.privacy_utility(board, "psnr", "user_inference", theme, layout),
+        lambda theme: charts.forest(board, "psnr", theme, layout),
+    ):
+        assert recoloured(render(draw(LIGHT)), LIGHT, DARK) == render(draw(DARK))
+
+
+def test_colours_of_a_theme_are_distinct():
+    for theme in THEMES:
+        colours = [theme.ink, theme.muted, theme.grid, *theme.methods, *theme.tiers]
+        assert len(set(colours)) == len(colours)
+
+
+def test_forest_has_a_line_a_row_and_its_figures(board):
+    spec = charts.forest(board, "psnr", LIGHT, WIDE)
+    found = texts(spec)
+    for row in board.methods():
+        value = row.cells["psnr"].difference.value
+        assert any(f"{value:+.2f}".replace("-", "−") in text for text in found)
+    assert "Noise" not in " ".join(found)
+
+
+def test_far_floors_are_named_instead_of_drawn(board):
+    away = charts.off_scale(board, "psnr")
+    assert [line.split(" ")[0] for line in away] == ["Noise", "Static", "Autoencoder"]
+
+
+def test_roc_has_a_panel_a_method_and_draws(board):
+    spec = charts.roc(board, "user_inference", LIGHT, NARROW)
+    assert [panel["title"] for panel in spec["concat"]] == ["FedAvg", "FedProx", "PrivFedTalk"]
+    assert render(spec).startswith("<svg")
+
+
+def test_ceilings_are_those_of_the_guarantee(board):
+    points = data.ceiling_rows(board.row("fedavg", "eps=2"), 0.01)
+    assert points[0]["fpr"] == pytest.approx(0.01)
+    assert points[-1]["ceiling"] == pytest.approx(1.0)
+    assert all(p["fpr"] <= p["ceiling"] <= 1 for p in points)
+    assert data.ceiling_rows(board.row("fedavg"), 0.01) == []
+
+
+def test_epsilon_8_cannot_be_contradicted_by_few_people(board):
+    assert data.unbound_tiers(board, "user_inference") == ["ε = 8"]
+
+
+def test_one_tier_without_attack_still_draws(make):
+    runs = make({("difftalk", "none"): 0.0, ("fedavg", "none"): 1.0})
+    bare = runs.changed(lambda r: r.model_copy(update={"attacks": {}}))
+    board = build(bare.records, bare.samples)
+    assert "FedAvg" in render(charts.privacy_utility(board, "psnr", None, LIGHT, WIDE))
+
+
+def test_one_client_draws_points_without_intervals(make):
+    runs = make(clients=1)
+    board = build(runs.records, runs.samples)
+    assert "FedAvg" in render(charts.forest(board, "psnr", LIGHT, WIDE))
+
+
+def test_rows_behind_charts_are_complete(board):
+    rows = data.board_rows(board)
+    assert len(rows) == len(board.rows) * len(board.metrics)
+    assert {row["metric"] for row in rows} == {metric.name for metric in board.metrics}
+    static = next(r for r in rows if r["method"] == "static" and r["metric"] == "mouth_sync")
+    assert static["value"] is None
+    assert static["missing"]
+
+
+@given(st.lists(st.floats(-100, 100), max_size=12), st.floats(0.1, 10))
+def test_spread_labels_keep_order_and_distance(values, gap):
+    placed = data.spread(values, gap)
+    pairs = sorted(zip(values, placed, strict=True))
+    for (_, first), (_, second) in pairwise(pairs):
+        assert second - first >= gap * (1 - 1e-6)
+    if len(values) == 1:
+        assert placed == pytest.approx(values)
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=8, unique=True))
+def test_labels_with_room_stay_where_they_are(values):
+    assert data.spread([10.0 * v for v in values], 1.0) == pytest.approx([10.0 * v for v in values])

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import doctest
+import importlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from privtalk.bench.records import Estimate
+from privtalk.leaderboards import formats
+
+DOCUMENTED = ("board", "assembly", "model", "findings", "formats", "regression", "summaries", "tables")
+DOCUMENTED += ("figures", "page", "charts.data")
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_examples_in_docstrings(name):
+    module = importlib.import_module(f"privtalk.leaderboards.{name}")
+    assert doctest.testmod(module).failed == 0
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 4))
+def test_a_number_reads_back_rounded(value, digits):
+    text = formats.number(value, digits)
+    assert "-" not in text
+    assert float(text.replace(formats.MINUS, "-")) == pytest.approx(value, abs=0.51 * 10**-digits)
+
+
+@given(st.floats(1e-3, 1e3))
+def test_digits_show_the_interval_but_not_much_more(half):
+    digits = formats.digits_for([Estimate(value=0.0, low=-half, high=half)])
+    shown = float(f"{half:.{digits}f}")
+    assert abs(shown - half) <= 0.17 * half
+    assert digits <= max(0, 2 - math.floor(math.log10(half)))
+
+
+def test_zero_width_and_missing_intervals_do_not_count():
+    same = Estimate(value=1.0, low=1.0, high=1.0)
+    assert formats.digits_for([same, Estimate(missing="x")], default=3) == 3
+
+
+def test_unknown_methods_keep_their_name():
+    assert formats.method_label("my-method") == "my-method"

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from privtalk.bench.records import Estimate
+from privtalk.leaderboards import regression, tables
+from privtalk.leaderboards.board import build
+
+
+def printed(show, thing, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    show(thing, console)
+    return console.file.getvalue()
+
+
+def test_tables_fit_120_columns_and_cut_nothing_off(runs):
+    text = printed(tables.show, build(runs.records, runs.samples), 200)
+    assert max(map(len, text.splitlines())) <= 120 or "…" not in text
+    narrow = printed(tables.show, build(runs.records, runs.samples))
+    assert max(map(len, narrow.splitlines())) <= 120
+    assert "…" not in narrow
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+def test_every_metric_and_row_is_shown_at_any_width(runs, width):
+    text = printed(tables.show, build(runs.records, runs.samples), width)
+    for name in ("psnr", "psnr_mouth", "ssim", "jitter_error", "mouth_sync_offset"):
+        assert name in text
+    for label in ("FedAvg", "PrivFedTalk", "Zero-shot DiffTalk", "Static reference"):
+        assert label in text
+
+
+def test_missing_values_are_dashes_with_a_reason(runs):
+    text = printed(tables.show, build(runs.records, runs.samples))
+    assert "- mouth_sync: the generated frames do not move (Static reference)" in text
+
+
+def test_partial_runs_are_shown_and_marked(runs):
+    partial = runs.only(lambda r: r.method in ("difftalk", "fedavg") and (r.tier, r.seed) != ("none", 1))
+    text = printed(tables.show, build(partial.records, partial.samples))
+    assert "FedAvg*" in text
+    assert "not ranked" in text
+
+
+def test_one_record_alone_is_shown(runs):
+    one = runs.only(lambda r: r.cell_id == "fedavg-eps8-0")
+    text = printed(tables.show, build(one.records, one.samples))
+    assert "FedAvg" in text
+    assert "no row 'difftalk' to compare with" in text
+
+
+def test_realised_false_positive_rate_stands_beside_the_rate(runs):
+    board = build(runs.records, runs.samples)
+    point = board.row("fedavg").attacks["user_inference"].points[0]
+    assert f"{point.tpr.value:.2f} ({point.fpr_realised:.3f})" in printed(tables.show, board)
+
+
+def test_a_refused_attack_is_a_dash_and_not_a_passed_control(runs):
+    def refuse(record):
+        gone = Estimate(missing="each client keeps its own adapter")
+        empty = {"auc": gone, "points": (), "roc": (), "controls": {}, "positives": 0, "negatives": 0}
+        attacks = {n: a.model_copy(update=empty) for n, a in record.attacks.items()}
+        return record.model_copy(update={"attacks": attacks})
+
+    refused = runs.only(lambda r: r.method in ("difftalk", "fedavg")).changed(refuse)
+    board = build(refused.records, refused.samples)
+    assert board.row("fedavg").attacks["user_inference"].verdict == "missing"
+    text = printed(tables.show, board)
+    assert "at chance" not in text.split("Guarantee")[1].split("Does training")[0]
+    assert "Not measured for FedAvg" in text
+
+
+def test_no_guarantee_is_written_out(runs):
+    text = printed(tables.show, build(runs.records, runs.samples))
+    assert "no guarantee" in text
+    assert "7.99 / 7.99 / none" in text
+
+
+def test_comparison_names_what_got_worse(runs):
+    worse = runs.rescored(lambda r, s: {"psnr": s.scores["psnr"] - 1} if r.method == "fedavg" else {})
+    found = regression.compare(runs.records, runs.samples, worse.records, worse.samples)
+    text = printed(tables.show_comparison, found)
+    assert "regression" in text
+    assert "−1.00" in text
+    assert "FedProx" not in text
+
+
+def test_comparison_of_equals_says_ok(runs):
+    found = regression.compare(runs.records, runs.samples, runs.records, runs.samples)
+    assert printed(tables.show_comparison, found).startswith("ok: no regression (30 pairs")

@@ -66,10 +66,11 @@ class Batch:
         return self._map(lambda part: part[index])
 
     def to(self, device: torch.device | str) -> Batch:
+        return self._map(lambda part: part.to(device))
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(
-            self, **{name: None if part is None else part.to(device) for name, part in parts.items()}
-        )
+        return Batch(**{name: None if part is None else function(part) for name, part in parts.items()})
 
     @staticmethod
     def concatenate(batches: list[Batch]) -> Batch:

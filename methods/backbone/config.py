@@ -18,7 +18,7 @@ class Frozen(BaseModel):
 
 
 class AutoencoderConfig(Frozen):
-    """Autoencoder of 8 x 8 pixel cells: a 2 x 2 space-to-depth step, then diffusers' `Encoder` and `Decoder`, factor 4."""
+    """Autoencoder of 8 x 8 pixel cells: 2 x 2 space-to-depth, then diffusers' `Encoder` and `Decoder`, factor 4."""
 
     latent_channels: int = 24
     encoder_channels: tuple[int, ...] = (24, 48, 64)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -41,6 +42,16 @@ def learning_rate(step: int, config: OptimiserConfig) -> float:
     return config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
+def read_metadata(checkpoint: Path) -> dict[str, str]:
+    with safe_open(checkpoint, "pt") as file:
+        return dict(file.metadata())
+
+
+def finished_steps(checkpoint: Path) -> int:
+    """Steps that a checkpoint's run had taken."""
+    return int(read_metadata(checkpoint)["step"])
+
+
 class Optimisation:
     """State of one stage: `module` is trained in place; `finish` puts the averaged weights into it."""
 
@@ -69,7 +80,8 @@ class Optimisation:
                 if report:
                     report(self.step, self.config.steps, self.curve[-1][1])
                 losses = []
-            if self.checkpoint and self.step % self.config.checkpoint_every == 0:
+            last = self.step == self.config.steps
+            if self.checkpoint and (last or self.step % self.config.checkpoint_every == 0):
                 self._save(self.checkpoint)
         self.finish()
         return self.curve
@@ -108,10 +120,7 @@ class Optimisation:
         partial.replace(path)
 
     def _restore(self, path: Path) -> None:
-        from safetensors import safe_open
-
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata()
+        metadata = read_metadata(path)
         self.step = int(metadata["step"])
         self.curve = [(int(s), float(v)) for s, v in json.loads(metadata["curve"])]
         tensors = load_file(path)

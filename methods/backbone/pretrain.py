@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from privtalk.methods.backbone.audio import neighbourhood
-from privtalk.methods.backbone.autoencoder import Autoencoder, to_images
+from privtalk.methods.backbone.autoencoder import CELL, Autoencoder, to_images
 from privtalk.methods.backbone.backbone import CHUNK, Backbone
 from privtalk.methods.backbone.conditioning import Batch, hide_below_nose, upper_face
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, Report
@@ -48,8 +48,8 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 0
-    autoencoder: OptimiserConfig = OptimiserConfig(steps=2400, batch=32, learning_rate=2e-3)
-    denoiser: OptimiserConfig = OptimiserConfig(steps=4000, batch=96, learning_rate=1.0e-3)
+    autoencoder: OptimiserConfig = OptimiserConfig(steps=1000, batch=32, learning_rate=1e-3)
+    denoiser: OptimiserConfig = OptimiserConfig(steps=1200, batch=96, learning_rate=1.5e-3)
     divergence_weight: float = 1e-5
     absolute_weight: float = 0.05
     detail_weight: float = 4.0
@@ -105,6 +105,9 @@ def pretrain_autoencoder(
     report: Report | None = None,
 ) -> list[tuple[int, float]]:
     """Train in place, then measure the latents' normalisation; returns the loss curve."""
+    autoencoder.start_from_components(
+        *patch_components(autoencoder, data, stream("autoencoder", "components"))
+    )
     autoencoder.requires_grad_(True).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = Optimisation(autoencoder, recipe.autoencoder, checkpoint)
 
@@ -120,6 +123,19 @@ def pretrain_autoencoder(
     return curve
 
 
+def patch_components(
+    autoencoder: Autoencoder, data: PublicData, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Mean [3, 8, 8] and leading principal components [C, 3, 8, 8] of the patches of public frames."""
+    index = torch.randint(len(data.frames), (min(2048, len(data.frames)),), generator=generator)
+    images = torch.cat([to_images(data.frames[i]) for i in index.split(CHUNK)])
+    patches = F.unfold(images, CELL, stride=CELL).transpose(1, 2).flatten(0, 1)
+    mean = patches.mean(0)
+    covariance = torch.cov((patches - mean).T)
+    components = torch.linalg.eigh(covariance).eigenvectors.flip(1).T[: len(autoencoder.latent_shift)]
+    return mean.view(3, CELL, CELL), components.reshape(-1, 3, CELL, CELL)
+
+
 def reconstruction_loss(
     autoencoder: Autoencoder, images: Tensor, points: Tensor, recipe: Recipe, generator: torch.Generator
 ) -> Tensor:
@@ -127,11 +143,14 @@ def reconstruction_loss(
     posterior = autoencoder.posterior(images)
     noise = torch.randn(posterior.mean.shape, generator=generator).to(images)
     error = autoencoder.reconstruct(posterior.sample(noise)) - images
-    weight = 1 + recipe.detail_weight * detail_map(points, images.shape[-1]).to(images)
+    return pixel_loss(error, points, recipe) + recipe.divergence_weight * posterior.divergence()
+
+
+def pixel_loss(error: Tensor, points: Tensor, recipe: Recipe) -> Tensor:
+    """Squared and a little absolute error [N, 3, H, W], weighted towards eyes and mouth."""
+    weight = 1 + recipe.detail_weight * detail_map(points, error.shape[-1]).to(error)
     pixel = error.square() + recipe.absolute_weight * error.abs()
-    return (
-        weight[:, None] * pixel
-    ).mean() / weight.mean() + recipe.divergence_weight * posterior.divergence()
+    return (weight[:, None] * pixel).mean() / weight.mean()
 
 
 def detail_map(points: Tensor, size: int) -> Tensor:
@@ -194,13 +213,18 @@ def mix_patches(images: Tensor, generator: torch.Generator, share: float = 0.3) 
 
 
 def normalise_latents(autoencoder: Autoencoder, data: PublicData, generator: torch.Generator) -> None:
-    """Set shift and scale so that latents of public frames have zero mean and unit variance per channel."""
+    """Set shift and scale on public frames: zero mean a channel, unit variance over all channels together.
+
+    A channel is divided by the square root of its spread, half-way between whitening, which would give the finest
+    detail the weight of the face, and one common factor, which would hide it from the denoiser.
+    """
     index = torch.randint(len(data.frames), (min(4096, len(data.frames)),), generator=generator)
     with torch.no_grad():
         parts = [autoencoder.posterior(to_images(data.frames[i])).mean for i in index.split(CHUNK)]
     latents = torch.cat(parts).movedim(1, 0).flatten(1)
+    spread = latents.std(1)
     autoencoder.latent_shift.copy_(latents.mean(1))
-    autoencoder.latent_scale.copy_(latents.std(1))
+    autoencoder.latent_scale.copy_((spread * spread.mean()).sqrt())
 
 
 # ---- denoiser

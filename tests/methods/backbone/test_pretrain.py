@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 from privtalk.bench.seeds import torch_stream
+from privtalk.methods.backbone.autoencoder import to_images
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, learning_rate
 from privtalk.methods.backbone.pretrain import (
@@ -18,6 +20,7 @@ from privtalk.methods.backbone.pretrain import (
     detail_map,
     draw_references,
     mix_patches,
+    patch_components,
     pretrain_autoencoder,
     pretrain_denoiser,
     recolour,
@@ -75,6 +78,20 @@ def test_training_the_autoencoder_lowers_its_loss_and_normalises_latents(data: P
     latents = backbone.encode(data.frames)
     assert latents.mean().abs() < 0.3
     assert 0.7 < latents.std() < 1.3
+
+
+def test_the_autoencoder_starts_as_the_principal_components_of_patches(data: PublicData) -> None:
+    autoencoder = fresh().autoencoder
+    autoencoder.start_from_components(*patch_components(autoencoder, data, stream("components")))
+    images = to_images(data.frames)
+    patches = images.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(0, 2)
+    oracle = PCA(4).fit(patches.numpy())
+    expected = oracle.inverse_transform(oracle.transform(patches.numpy()))
+    with torch.no_grad():
+        made = autoencoder.reconstruct(autoencoder.posterior(images).mean)
+    ours = made.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(0, 2)
+    error = (ours - patches).square().mean().item()
+    assert error == pytest.approx(float(((expected - patches.numpy()) ** 2).mean()), rel=0.02)
 
 
 def test_training_the_denoiser_lowers_its_loss_and_leaves_the_autoencoder(data: PublicData) -> None:

@@ -1,0 +1,77 @@
+"""Attacks that must be at chance. Where one is not, the measurement leaks and the attack's result is invalid.
+
+A control that is drawn at random fails a sound measurement as often as its interval excludes the truth. With
+95 % intervals every tenth run with two such controls would be called invalid, so controls use `LEVEL`, at
+which two of them wrongly fail one run in a hundred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from privtalk.attacks.roc import Interval, auc, auc_interval
+from privtalk.attacks.views import Bank
+
+CHANCE = 0.5
+LEVEL = 0.995
+PERMUTATIONS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A run of the attack that must be at chance."""
+
+    auc: Interval
+    passed: bool
+    """Chance lies inside the interval."""
+
+
+def control(members: NDArray[np.float64], nonmembers: NDArray[np.float64], level: float = LEVEL) -> Control:
+    """Control from the scores that an attack without access gives.
+
+    >>> control(np.zeros(20), np.zeros(20)).passed, control(np.arange(20) + 20.0, np.arange(20.0)).passed
+    (True, False)
+    """
+    return judge(auc_interval(members, nonmembers, level))
+
+
+def judge(interval: Interval) -> Control:
+    """Whether chance lies inside an interval; where there is none, nothing is shown and the control fails."""
+    if interval.low is None or interval.high is None:
+        return Control(auc=interval, passed=False)
+    return Control(auc=interval, passed=interval.low <= CHANCE <= interval.high)
+
+
+def permuted_labels(
+    members: NDArray[np.float64],
+    nonmembers: NDArray[np.float64],
+    generator: torch.Generator,
+    level: float = LEVEL,
+) -> Control:
+    """AUC of the attack's own scores under random labels: mean and central range of `PERMUTATIONS` shuffles.
+
+    All shuffles together, rather than one, so that only a fault of the evaluation can fail it, and not the
+    draw.
+    """
+    n, people = len(members), len(members) + len(nonmembers)
+    scores = np.concatenate([members, nonmembers])
+    values = np.empty(PERMUTATIONS)
+    for index in range(PERMUTATIONS):
+        shuffled = scores[torch.randperm(people, generator=generator).numpy()]
+        values[index] = auc(shuffled[:n], shuffled[n:])
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return judge(
+        Interval(value=float(values.mean()), low=float(low), high=float(high), n=people, clusters=people)
+    )
+
+
+def gaussian_update(adapter: Bank, initial: Bank, generator: torch.Generator) -> Bank:
+    """`initial` plus a Gaussian step of the same L2 norm as the one that led from it to `adapter`."""
+    start = initial.flatten()
+    size = (adapter.flatten() - start).norm()
+    direction = torch.randn(start.shape, generator=generator, dtype=torch.float32).to(start)
+    return initial.unflatten(start + direction * (size / direction.norm()))

@@ -1,0 +1,88 @@
+"""From scores of members and non-members to what a record states about a membership attack."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from privtalk.attacks.roc import LEVEL, Interval, Rates, auc_interval, clopper_pearson, corners, roc_curve
+
+FPR_TARGETS = (0.1, 0.01, 0.001)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """True-positive rate at the lowest threshold whose false-positive rate does not exceed the target."""
+
+    fpr_target: float
+    fpr_realised: float | None = None
+    threshold: float | None = None
+    """None where the point is refused, or where no finite threshold is strict enough."""
+    tpr: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A membership attack on n members and m non-members."""
+
+    positives: int
+    negatives: int
+    auc: Interval
+    advantage: Interval
+    points: tuple[OperatingPoint, ...]
+    roc: tuple[tuple[float, float], ...]
+    """(FPR, TPR) corners of the empirical curve."""
+
+
+def evaluate(members: ArrayLike, nonmembers: ArrayLike, level: float = LEVEL) -> Evaluation:
+    """Evaluate scores [n] of members and [m] of non-members; larger means "member".
+
+    >>> result = evaluate([3.0, 2.0], [1.0, 2.0])
+    >>> result.auc.value, result.points[2].tpr.missing
+    (0.875, 'needs at least 1000 non-members, there are 2')
+    """
+    n, m = np.size(members), np.size(nonmembers)
+    curve = roc_curve(members, nonmembers)
+    return Evaluation(
+        positives=n,
+        negatives=m,
+        auc=auc_interval(members, nonmembers, level),
+        advantage=advantage(curve, n, m, level),
+        points=tuple(operating_point(curve, target, n, m, level) for target in FPR_TARGETS),
+        roc=corners(curve),
+    )
+
+
+def operating_point(
+    curve: tuple[Rates, ...], target: float, n: int, m: int, level: float = LEVEL
+) -> OperatingPoint:
+    """TPR at an FPR of at most `target`, with its Clopper-Pearson interval over the n members.
+
+    Refused below 1 / target non-members, of whom not one may then be called a member.
+    """
+    least = math.ceil(1 / target)
+    if m < least:
+        reason = f"needs at least {least} non-members, there are {m}"
+        return OperatingPoint(fpr_target=target, tpr=Interval(missing=reason))
+    best = [rates for rates in curve if rates.fpr <= target][-1]
+    return OperatingPoint(
+        fpr_target=target,
+        fpr_realised=best.fpr,
+        threshold=best.threshold if math.isfinite(best.threshold) else None,
+        tpr=clopper_pearson(round(best.tpr * n), n, level),
+    )
+
+
+def advantage(curve: tuple[Rates, ...], n: int, m: int, level: float = LEVEL) -> Interval:
+    """max over thresholds of TPR - FPR, chosen on the same scores: optimistic, above 0 even at chance.
+
+    Its interval is the Dvoretzky-Kiefer-Wolfowitz-Massart band of both empirical distributions, which holds
+    for all thresholds at once and therefore pays for the choice; it is wide.
+    """
+    value = max(rates.tpr - rates.fpr for rates in curve)
+    half = sum(math.sqrt(math.log(4 / (1 - level)) / (2 * size)) for size in (n, m))
+    low, high = max(value - half, 0.0), min(value + half, 1.0)
+    return Interval(value=value, low=low, high=high, n=n + m, clusters=n + m)

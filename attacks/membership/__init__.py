@@ -1,0 +1,1 @@
+"""Membership: did this person take part?"""

@@ -1,0 +1,134 @@
+"""Client-level user inference on the released adapter (Kandpal et al., 2310.09266).
+
+The attacker holds a few fresh windows of a person, none of them trained on, and asks whether the person took
+part. Fine-tuning on anybody's data lowers the loss on that person's other data too; how much is told by the
+log-ratio to the public backbone, which cancels how hard a person is to draw:
+
+    score(person) = mean of  loss_base(x, t, ε) - loss_adapted(x, t, ε)  over windows x, timesteps t, noise ε
+
+Timesteps and noise are the same for both networks and for everybody, by named streams: what is left differs
+by the person and the adapter alone. The unit matches client-level differential privacy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from privtalk.attacks.controls import Control, control, gaussian_update, permuted_labels
+from privtalk.attacks.evaluation import Evaluation, evaluate
+from privtalk.attacks.views import Bank, ReleaseView
+from privtalk.methods.backbone.conditioning import Batch
+from privtalk.methods.streams import Stream
+
+VIEW = "release"
+STATISTIC = "mean over fresh windows, timesteps and noise of base loss - adapted loss"
+TIMESTEPS = (100, 300, 500, 700)
+CHUNK = 64
+"""Windows in one forward pass, which bounds the memory."""
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembershipResult(Evaluation):
+    """What a record states about this attack, but for the seconds it took."""
+
+    view: str = VIEW
+    statistic: str = STATISTIC
+    controls: dict[str, Control]
+    valid: bool
+    """All controls are at chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probes:
+    """The draws that every person is probed with."""
+
+    timesteps: Sequence[int]
+    noise: Tensor
+    """[W, S, D, F, C, h, w] for window w, timestep s, draw d."""
+
+    def of(self, person: Batch) -> Iterator[tuple[Batch, Tensor, Tensor]]:
+        """(windows, timesteps [N], noise [N, F, C, h, w]), in chunks of windows x timesteps x draws."""
+        count = len(person)
+        noise = self.noise[:count]
+        steps = torch.as_tensor(self.timesteps, dtype=torch.int64)
+        each = noise.shape[1] * noise.shape[2]
+        which = torch.arange(count).repeat_interleave(each)
+        t = steps.repeat_interleave(noise.shape[2]).repeat(count)
+        flat, device = noise.flatten(0, 2), person.latents.device
+        for part in torch.arange(len(which)).split(CHUNK):
+            yield person[which[part].to(device)], t[part].to(device), flat[part].to(device)
+
+
+def probes(people: Sequence[Batch], stream: Stream, timesteps: Sequence[int], draws: int) -> Probes:
+    """Draws for as many windows as anybody has; those of window w do not depend on who has more."""
+    if not people or not timesteps or draws < 1 or min(len(person) for person in people) == 0:
+        raise ValueError("user inference needs people, a window of each, a timestep and a noise draw")
+    windows, shape = max(len(person) for person in people), people[0].latents.shape[1:]
+    noise = torch.empty(windows, len(timesteps), draws, *shape)
+    for w, s, d in np.ndindex(windows, len(timesteps), draws):
+        names = ("attack", "user_inference", "window", w, "timestep", timesteps[s], "draw", d)
+        noise[w, s, d] = torch.randn(shape, generator=stream(*names))
+    return Probes(timesteps=timesteps, noise=noise)
+
+
+@torch.no_grad()
+def person_losses(view: ReleaseView, adapter: Bank | None, people: Sequence[Batch], draws: Probes) -> Scores:
+    """[n] mean denoising loss on each person's windows, without an adapter (None) or with a bank of one."""
+    denoiser = view.backbone.denoiser
+    with nullcontext() if adapter is None else view.adapt(denoiser, adapter):
+        losses = [[view.backbone.loss(*probe) for probe in draws.of(person)] for person in people]
+    return np.array([float(torch.cat(parts).double().mean()) for parts in losses])
+
+
+def user_inference(
+    view: ReleaseView,
+    people: Sequence[Batch],
+    stream: Stream,
+    timesteps: Sequence[int] = TIMESTEPS,
+    draws: int = 1,
+) -> Scores:
+    """[n] score of each person, given by their fresh windows; larger means "took part"."""
+    shared = probes(people, stream, timesteps, draws)
+    return person_losses(view, None, people, shared) - person_losses(view, view.adapter, people, shared)
+
+
+def attack(
+    view: ReleaseView,
+    members: Sequence[Batch],
+    nonmembers: Sequence[Batch],
+    initial: Bank,
+    stream: Stream,
+    timesteps: Sequence[int] = TIMESTEPS,
+    draws: int = 1,
+) -> MembershipResult:
+    """Attack members against non-members, with controls; `initial`: the public adapter training starts from.
+
+    Controls: the never-trained adapter (B = 0: every score is exactly 0), a Gaussian update of equal norm, a
+    blind attacker that sees the data alone (the backbone's loss), and permuted labels.
+    """
+    people, n = [*members, *nonmembers], len(members)
+    shared = probes(people, stream, timesteps, draws)
+    base = person_losses(view, None, people, shared)
+    random = gaussian_update(view.adapter, initial, stream("attack", "user_inference", "control", "gaussian"))
+    scores = base - person_losses(view, view.adapter, people, shared)
+    without = {
+        "never_trained": base - person_losses(view, initial, people, shared),
+        "gaussian_update": base - person_losses(view, random, people, shared),
+        "blind": -base,
+    }
+    controls = {name: control(blank[:n], blank[n:]) for name, blank in without.items()}
+    labels = stream("attack", "user_inference", "control", "labels")
+    controls["permuted_labels"] = permuted_labels(scores[:n], scores[n:], labels)
+    evaluation = evaluate(scores[:n], scores[n:])
+    return MembershipResult(
+        **vars(evaluation), controls=controls, valid=all(c.passed for c in controls.values())
+    )

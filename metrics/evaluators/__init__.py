@@ -1,0 +1,1 @@
+"""In-domain networks that metrics read frames with, their recipes and their validation."""

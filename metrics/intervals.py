@@ -1,0 +1,76 @@
+"""Interval of a metric's mean over clients whose clips are not independent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteredMean:
+    """A mean over clusters with its interval; the fields are those of a record's `Estimate`."""
+
+    value: float | None = None
+    low: float | None = None
+    """None below two clusters."""
+    high: float | None = None
+    n: int = 0
+    """Values behind the mean (missing ones not counted)."""
+    clusters: int = 0
+    missing: str | None = None
+    """Reason, where `value` is None."""
+
+
+def clustered_mean(
+    values: Sequence[float | None],
+    clusters: Sequence[str],
+    generator: np.random.Generator,
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> ClusteredMean:
+    """Mean over clusters of each cluster's mean, with its percentile bootstrap interval over clusters.
+
+    Every client counts alike, however many clips it has. Clusters are resampled whole, so that dependence
+    within one costs what it should. Below about 20 clusters percentile intervals are somewhat too short.
+    Missing values (None) are left out and not counted.
+
+    >>> clustered_mean([1.0, 3.0, None], ["a", "b", "b"], np.random.default_rng(0)).value
+    2.0
+    """
+    if len(values) != len(clusters):
+        raise ValueError(
+            f"{len(values)} values and {len(clusters)} cluster names; give one name for each value"
+        )
+    present = [(name, value) for name, value in zip(clusters, values, strict=True) if value is not None]
+    if not present:
+        return ClusteredMean(missing="no clip has a value")
+    if not all(np.isfinite(value) for _, value in present):
+        raise ValueError("a value is not finite; give None where a metric is undefined")
+    means = cluster_means([name for name, _ in present], [value for _, value in present])
+    low, high = bootstrap(means, generator, level, resamples) if len(means) > 1 else (None, None)
+    return ClusteredMean(value=float(means.mean()), low=low, high=high, n=len(present), clusters=len(means))
+
+
+def cluster_means(clusters: Sequence[str], values: Sequence[float]) -> NDArray[np.float64]:
+    """[G] mean of each cluster, in order of names; the order of the clips does not matter, bit for bit."""
+    _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    numbers = np.asarray(values, dtype=np.float64)
+    ordered = np.lexsort((numbers, index))
+    sums = np.bincount(index[ordered], weights=numbers[ordered])
+    means: NDArray[np.float64] = sums / np.bincount(index)
+    return means
+
+
+def bootstrap(
+    means: NDArray[np.float64], generator: np.random.Generator, level: float, resamples: int
+) -> tuple[float, float]:
+    """Percentile interval of the mean of `means` [G], drawing G of them with replacement."""
+    draws = generator.integers(0, len(means), (resamples, len(means)))
+    low, high = np.quantile(means[draws].mean(1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

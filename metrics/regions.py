@@ -1,0 +1,65 @@
+"""Where the mouth is, and how far it is open, from 68 iBUG landmarks.
+
+Landmarks are [T, 68, 2] (x, y) in pixels, (0, 0) the top-left corner of the top-left pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privtalk.metrics.declaration import Undefined
+
+MOUTH = slice(48, 68)
+CORNERS = (48, 54)
+"""Outer corners of the mouth."""
+INNER_UPPER, INNER_LOWER = (61, 62, 63), (67, 66, 65)
+"""Facing points of the inner lips."""
+EYES = (36, 45)
+"""Outer corners of the eyes."""
+MARGIN = 0.25
+"""Widening of the mouth's box on each side, relative to its width."""
+
+
+def mouth_opening(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """[T] inner-lip opening in eye distances (`eye_distance`), 0 closed, about .35 wide open.
+
+    Mean length of the three vertical chords of the inner lips.
+
+    >>> points = np.zeros((1, 68, 2)); points[:, 45, 0] = 20; points[:, 65:68, 1] = 5
+    >>> mouth_opening(points)
+    array([0.25])
+    """
+    points = landmarks.astype(np.float64)
+    chords = points[:, INNER_UPPER] - points[:, INNER_LOWER]
+    opening: NDArray[np.float64] = np.linalg.norm(chords, axis=-1).mean(1) / eye_distance(landmarks)
+    return opening
+
+
+def eye_distance(landmarks: NDArray[np.floating]) -> float:
+    """Median over the clip of the distance between the outer eye corners, in pixels: a face's size."""
+    right, left = (landmarks[:, eye].astype(np.float64) for eye in EYES)
+    distance = float(np.median(np.linalg.norm(left - right, axis=-1)))
+    if not distance > 0:
+        raise Undefined("the landmarks' eye corners coincide")
+    return distance
+
+
+def mouth_region(landmarks: NDArray[np.floating], height: int, width: int) -> NDArray[np.bool_]:
+    """[T, H, W] box around each frame's mouth landmarks, widened by `MARGIN`: pixels whose centre is in it.
+
+    >>> points = np.zeros((1, 68, 2)); points[:, 48:68] = 4; points[:, 54] = (8, 6)
+    >>> mouth_region(points, 16, 16)[0].sum(0).tolist()
+    [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0]
+    """
+    mouth = landmarks[:, MOUTH]
+    low, high = mouth.min(1), mouth.max(1)
+    margin = MARGIN * (high - low)[:, :1]
+    (left, top), (right, bottom) = (low - margin).T, (high + margin).T
+    columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
+    across = (columns >= left[:, None]) & (columns < right[:, None])
+    down = (rows >= top[:, None]) & (rows < bottom[:, None])
+    region: NDArray[np.bool_] = down[:, :, None] & across[:, None, :]
+    if not region.any((1, 2)).all():
+        raise Undefined("the mouth lies outside the frame")
+    return region

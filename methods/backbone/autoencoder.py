@@ -5,7 +5,7 @@ Shapes: N images, H = W pixels, C latent channels, h = w = H / 8.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -96,13 +96,13 @@ class Autoencoder(nn.Module):
     def start_from_components(self, mean: Tensor, components: Tensor) -> None:
         """Make the code linear: `mean` [3, 8, 8] and orthonormal `components` [C, 3, 8, 8] of patches."""
         self.analysis.weight.copy_(components)
-        self.analysis.bias.copy_(-(components * mean).sum((1, 2, 3)))  # type: ignore[union-attr]
+        cast(Tensor, self.analysis.bias).copy_(-(components * mean).sum((1, 2, 3)))
         self.synthesis.weight.copy_(components)
         self.synthesis_mean.copy_(mean)
         for layer in (self.encoder.conv_out, self.decoder.conv_out):
-            layer.weight.zero_()
-            layer.bias.zero_()
-        self.encoder.conv_out.bias[len(components) :] = START_LOG_VARIANCE
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
+        cast(Tensor, self.encoder.conv_out.bias)[len(components) :] = START_LOG_VARIANCE
 
     def encode(self, images: Tensor) -> Tensor:
         """Normalised posterior means [N, C, h, w]; `images` [N, 3, H, W] in [-1, 1]."""

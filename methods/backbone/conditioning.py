@@ -69,8 +69,11 @@ class Batch:
         return self._map(lambda part: part.to(device))
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{name: None if part is None else function(part) for name, part in parts.items()})
+        def mapped(name: str) -> Any:
+            part = getattr(self, name)
+            return None if part is None else function(part)
+
+        return Batch(**{f.name: mapped(f.name) for f in fields(self)})
 
     @staticmethod
     def concatenate(batches: list[Batch]) -> Batch:

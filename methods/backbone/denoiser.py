@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ def build_unet(config: BackboneConfig, vector_dim: int) -> nn.Module:
     """UNet whose input is (noisy, masked, reference) latents, 3C channels, as DiffTalk's, and whose output is v."""
     channels, denoiser = config.autoencoder.latent_channels, config.denoiser
     stages = len(denoiser.block_channels)
-    unet: nn.Module = UNet2DConditionModel(
+    unet: Any = UNet2DConditionModel(
         sample_size=config.latent_size,
         in_channels=3 * channels,
         out_channels=channels,
@@ -33,7 +33,7 @@ def build_unet(config: BackboneConfig, vector_dim: int) -> nn.Module:
         class_embed_type="projection",
         projection_class_embeddings_input_dim=vector_dim,
     )
-    return unet
+    return cast(nn.Module, unet)
 
 
 def build_scheduler(config: DiffusionConfig) -> Any:

@@ -1,0 +1,247 @@
+"""LoRA banks: the adapters of K clients in stacked tensors, trained and applied in one pass.
+
+Shape legend: K adapters, r rank, layer of `in` inputs and `out` outputs, d trainable numbers of one adapter,
+M rows (of frames and tokens) of one adapter in a forward pass.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from privtalk.methods.config import AdapterConfig
+from privtalk.methods.streams import Stream
+
+PEFT_WEIGHTS = "adapter_model.safetensors"
+PEFT_CONFIG = "adapter_config.json"
+PEFT_PREFIX = "base_model.model."
+
+
+class Factors(NamedTuple):
+    """One layer's low-rank factors; the layer's output gains scale · x Aᵀ Bᵀ."""
+
+    a: Tensor
+    """[K, r, in]."""
+    b: Tensor
+    """[K, out, r]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterBank:
+    """K adapters. Layers keep the order in which the denoiser registers them."""
+
+    config: AdapterConfig
+    factors: dict[str, Factors]
+
+    def __len__(self) -> int:
+        return next(iter(self.factors.values())).b.shape[0]
+
+    @classmethod
+    def initial(cls, denoiser: nn.Module, config: AdapterConfig, stream: Stream, k: int = 1) -> AdapterBank:
+        """K equal adapters as peft starts them: A uniform on ±1/√in (He et al. 2015, a = √5), B = 0.
+
+        The draw of a layer depends on its name and the rank alone.
+        """
+        factors = {}
+        for name, layer in target_layers(denoiser, config).items():
+            draw = torch.rand(config.rank, layer.in_features, generator=stream("adapter", name))
+            a = ((2 * draw - 1) / math.sqrt(layer.in_features)).to(layer.weight)
+            factors[name] = Factors(a[None], a.new_zeros(1, layer.out_features, config.rank))
+        return cls(config=config, factors=factors).repeat(k)
+
+    @property
+    def dim(self) -> int:
+        """d: trainable numbers of one adapter (B alone where A is frozen)."""
+        return sum(part[0].numel() for part in self._trainable())
+
+    def _trainable(self) -> Iterator[Tensor]:
+        for factors in self.factors.values():
+            if not self.config.freeze_a:
+                yield factors.a
+            yield factors.b
+
+    def flatten(self) -> Tensor:
+        """[K, d]: of every layer A then B, row by row; B alone where A is frozen (A is then public)."""
+        return torch.cat([part.flatten(1) for part in self._trainable()], dim=1)
+
+    def unflatten(self, flat: Tensor) -> AdapterBank:
+        """Bank of K adapters whose trainable parts are views of `flat` [K, d]; gradients flow to it.
+
+        A frozen A is this bank's first adapter's, shared by all K.
+        """
+        if flat.ndim != 2 or flat.shape[1] != self.dim:
+            raise ValueError(
+                f"adapters are {tuple(flat.shape)}, expected (K, {self.dim}); was the configuration changed?"
+            )
+        parts = iter(flat.split([part[0].numel() for part in self._trainable()], dim=1))
+        factors = {name: self._layer(layer, parts, len(flat)) for name, layer in self.factors.items()}
+        return replace(self, factors=factors)
+
+    def _layer(self, layer: Factors, parts: Iterator[Tensor], k: int) -> Factors:
+        frozen = self.config.freeze_a
+        a = layer.a[:1].expand(k, -1, -1) if frozen else next(parts).unflatten(1, layer.a.shape[1:])
+        return Factors(a, next(parts).unflatten(1, layer.b.shape[1:]))
+
+    def select(self, index: Sequence[int] | Tensor | slice) -> AdapterBank:
+        """The adapters at `index`, which may repeat."""
+        at = index if isinstance(index, slice) else torch.as_tensor(index, dtype=torch.int64)
+        return replace(self, factors={name: Factors(f.a[at], f.b[at]) for name, f in self.factors.items()})
+
+    def repeat(self, k: int) -> AdapterBank:
+        """K copies of a bank of one, sharing its memory."""
+        if len(self) != 1:
+            raise ValueError(
+                f"only a bank of one adapter can be repeated, this one has {len(self)}; select one first"
+            )
+        return replace(
+            self,
+            factors={
+                n: Factors(f.a.expand(k, -1, -1), f.b.expand(k, -1, -1)) for n, f in self.factors.items()
+            },
+        )
+
+    def zeros(self) -> AdapterBank:
+        """The same bank with B = 0: the base model, K times."""
+        return replace(
+            self, factors={n: Factors(f.a, torch.zeros_like(f.b)) for n, f in self.factors.items()}
+        )
+
+    def to(self, device: torch.device | str) -> AdapterBank:
+        return replace(
+            self, factors={n: Factors(f.a.to(device), f.b.to(device)) for n, f in self.factors.items()}
+        )
+
+    # ---- peft's format
+
+    def to_peft(self, folder: Path, k: int = 0) -> None:
+        """Write adapter `k` as peft stores a LoRA adapter; `PeftModel.from_pretrained(denoiser, folder)` reads it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {}
+        for name, layer in self.factors.items():
+            tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = layer.a[k].detach().cpu().contiguous().clone()
+            tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = layer.b[k].detach().cpu().contiguous().clone()
+        save_file(
+            tensors,
+            folder / PEFT_WEIGHTS,
+            metadata={"format": "pt", "privtalk": self.config.model_dump_json()},
+        )
+        text = json.dumps(peft_config(self.config, list(self.factors)), indent=1)
+        (folder / PEFT_CONFIG).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_peft(cls, folder: Path) -> AdapterBank:
+        """Bank of one from peft's files, ours or another's."""
+        raw = _read_peft_config(folder / PEFT_CONFIG)
+        with safe_open(folder / PEFT_WEIGHTS, framework="pt") as file:
+            ours = (file.metadata() or {}).get("privtalk")
+            tensors = {key.removeprefix(PEFT_PREFIX): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        names = [key.removesuffix(".lora_A.weight") for key in tensors if key.endswith(".lora_A.weight")]
+        order = [name for name in raw["target_modules"] if name in names] if ours else sorted(names)
+        layers = {
+            n: Factors(tensors[f"{n}.lora_A.weight"][None], tensors[f"{n}.lora_B.weight"][None])
+            for n in order
+        }
+        foreign = AdapterConfig(rank=raw["r"], alpha=raw["lora_alpha"], targets=tuple(order))
+        return cls(config=AdapterConfig.model_validate_json(ours) if ours else foreign, factors=layers)
+
+
+def target_layers(denoiser: nn.Module, config: AdapterConfig) -> dict[str, nn.Linear]:
+    """Linear layers whose name matches a pattern, in the order of registration."""
+    linear = {name: layer for name, layer in denoiser.named_modules() if isinstance(layer, nn.Linear)}
+    chosen = {n: layer for n, layer in linear.items() if any(fnmatchcase(n, p) for p in config.targets)}
+    if not chosen:
+        example = next((name for name in linear if name.endswith("to_q")), next(iter(linear), "none"))
+        raise ValueError(
+            f"no linear layer of the denoiser matches {list(config.targets)}; a layer's name is {example!r}"
+        )
+    return chosen
+
+
+def peft_config(config: AdapterConfig, layers: Sequence[str]) -> dict[str, Any]:
+    """Contents of peft's adapter_config.json."""
+    return {
+        "peft_type": "LORA",
+        "task_type": None,
+        "base_model_name_or_path": None,
+        "r": config.rank,
+        "lora_alpha": config.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "init_lora_weights": True,
+        "inference_mode": True,
+        "target_modules": list(layers),
+    }
+
+
+def _read_peft_config(path: Path) -> dict[str, Any]:
+    raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    plain = raw.get("peft_type") == "LORA" and raw.get("bias", "none") == "none"
+    variants = [key for key in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern") if raw.get(key)]
+    if not plain or variants:
+        raise ValueError(
+            f"{path}: only plain LoRA without bias is supported, found {variants or raw.get('peft_type')}"
+        )
+    return raw
+
+
+@contextmanager
+def adapted(denoiser: nn.Module, bank: AdapterBank) -> Iterator[None]:
+    """Inside, a forward pass whose leading dimension is K · m applies adapter k to its k-th block of m rows.
+
+    The frozen layer runs once over all rows and the low-rank products run as batched matrix products. The denoiser
+    is as before on exit, also after an error.
+    """
+    layers = dict(denoiser.named_modules())
+    missing = [name for name in bank.factors if name not in layers]
+    if missing:
+        raise ValueError(f"the denoiser has no layer {missing[0]!r}; the adapter belongs to another network")
+    scale = bank.config.scale
+    handles = [
+        layers[name].register_forward_hook(_Low(factors, scale)) for name, factors in bank.factors.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Low:
+    """Forward hook that adds scale · x Aᵀ Bᵀ to a linear layer's output."""
+
+    def __init__(self, factors: Factors, scale: float) -> None:
+        self.a = factors.a.transpose(1, 2)
+        self.b = factors.b.transpose(1, 2)
+        self.scale = scale
+        self.shared = factors.a.stride(0) == 0 or len(factors.a) == 1
+
+    def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        x, k = inputs[0], len(self.b)
+        if x.shape[0] % k:
+            raise ValueError(
+                f"{x.shape[0]} rows cannot be divided among {k} adapters; give each the same number"
+            )
+        low = self._down(x, k)
+        if k == 1:
+            added = torch.addmm(output.flatten(0, -2), low[0], self.b[0], alpha=self.scale)
+        else:
+            added = torch.baddbmm(output.reshape(k, -1, output.shape[-1]), low, self.b, alpha=self.scale)
+        return added.view_as(output)
+
+    def _down(self, x: Tensor, k: int) -> Tensor:
+        """x Aᵀ, [K, M, r]; one plain product where all adapters share A."""
+        if self.shared:
+            return (x.reshape(-1, x.shape[-1]) @ self.a[0]).unflatten(0, (k, -1))
+        return torch.bmm(x.reshape(k, -1, x.shape[-1]), self.a)

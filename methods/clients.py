@@ -1,0 +1,146 @@
+"""A client's data as local training reads it, and the windows drawn from it.
+
+Shape legend: P frames of all its clips, W windows of F frames, latents C x h x w, D audio width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from privtalk.methods.backbone.conditioning import Batch, ClipFeatures
+from privtalk.methods.config import FederationConfig
+from privtalk.methods.streams import Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientData:
+    """The clips on one device, end to end."""
+
+    index: int
+    """Its number in every named stream."""
+    features: ClipFeatures
+    """Of all P frames."""
+    lengths: tuple[int, ...]
+    """Frames of each clip."""
+
+    @classmethod
+    def of(cls, index: int, clips: Sequence[ClipFeatures]) -> ClientData:
+        if not clips:
+            raise ValueError(f"client {index} has no clips; leave it out of the population")
+        return cls(index=index, features=join(clips), lengths=tuple(len(clip.latents) for clip in clips))
+
+    @property
+    def frames(self) -> int:
+        """n_k."""
+        return sum(self.lengths)
+
+
+def join(clips: Sequence[ClipFeatures]) -> ClipFeatures:
+    """Clips end to end; masked latents are kept only where all clips have them."""
+    masked = [clip.masked for clip in clips if clip.masked is not None]
+    return ClipFeatures(
+        torch.cat([clip.latents for clip in clips]),
+        torch.cat([clip.audio for clip in clips]),
+        torch.cat([clip.landmarks for clip in clips]),
+        torch.cat(masked) if len(masked) == len(clips) else None,
+    )
+
+
+def pooled(clients: Sequence[ClientData]) -> ClientData:
+    """One client with the data of all; a single client stays itself."""
+    if len(clients) == 1:
+        return clients[0]
+    lengths = tuple(length for client in clients for length in client.lengths)
+    return ClientData(index=-1, features=join([client.features for client in clients]), lengths=lengths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What one step sees: windows, timesteps and diffusion noise of K clients, client after client."""
+
+    batch: Batch
+    """N = K·W windows."""
+    t: Tensor
+    """int64 [N]."""
+    noise: Tensor
+    """[N, F, C, h, w]."""
+
+    def __getitem__(self, index: slice | Tensor) -> Draw:
+        """The windows at `index`."""
+        return Draw(batch=self.batch[index], t=self.t[index], noise=self.noise[index])
+
+    def to(self, device: torch.device | str) -> Draw:
+        return Draw(batch=self.batch.to(device), t=self.t.to(device), noise=self.noise.to(device))
+
+    @staticmethod
+    def concatenate(draws: Sequence[Draw]) -> Draw:
+        return Draw(
+            batch=Batch.concatenate([d.batch for d in draws]),
+            t=torch.cat([d.t for d in draws]),
+            noise=torch.cat([d.noise for d in draws]),
+        )
+
+
+def draw(
+    clients: Sequence[ClientData],
+    config: FederationConfig,
+    timesteps: int,
+    stream: Stream,
+    round_: int,
+    step: int,
+) -> Draw:
+    """Windows, timesteps and noise of one local step; each client's are its own, whoever else takes part."""
+    return Draw.concatenate(
+        [
+            _draw_one(c, config, timesteps, stream, ("client", c.index, "round", round_, "step", step))
+            for c in clients
+        ]
+    )
+
+
+def _draw_one(
+    client: ClientData, config: FederationConfig, timesteps: int, stream: Stream, name: tuple[str | int, ...]
+) -> Draw:
+    batch = draw_windows(client, config.windows, config.window_frames, stream(*name, "windows"))
+    t = torch.randint(timesteps, (config.windows,), generator=stream(*name, "timesteps"))
+    noise = torch.randn(batch.latents.shape, generator=stream(*name, "noise"))
+    return Draw(batch=batch, t=t, noise=noise.to(batch.latents))
+
+
+def draw_windows(client: ClientData, windows: int, frames: int, generator: torch.Generator) -> Batch:
+    """`windows` windows, uniform over all starts in all clips, with replacement; each with a reference frame of its
+    own clip, from outside the window where the clip is longer than it.
+    """
+    lengths = torch.tensor(client.lengths)
+    starts = (lengths - frames + 1).clamp(min=0)
+    if not starts.sum():
+        raise ValueError(
+            f"client {client.index}: no clip has {frames} frames (longest: {int(lengths.max())}); "
+            "shorten window_frames or leave the client out"
+        )
+    place = torch.randint(int(starts.sum()), (windows,), generator=generator)
+    share = torch.rand(windows, generator=generator, dtype=torch.float64)
+    clip = torch.searchsorted(starts.cumsum(0), place, right=True)
+    start = place - (starts.cumsum(0) - starts)[clip]
+    outside = lengths[clip] - frames
+    skipped = (share * outside.clamp(min=1)).long()
+    reference = torch.where(outside > 0, skipped + frames * (skipped >= start), (share * frames).long())
+    first = (lengths.cumsum(0) - lengths)[clip]
+    return take(client.features, first + start, frames, first + reference)
+
+
+def take(features: ClipFeatures, start: Tensor, frames: int, reference: Tensor) -> Batch:
+    """Windows of `frames` frames from rows `start` [W], with the frames at rows `reference` [W]."""
+    rows = start[:, None] + torch.arange(frames)
+    return Batch(
+        latents=features.latents[rows],
+        audio=features.audio[rows],
+        landmarks=features.landmarks[rows],
+        reference=features.latents[reference],
+        reference_landmarks=features.landmarks[reference],
+        masked=None if features.masked is None else features.masked[rows],
+    )

@@ -1,0 +1,75 @@
+"""Configuration of adapters, federation and methods: plain values, importable without torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class AdapterConfig(Frozen):
+    """LoRA (Hu et al. 2021): W x + (alpha / rank) B A x on the denoiser's linear layers."""
+
+    rank: int = Field(2, ge=1)
+    alpha: float = Field(4.0, gt=0)
+    """Numerator of the scale alpha / rank (PrivFedTalk: rank 16, alpha 32)."""
+    targets: tuple[str, ...] = Field(("*.to_q", "*.to_k", "*.to_v", "*.to_out.0"), min_length=1)
+    """Shell patterns of layer names inside the denoiser; ``up_blocks.*.to_v`` keeps only the decoder's values."""
+    freeze_a: bool = False
+    """FFA-LoRA (Sun et al. 2024): A stays at its initial value and only B is trained and sent."""
+
+    @property
+    def scale(self) -> float:
+        """
+        >>> AdapterConfig(rank=2, alpha=4).scale
+        2.0
+        """
+        return self.alpha / self.rank
+
+
+class FederationConfig(Frozen):
+    """The round loop, the same for every method."""
+
+    rounds: int = Field(20, ge=1)
+    rate: float = Field(0.25, gt=0, le=1)
+    """q: chance of each client to take part in a round (Poisson sampling)."""
+    local_steps: int = Field(2, ge=1)
+    windows: int = Field(1, ge=1)
+    """Windows a client a step."""
+    window_frames: int = Field(4, ge=1)
+    """Consecutive frames a window; differences between frames (TDC, ISFA) need at least two."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """A client's optimiser starts afresh every round."""
+    lr: float = Field(5e-3, gt=0)
+    server_lr: float = Field(1.0, gt=0)
+    """Factor on the mean update (PrivFedTalk: .5)."""
+    server_momentum: float = Field(0.0, ge=0, lt=1)
+    """FedAvgM (Hsu et al. 2019); 0 is FedAvg."""
+    reference_frames: int | None = Field(None, ge=1)
+    """n̂: a client with at least this many frames weighs 1, a smaller one n_k / n̂. Public. None: the largest client."""
+    mean_weight: float | None = Field(None, gt=0, le=1)
+    """Public mean of min(n_k / n̂, 1) over all clients. None: that mean itself, declared public."""
+    chunk: int = Field(24, ge=1)
+    """Windows in one stacked pass; bounds the memory. Results depend on it by rounding only."""
+
+
+class MethodOptions(Frozen):
+    """Options of all methods; each reads its own."""
+
+    mu: float = Field(0.01, ge=0)
+    """FedProx: weight of the proximal term; 0 is FedAvg."""
+    lambda_tdc: float = Field(0.05, ge=0)
+    """PrivFedTalk: weight of temporal-denoising consistency; 0 is none."""
+    gamma: float = Field(0.5, ge=0)
+    """PrivFedTalk: sharpness of the reliability weight; 0 weighs all alike."""
+    alpha: float = Field(0.7, ge=0, le=1)
+    """PrivFedTalk: share of identity similarity, against temporal stability, in the reliability score."""
+    expected_score: float = Field(0.8, ge=0, le=1)
+    """PrivFedTalk: reliability score expected of a client, a public constant of the denominator."""
+
+
+DEFAULT_OPTIONS = MethodOptions()

@@ -1,0 +1,177 @@
+"""The round loop: sample clients, train them in a stacked pass, sum their messages, update the server.
+
+    θ ← θ + η (Σ_k ω_k clip_C(Δ_k) + N(0, (zC)² I)) / (q N ω̄)
+
+There is one code path: no privacy is an infinite clip and no noise, which change nothing, bit for bit. Everything in
+the denominator is public, so that adding or removing a client moves the sum by at most C.
+
+Shape legend: N clients of which K take part, d trainable numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.clients import ClientData
+from privtalk.methods.config import FederationConfig
+from privtalk.methods.fedavg import FedAvg, ServerState
+from privtalk.methods.local import LocalResult, train_stacked
+from privtalk.methods.privacy.clipping import clip_factors, norm
+from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.state import TrainingState
+from privtalk.methods.streams import Stream
+from privtalk.methods.transcript import KEEP_LOG, WIRE_BYTES, Aggregate, Keep, Message, RoundLog, plain_sum
+
+
+class PublicConstants(NamedTuple):
+    """What is declared public of the population, whatever any one client holds."""
+
+    clients: int
+    """N."""
+    reference_frames: int
+    """n̂."""
+    mean_weight: float
+    """ω̄ before reliability: mean of min(n_k / n̂, 1)."""
+
+    @classmethod
+    def of(cls, clients: Sequence[ClientData], config: FederationConfig) -> PublicConstants:
+        """Configured values; those left open are computed from the population and declared public."""
+        reference = config.reference_frames or max(client.frames for client in clients)
+        mean = config.mean_weight or sum(min(c.frames / reference, 1.0) for c in clients) / len(clients)
+        return cls(len(clients), reference, mean)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Federation:
+    """One federated run: all that its result depends on."""
+
+    backbone: Backbone
+    template: AdapterBank
+    """Bank of one: the initial adapter, equal for every method (`AdapterBank.initial`)."""
+    clients: tuple[ClientData, ...]
+    config: FederationConfig
+    method: FedAvg
+    stream: Stream
+    mechanism: GaussianMechanism = NO_PRIVACY
+    aggregate: Aggregate = plain_sum
+    keep: Keep = KEEP_LOG
+
+    def __post_init__(self) -> None:
+        numbers = [client.index for client in self.clients]
+        if not numbers or numbers != sorted(set(numbers)):
+            raise ValueError(
+                "clients must be at least one, in ascending order of distinct numbers; sort them by index"
+            )
+
+    @property
+    def public(self) -> PublicConstants:
+        return PublicConstants.of(self.clients, self.config)
+
+    @property
+    def denominator(self) -> float:
+        """q N ω̄."""
+        public = self.public
+        return self.config.rate * public.clients * public.mean_weight * self.method.expected_reliability()
+
+
+def federate(federation: Federation, state: TrainingState | None = None) -> Iterator[TrainingState]:
+    """The state after every round, from `state` (or the start) on to the last; nothing where it is the last."""
+    state = state or TrainingState.start(federation.template)
+    while state.round < federation.config.rounds:
+        state = play_round(federation, state)
+        yield state
+
+
+def play_round(federation: Federation, state: TrainingState) -> TrainingState:
+    """One round; a pure function of its arguments."""
+    cohort = sample_cohort(federation.clients, federation.config.rate, federation.stream, state.round)
+    result = _train(federation, state, cohort)
+    updates = (result.theta - state.adapters.to(result.theta)).cpu()
+    weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
+    factors = weights * clip_factors(updates, federation.mechanism.clip)
+    messages = [Message(c.index, u * f) for c, u, f in zip(cohort, updates, factors.to(updates), strict=True)]
+    server = _update_server(federation, state, messages)
+    log = _log(state, cohort, norm(updates), weights)
+    moved = float(norm(server.adapter - state.adapters[0]))
+    return TrainingState(
+        round=state.round + 1,
+        adapters=server.adapter[None],
+        momentum=server.momentum,
+        curves=state.curves_with(_curves(federation, log, result.loss, moved)),
+        transcript=state.transcript.after(log, messages, state.adapters[0], federation.keep),
+    )
+
+
+def sample_cohort(
+    clients: Sequence[ClientData], rate: float, stream: Stream, round_: int
+) -> list[ClientData]:
+    """Poisson sampling: each client takes part with chance `rate`, independently; the cohort may be empty."""
+    chance = torch.rand(len(clients), generator=stream("round", round_, "cohort"), dtype=torch.float64)
+    return [client for client, u in zip(clients, chance.tolist(), strict=True) if u < rate]
+
+
+def client_weights(cohort: Sequence[ClientData], public: PublicConstants) -> Tensor:
+    """min(n_k / n̂, 1), float64 [K]."""
+    sizes = torch.tensor([client.frames for client in cohort], dtype=torch.float64)
+    return (sizes / public.reference_frames).clamp(max=1)
+
+
+def _train(federation: Federation, state: TrainingState, cohort: Sequence[ClientData]) -> LocalResult:
+    start = state.adapters.to(federation.backbone.device)
+    if not cohort:
+        return LocalResult(start[:0], start.new_zeros(0), start.new_zeros(0))
+    return train_stacked(
+        federation.backbone,
+        federation.template,
+        start.expand(len(cohort), -1),
+        cohort,
+        federation.config,
+        federation.method,
+        federation.stream,
+        state.round,
+    )
+
+
+def _update_server(federation: Federation, state: TrainingState, messages: Sequence[Message]) -> ServerState:
+    dim, mechanism = state.adapters.shape[1], federation.mechanism
+    total = federation.aggregate(messages, dim)
+    if mechanism.private:
+        total = total + mechanism.noise(dim, federation.stream("round", state.round, "privacy"))
+    before = ServerState(state.adapters[0], state.momentum)
+    return federation.method.server_update(before, total / federation.denominator, federation.config)
+
+
+def _log(state: TrainingState, cohort: Sequence[ClientData], norms: Tensor, weights: Tensor) -> RoundLog:
+    size = len(cohort) * state.adapters.shape[1] * WIRE_BYTES
+    return RoundLog(
+        round=state.round,
+        cohort=tuple(client.index for client in cohort),
+        up_bytes=size,
+        down_bytes=size,
+        norms=tuple(norms.tolist()),
+        weights=tuple(weights.tolist()),
+    )
+
+
+def _curves(federation: Federation, log: RoundLog, losses: Tensor, moved: float) -> dict[str, float | None]:
+    """Values of one round. All but `cohort` and `step_norm` are the simulator's knowledge."""
+    clip = federation.mechanism.clip
+    return {
+        "cohort": float(len(log.cohort)),
+        "loss": _mean(losses.tolist()),
+        "update_norm": _mean(log.norms),
+        "clipped": _mean([float(n > clip) for n in log.norms]),
+        "weight": _mean(log.weights),
+        "step_norm": moved,
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,56 @@
+"""The least noise that keeps a target ε."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from privtalk.methods.privacy.accounting import epsilon
+
+LOWEST, HIGHEST = 0.25, 2.0**20
+"""Noise multipliers that are searched; below the lower, ε runs into the hundreds."""
+
+
+class Calibration(NamedTuple):
+    noise_multiplier: float
+    epsilon: float
+    """Accounted at that noise; at most the target."""
+
+
+def calibrate(target: float, delta: float, rate: float, rounds: int, tolerance: float = 1e-3) -> Calibration:
+    """Noise multiplier at which ε by PLD is at most `target`, least up to a relative `tolerance`.
+
+    ε falls as the noise grows, so the upper end of a bisection always keeps the target; it is what is returned.
+    """
+    if not target > 0:
+        raise ValueError(f"epsilon is {target}, it must be positive")
+    low, high = _bracket(target, delta, rate, rounds)
+    while high.noise_multiplier > low * (1 + tolerance):
+        middle = _at((low * high.noise_multiplier) ** 0.5, delta, rate, rounds)
+        if middle.epsilon <= target:
+            high = middle
+        else:
+            low = middle.noise_multiplier
+    return high
+
+
+def _bracket(target: float, delta: float, rate: float, rounds: int) -> tuple[float, Calibration]:
+    """(noise that is too low, the calibration at twice that); the search starts from 1."""
+    high = _at(1.0, delta, rate, rounds)
+    while high.epsilon > target:
+        if high.noise_multiplier >= HIGHEST:
+            raise ValueError(
+                f"no noise below {HIGHEST:g} reaches epsilon {target:g} at delta {delta:g}; raise one of them"
+            )
+        high = _at(2 * high.noise_multiplier, delta, rate, rounds)
+    while high.noise_multiplier > LOWEST:
+        lower = _at(high.noise_multiplier / 2, delta, rate, rounds)
+        if lower.epsilon > target:
+            return lower.noise_multiplier, lower._replace(
+                noise_multiplier=high.noise_multiplier, epsilon=high.epsilon
+            )
+        high = lower
+    return high.noise_multiplier, high
+
+
+def _at(noise_multiplier: float, delta: float, rate: float, rounds: int) -> Calibration:
+    return Calibration(noise_multiplier, epsilon(noise_multiplier, rate, rounds, delta))

@@ -1,0 +1,91 @@
+"""Reference rows: what a federated adapter lies between.
+
+Floors: `noise`, `static`. Ceilings: `autoencoder` (the decoder's limit), `centralised`. Between: `difftalk`
+(zero-shot) and `local_only`. The trained ones run as many rounds of as many local steps as the federation, with its
+optimiser, streams and initial adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.clients import ClientData, pooled
+from privtalk.methods.config import FederationConfig
+from privtalk.methods.fedavg import FedAvg, ServerState
+from privtalk.methods.local import train_stacked
+from privtalk.methods.privacy.clipping import norm
+from privtalk.methods.state import TrainingState
+from privtalk.methods.streams import Stream
+
+
+def centralised(
+    backbone: Backbone,
+    template: AdapterBank,
+    clients: Sequence[ClientData],
+    config: FederationConfig,
+    stream: Stream,
+    state: TrainingState | None = None,
+) -> Iterator[TrainingState]:
+    """One adapter on everyone's data. A step sees as many windows as an expected cohort's: q·N·windows.
+
+    With one client it is the federation of that client at q = 1, bit for bit.
+    """
+    everyone = pooled(clients)
+    config = config.model_copy(update={"windows": pooled_windows(len(clients), config)})
+    state = state or TrainingState.start(template)
+    while state.round < config.rounds:
+        start = state.adapters.to(backbone.device)
+        result = train_stacked(backbone, template, start, [everyone], config, FedAvg(), stream, state.round)
+        update = (result.theta - start).cpu()[0]
+        server = FedAvg().server_update(
+            ServerState(state.adapters[0], state.momentum), update.double(), config
+        )
+        state = TrainingState(
+            round=state.round + 1,
+            adapters=server.adapter[None],
+            momentum=server.momentum,
+            curves=_extended(state, result.loss, server.adapter - state.adapters[0]),
+        )
+        yield state
+
+
+def pooled_windows(clients: int, config: FederationConfig) -> int:
+    """Windows a step of the centralised row.
+
+    >>> pooled_windows(256, FederationConfig(rate=0.25, windows=1))
+    64
+    """
+    return config.windows if clients == 1 else max(1, round(config.rate * clients)) * config.windows
+
+
+def local_only(
+    backbone: Backbone,
+    template: AdapterBank,
+    clients: Sequence[ClientData],
+    config: FederationConfig,
+    stream: Stream,
+    state: TrainingState | None = None,
+) -> Iterator[TrainingState]:
+    """An adapter for each of `clients`, trained on its own data alone as if it took part in every round."""
+    state = state or TrainingState.start(template, len(clients))
+    while state.round < config.rounds:
+        start = state.adapters.to(backbone.device)
+        result = train_stacked(backbone, template, start, clients, config, FedAvg(), stream, state.round)
+        trained = result.theta.cpu()
+        state = TrainingState(
+            round=state.round + 1,
+            adapters=trained,
+            momentum=state.momentum,
+            curves=_extended(state, result.loss, trained - state.adapters),
+        )
+        yield state
+
+
+def _extended(state: TrainingState, losses: Tensor, moved: Tensor) -> dict[str, tuple[float | None, ...]]:
+    steps = float(torch.atleast_1d(norm(moved)).mean())
+    return dict(state.curves_with({"loss": float(losses.mean()), "step_norm": steps}))

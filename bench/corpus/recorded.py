@@ -1,0 +1,209 @@
+"""A population of prepared real videos (`bench data prepare`), in the roles and purposes of the embedded one.
+
+Every identity's segments are cut into windows that do not overlap, dealt in turn to train, test and fresh. Roles are
+drawn by a named stream, so whoever trains differs from whoever does not by chance alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from privtalk.bench.corpus.cache import content_hash
+from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
+from privtalk.bench.corpus.population import Group, Person, Purpose, Role
+from privtalk.bench.corpus.store import INDEX, Index, StoreError, load_clip, read_index
+from privtalk.bench.seeds import numpy_stream
+from privtalk.bench.spec import CorpusSpec, Footage
+
+LEAST: tuple[Purpose, ...] = ("train", "test", "fresh", "fresh")
+"""What everybody must have: the attack needs one fresh window as a portrait and one to look at."""
+
+PORTION = 16
+"""People in a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Frames `start` to `start + frames` of a clip's file."""
+
+    file: str
+    start: int
+    frames: int
+
+
+Deal = Mapping[Purpose, tuple[Window, ...]]
+
+
+@dataclass(frozen=True)
+class RecordedPopulation:
+    """`population.Population` of a prepared folder."""
+
+    folder: Path
+    spec: CorpusSpec
+
+    def people(self, role: Role) -> tuple[Person, ...]:
+        return self._roles[role]
+
+    def clips(self, person: Person, purpose: Purpose) -> tuple[Clip, ...]:
+        identity = self._identities[person.name]
+        return tuple(
+            cut(_loaded(identity.folder / w.file, identity.index.clips[w.file].sha256), w, self.spec.size)
+            for w in deal(identity.index, self.spec).get(purpose, ())
+        )
+
+    def groups(self) -> list[Group]:
+        uses: Sequence[tuple[Role, Purpose, int]] = (
+            ("clients", "train", self.spec.clients),
+            ("clients", "test", self.spec.tested),
+            ("clients", "fresh", self.spec.attacked),
+            ("heldout", "fresh", self.spec.heldout),
+        )
+        origin = content_hash(self.spec.model_dump())
+        found: list[Group] = []
+        for role, purpose, count in uses:
+            people = self.people(role)[:count]
+            found += [
+                Group(origin, f"{role}-{purpose}-{first:05d}", people[first : first + PORTION], purpose)
+                for first in range(0, len(people), PORTION)
+            ]
+        return found
+
+    @cached_property
+    def _identities(self) -> dict[str, Identity]:
+        return {identity.index.identity: identity for identity in identities(self.folder)}
+
+    @cached_property
+    def _roles(self) -> dict[Role, tuple[Person, ...]]:
+        usable = [i.index.identity for i in self._identities.values() if suffices(i.index, self.spec)]
+        order = [usable[i] for i in numpy_stream(self.spec.seed, "corpus", "roles").permutation(len(usable))]
+        parts: Mapping[Role, list[str]] = {
+            "public": [],
+            "clients": order[: self.spec.clients],
+            "heldout": order[self.spec.clients : self.spec.clients + self.spec.heldout],
+        }
+        return {role: tuple(Person(n, role, k) for k, n in enumerate(names)) for role, names in parts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    folder: Path
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a folder offers a corpus of some footage."""
+
+    digest: str
+    clients: int
+    heldout: int
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Identity -> reason."""
+
+
+def survey(folder: Path, spec: CorpusSpec) -> Survey:
+    """Roles that a prepared folder can fill, at most as many people as `spec` asks for.
+
+    A quarter of the people, at least two, are held out. Raises `ValueError` below four usable people.
+    """
+    found = identities(folder)
+    refused = {i.index.identity: _shortage(i.index, spec) for i in found if not suffices(i.index, spec)}
+    usable = len(found) - len(refused)
+    if usable < 4:
+        lacking = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+        raise ValueError(
+            f"{folder}: {usable} people with enough footage, at least 4 are needed (2 who train, 2 who do not)"
+            + (f"; {lacking}" if lacking else "")
+        )
+    heldout = min(spec.heldout, max(2, usable // 4))
+    files = {i.index.identity: {n: e.sha256 for n, e in i.index.clips.items()} for i in found}
+    return Survey(content_hash(files), min(spec.clients, usable - heldout), heldout, refused)
+
+
+def identities(folder: Path) -> list[Identity]:
+    """Everybody in a prepared folder, by folder name."""
+    found = [Identity(path.parent, read_index(path.parent)) for path in sorted(folder.glob(f"*/{INDEX}"))]
+    if not found:
+        raise ValueError(
+            f"{folder}: no prepared clips there; make them with: bench data prepare VIDEOS -o {folder}"
+        )
+    return found
+
+
+def suffices(index: Index, spec: CorpusSpec) -> bool:
+    """Whether an identity has the least that every role needs."""
+    dealt = deal(index, spec)
+    return all(len(dealt[purpose]) >= LEAST.count(purpose) for purpose in LEAST)
+
+
+def deal(index: Index, spec: CorpusSpec) -> Deal:
+    """An identity's windows, dealt in turn until every purpose has what it asks for or the footage is used up."""
+    left = {name: [0, entry.length] for name, entry in sorted(index.clips.items())}
+    dealt: dict[Purpose, list[Window]] = {"train": [], "test": [], "fresh": []}
+    for purpose in _turns(spec):
+        frames = spec.footage(purpose).frames
+        file = next((name for name, (start, end) in left.items() if end - start >= frames), None)
+        if file is not None:
+            dealt[purpose].append(Window(file, left[file][0], frames))
+            left[file][0] += frames
+    return {purpose: tuple(windows) for purpose, windows in dealt.items()}
+
+
+def _turns(spec: CorpusSpec) -> list[Purpose]:
+    """Purposes in the order in which windows are dealt: first the least, then one of each in turn."""
+    owed: dict[Purpose, int] = {
+        purpose: spec.footage(purpose).clips for purpose in ("train", "test", "fresh")
+    }
+    turns: list[Purpose] = list(LEAST)
+    for purpose in LEAST:
+        owed[purpose] -= 1
+    while any(count > 0 for count in owed.values()):
+        for purpose in owed:
+            if owed[purpose] > 0:
+                turns.append(purpose)
+                owed[purpose] -= 1
+    return turns
+
+
+def cut(clip: Clip, window: Window, size: int) -> Clip:
+    """The window of a clip at `size` pixels; its utterance names the place it was cut from."""
+    import cv2
+
+    start, end = window.start, window.start + window.frames
+    samples = [round(t * SAMPLE_RATE / clip.fps) for t in (start, end)]
+    scale = size / clip.size
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    frames = clip.frames[start:end]
+    if scale != 1:
+        frames = np.stack([cv2.resize(frame, (size, size), interpolation=way) for frame in frames]).astype(
+            np.uint8
+        )
+    return replace(
+        clip,
+        frames=frames,
+        audio=clip.audio[samples[0] : samples[1]],
+        landmarks=(clip.landmarks[start:end] * scale).astype(np.float32),
+        utterance=f"{clip.utterance}:{start}",
+        truth=None,
+    )
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, sha256: str) -> Clip:
+    """A prepared clip; its windows are mostly asked for one after another."""
+    try:
+        return load_clip(path, sha256)
+    except StoreError as error:
+        raise StoreError(f"{error}; run bench data prepare again, which mends it") from error
+
+
+def _shortage(index: Index, spec: CorpusSpec) -> str:
+    footage: list[Footage] = [spec.footage(purpose) for purpose in LEAST]
+    longest = max((entry.length for entry in index.clips.values()), default=0)
+    total = sum(entry.length for entry in index.clips.values())
+    return f"{total} frames (longest clip {longest}), {sum(f.frames for f in footage)} needed"

@@ -1,0 +1,104 @@
+"""Small videos written with PyAV, and the shared real clips and models where they lie beside the checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+
+
+def shared(relative: str) -> Path:
+    """A file beside the checkout; the test is skipped, with the reason, where it is absent."""
+    path = SHARED / relative
+    if not path.exists():
+        pytest.skip(f"needs ../shared/{relative} beside the checkout")
+    return path
+
+
+@pytest.fixture
+def yunet() -> Path:
+    return shared("models/yunet_n_dynamic.onnx")
+
+
+@pytest.fixture
+def pfld() -> Path:
+    return shared("models/pfld68.onnx")
+
+
+@pytest.fixture
+def radio10() -> Path:
+    return shared("real/radio10/hdtf_rd10_30fps.mp4")
+
+
+def write_film(
+    path: Path,
+    frames: Sequence[np.ndarray],
+    *,
+    rate: Fraction | int = 25,
+    times: Sequence[float] | None = None,
+    sound: np.ndarray | None = None,
+    sound_rate: int = 16000,
+    sound_start: float = 0.0,
+    gap: tuple[float, float] | None = None,
+    codec: str = "ffv1",
+    sound_codec: str = "pcm_f32le",
+    rotation: int = 0,
+    aspect: Fraction | None = None,
+) -> Path:
+    """Lossless video (RGB frames) and sound [channels, S]; `gap` leaves (start, length) seconds of it out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        pictures: Any = None
+        if len(frames):
+            pictures = container.add_stream(codec, rate=Fraction(rate))
+            pictures.width, pictures.height = frames[0].shape[1], frames[0].shape[0]
+            pictures.pix_fmt = "bgr0" if codec == "ffv1" else "yuv420p"
+            if rotation:
+                pictures.set_display_rotation(rotation)
+            if aspect is not None:
+                pictures.sample_aspect_ratio = aspect
+        voice: Any = None
+        if sound is not None:
+            voice = container.add_stream(sound_codec, rate=sound_rate)
+            voice.layout = "mono" if len(sound) == 1 else "stereo"
+        for number, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.time_base = Fraction(1, 90000)
+            frame.pts = round((number / rate if times is None else times[number]) * 90000)
+            container.mux(pictures.encode(frame))
+        if pictures is not None:
+            container.mux(pictures.encode())
+        if sound is not None:
+            for start in range(0, sound.shape[1], 800):
+                if gap and gap[0] <= start / sound_rate < sum(gap):
+                    continue
+                piece = np.ascontiguousarray(sound[:, start : start + 800].T.reshape(1, -1), np.float32)
+                block = av.AudioFrame.from_ndarray(piece, format="flt", layout=voice.layout.name)
+                block.sample_rate = sound_rate
+                block.time_base = Fraction(1, sound_rate)
+                block.pts = start + round(sound_start * sound_rate)
+                container.mux(voice.encode(block))
+            container.mux(voice.encode())
+    return path
+
+
+@pytest.fixture
+def film() -> Any:
+    return write_film
+
+
+def tone(seconds: float, rate: int = 16000, hertz: float = 440.0, level: float = 0.5) -> np.ndarray:
+    """[1, S] a sine."""
+    return level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate, dtype=np.float64)[None]
+
+
+@pytest.fixture
+def sine() -> Any:
+    return tone

@@ -147,7 +147,7 @@ def channel_values(performance: Performance) -> NDArray[np.float32]:
     follow = np.clip(-performance.gaze[:, 1].astype(np.float64) * 0.5, -0.12, 0.2)
     lids = np.clip(blink + follow[:, None] * (1 - blink), -0.15, 1)
     columns = [jaw, closing, follow, width, round_, press, tuck, opening, lids[:, 0], lids[:, 1]]
-    columns += [performance.brows[:, 0], performance.brows[:, 1], tongue]
+    columns += [*performance.brows.astype(np.float64).T, tongue]
     return np.stack(columns, -1).astype(np.float32)
 
 

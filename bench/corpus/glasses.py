@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privtalk.bench.corpus.look import Look
 from privtalk.bench.corpus.parts import Part, grid_faces
@@ -12,7 +13,7 @@ SECTION = 6
 """Corners of a tube's cross-section."""
 
 
-def _tube(path: Array, radius: float, closed: bool) -> tuple[Array, Array]:
+def _tube(path: Array, radius: float, closed: bool) -> tuple[Array, NDArray[np.int32]]:
     """Points [len(path) * SECTION, 3] and faces of a tube along `path` [N, 3]."""
     tangent = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
     tangent = tangent / np.linalg.norm(tangent, axis=1, keepdims=True)

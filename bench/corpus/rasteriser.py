@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -26,9 +26,10 @@ LIGHT_FIELDS = 15
 def compiled(function: Function) -> Function:
     """Numba-compile without fast-math; cached on disk where the installation can be written to."""
     try:
-        return numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
+        made = numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
     except RuntimeError:  # numba found no writable place for its cache
-        return numba.njit(fastmath=False, error_model="numpy")(function)
+        made = numba.njit(fastmath=False, error_model="numpy")(function)
+    return cast(Function, made)
 
 
 @compiled

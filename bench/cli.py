@@ -1,0 +1,220 @@
+"""The command `bench`. Torch is imported inside commands only, so that help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from privtalk.bench.errors import WorkFailed
+
+DEBUG = "PRIVTALK_DEBUG"
+"""Environment variable: show tracebacks of errors that are normally told in one line."""
+
+USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""Of click, or of the copy of it that newer versions of Typer carry."""
+
+INTERRUPTED = 130
+MISTAKE = 2
+
+app = typer.Typer(
+    name="bench",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Benchmark privacy and utility of federated, personalised talking-head generation.",
+)
+data = typer.Typer(no_args_is_help=True, help="Prepare real videos; build the embedded corpus.")
+app.add_typer(data, name="data")
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Option("--suite", "-s", help="Which suite (see: bench suites).")],
+    preset: Annotated[str, typer.Option("--preset", "-p", help="Its size: smoke, small or paper.")] = "small",
+    corpus: Annotated[
+        Path | None, typer.Option(help="Folder made by `bench data prepare`, instead of the embedded corpus.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for records and clips [default: runs/SUITE-PRESET]."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Only these seeds, such as 0,1,2.")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Only these rows or methods, such as fedavg,privfedtalk.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes [default: one a core; one with CUDA].")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Run a suite, or go on with it: finished cells are kept, half-trained ones continue at their last round."""
+    from privtalk.bench.commands import run as command
+
+    raise typer.Exit(
+        command.run(
+            command.Request(
+                suite=suite,
+                preset=preset,
+                corpus=corpus,
+                out=out,
+                seeds=command.numbers(seeds),
+                methods=command.words(methods),
+                changes=tuple(change or ()),
+                workers=workers,
+                device=device,
+            )
+        )
+    )
+
+
+@app.command()
+def show(runs: Annotated[list[Path], typer.Argument(help="Folders written by `bench run`.")]) -> None:
+    """Print the tables of runs."""
+    from privtalk.bench.commands import boards
+
+    boards.show(runs)
+
+
+@app.command()
+def publish(
+    runs: Annotated[list[Path], typer.Argument(help="Folders written by `bench run`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the site.")] = Path("site"),
+) -> None:
+    """Write the leaderboards as a static site."""
+    from privtalk.bench.commands import boards
+
+    boards.publish(runs, out)
+
+
+@app.command()
+def compare(
+    base: Annotated[Path, typer.Argument(help="Run folder to compare with.")],
+    new: Annotated[Path, typer.Argument(help="Run folder to judge.")],
+) -> None:
+    """Compare two runs, paired. Exit 0: no regression; 1: regression; 2: records missing; 3: nothing comparable."""
+    from privtalk.bench.commands import boards
+
+    raise typer.Exit(boards.compare(base, new))
+
+
+@app.command()
+def suites() -> None:
+    """List the suites and their presets."""
+    from privtalk.bench import suites as known
+
+    console = Console()
+    for name in known.names():
+        suite = known.load(name)
+        console.print(f"[bold]{name}[/]  {suite.about}", highlight=False)
+        for preset, chosen in suite.presets.items():
+            console.print(f"  {preset:8} {chosen.about}", highlight=False)
+
+
+@app.command()
+def pretrain(
+    part: Annotated[str, typer.Argument(help="autoencoder, denoiser, decoder or all.")] = "all",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weights and manifest.")] = Path(
+        "weights"
+    ),
+    size: Annotated[int, typer.Option(min=32, help="Pixels a side.")] = 64,
+    people: Annotated[
+        int | None, typer.Option(min=2, help="Public identities [default: the recipe's].")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that film the corpus.")] = None,
+) -> None:
+    """Train the backbone on the public identities of the embedded corpus."""
+    from privtalk.bench.commands import pretrain as command
+
+    command.pretrain(part, out, size=size, people=people, workers=workers)
+
+
+@data.command("prepare")
+def data_prepare(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of videos, one folder an identity.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the prepared corpus.")],
+    size: Annotated[int, typer.Option(help="Pixels a side: 64, 128 or 256.")] = 64,
+    seconds: Annotated[float, typer.Option(help="Length that segments come close to.")] = 3.0,
+    min_seconds: Annotated[float, typer.Option(help="Least length of a segment.")] = 2.0,
+    detector: Annotated[
+        Path | None, typer.Option(help="ONNX weights of a face detector (YuNet or SCRFD).")
+    ] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="ONNX weights of a 68-point landmark network.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
+) -> None:
+    """Turn a folder of videos into clips for `bench run --corpus`."""
+    from privtalk.bench.commands import data as command
+
+    raise typer.Exit(
+        command.prepare(
+            source,
+            out,
+            size=size,
+            seconds=seconds,
+            min_seconds=min_seconds,
+            detector=detector,
+            landmarks=landmarks,
+            workers=workers,
+        )
+    )
+
+
+@data.command("build")
+def data_build(
+    suite: Annotated[str, typer.Option("--suite", "-s", help="Whose corpus.")] = "privacy_utility",
+    preset: Annotated[str, typer.Option("--preset", "-p", help="At which size.")] = "small",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
+) -> None:
+    """Film a suite's embedded corpus into the cache, as `bench run` does when it is not there."""
+    from privtalk.bench.commands import data as command
+
+    command.build(suite, preset, workers)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line and exit 2; Ctrl-C says how to go on and exits 130."""
+    code = guarded(sys.argv[1:])
+    if code == INTERRUPTED:
+        _tell("interrupted; what is finished is kept: the same command goes on from there")
+    sys.exit(code)
+
+
+def guarded(arguments: list[str]) -> int:
+    """Exit code of a command line."""
+    try:
+        code = app(arguments, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except typer.Exit as done:
+        return done.exit_code
+    except USAGE_ERROR as error:
+        error.show()  # type: ignore[attr-defined]
+        return MISTAKE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:  # e.g. piped into head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, WorkFailed) as error:
+        if os.environ.get(DEBUG):
+            print(getattr(error, "details", ""), traceback.format_exc(), sep="\n", file=sys.stderr)
+        _tell(next(iter(str(error).splitlines()), type(error).__name__))
+        return MISTAKE
+
+
+def _tell(line: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"bench: {line}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    main()

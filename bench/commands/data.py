@@ -1,0 +1,63 @@
+"""`bench data`: corpora on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from privtalk.bench import suites
+from privtalk.bench.corpus.cache import cache_folder
+from privtalk.bench.corpus.shards import EmbeddedPopulation
+from privtalk.bench.environment import usable_cores
+
+
+def build(suite: str, preset: str, workers: int | None) -> None:
+    """Films the embedded corpus of a suite's preset."""
+    from privtalk.bench.stages.prepare import make_footage
+
+    spec = suites.expand(suites.load(suite), preset).settings.corpus
+    made = make_footage(EmbeddedPopulation(spec), workers or usable_cores())
+    console = Console()
+    console.print(f"{made} files made, the rest was there: {cache_folder()}", soft_wrap=True, highlight=False)
+
+
+def prepare(
+    source: Path,
+    out: Path,
+    *,
+    size: int,
+    seconds: float,
+    min_seconds: float,
+    detector: Path | None,
+    landmarks: Path | None,
+    workers: int | None,
+) -> int:
+    """Turns videos into a corpus; exit 2 where nothing could be taken."""
+    from privtalk.bench.corpus import prepare as videos
+    from privtalk.bench.corpus.ingest import PrepareOptions
+    from privtalk.bench.corpus.summary import summary_table
+
+    options = PrepareOptions(
+        detector=detector,
+        landmarks=landmarks,
+        size=size,
+        seconds=seconds,
+        min_seconds=min_seconds,
+        workers=workers or usable_cores(),
+    )
+    columns = (TextColumn("preparing"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def advance(done: int, total: int, video: str) -> None:
+            bar.update(task, completed=done, total=total, description=video)
+
+        summary = videos.prepare(source, out, options, advance)
+    console = Console()
+    console.print(summary_table(summary))
+    if not summary.taken:
+        return 2
+    console.print(f"next: bench run --suite privacy_utility --corpus {out}", soft_wrap=True, highlight=False)
+    return 0

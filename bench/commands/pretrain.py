@@ -1,0 +1,43 @@
+"""`bench pretrain`: the backbone, from the public identities of the embedded corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast, get_args
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from privtalk.bench.environment import usable_cores
+from privtalk.bench.errors import unknown
+
+
+def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: int | None) -> None:
+    """Trains, or goes on with it, and writes weights and manifest to `out`."""
+    from privtalk.bench.pretraining import Pool, Stage, pretrain
+    from privtalk.methods.backbone.config import BackboneConfig
+
+    if part not in get_args(Stage):
+        raise unknown("part", part, get_args(Stage))
+    pool = Pool(size=size) if people is None else Pool(size=size, people=people)
+    columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[loss]}"), console=Console(stderr=True)) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, total: int, loss: float | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, loss="")
+            shown = "" if loss is None else f"loss {loss:.4f}"
+            bar.update(tasks[stage], completed=done, total=total, loss=shown)
+
+        config = BackboneConfig(size=size)
+        manifest = pretrain(out, cast(Stage, part), config, None, pool, workers or usable_cores(), tell)
+    console = Console()
+    if manifest is None:
+        console.print(
+            f"{part} is trained; write the weights with: bench pretrain all -o {out}", soft_wrap=True
+        )
+        return
+    for name, value in manifest.validation.items():
+        console.print(f"{name}: {value:.3f}", highlight=False)
+    console.print(f"wrote {out}; use it with: bench run ... --set backbone={out}", soft_wrap=True)

@@ -1,0 +1,191 @@
+"""`bench run`: a suite from an empty folder, or from wherever it was left, to its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from privtalk.bench import suites
+from privtalk.bench.commands import boards
+from privtalk.bench.environment import usable_cores
+from privtalk.bench.errors import UserError
+from privtalk.bench.execution import Failed, Task, execute
+from privtalk.bench.networks import Network, choose_device, find_network
+from privtalk.bench.progress import display
+from privtalk.bench.records import RunStore, write_atomic
+from privtalk.bench.runner import Place, costs, run_cell
+from privtalk.bench.spec import Planned
+from privtalk.bench.stages.prepare import make_features, make_footage, open_population
+
+OK, FAILED = 0, 2
+PLAN = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    suite: str
+    preset: str = "small"
+    corpus: Path | None = None
+    out: Path | None = None
+    seeds: tuple[int, ...] = ()
+    methods: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    workers: int | None = None
+    device: str = "auto"
+
+
+def run(request: Request, console: Console | None = None) -> int:
+    """Exit code: 0, or 2 where a cell failed. Errors of the request are raised before anything is written."""
+    console = console or Console(stderr=True)
+    network, plan = prepare(request)
+    folder = request.out or default_folder(request)
+    claim(folder, plan)
+    store = RunStore(folder)
+    pending = [planned for planned in plan.cells if not store.has(planned.cell.id)]
+    console.print(_opening(plan, pending, folder), highlight=False, soft_wrap=True)
+    failures = _run(pending, Place(folder, network, request.corpus), _workers(request, network), console)
+    if any(store.has(planned.cell.id) for planned in plan.cells):
+        boards.show([folder])
+    console.print(_closing(folder, failures), highlight=False, soft_wrap=True)
+    return FAILED if failures else OK
+
+
+def prepare(request: Request) -> tuple[Network, suites.Plan]:
+    """Checks the whole request: the network it runs on and its cells."""
+    suite = suites.load(request.suite)
+    name, changes = split_backbone(request.changes)
+    network = find_network(name, choose_device(request.device))
+    fixed: dict[str, Any] = {"backbone": network.spec.model_dump()}
+    if network.folder is None or request.corpus is not None:
+        fixed["corpus"] = {"size": network.size}
+    plan = suites.expand(suite, request.preset, changes=changes, fixed=fixed)
+    if request.corpus is not None:
+        from privtalk.bench.stages.prepare import recorded_settings
+
+        fixed["corpus"] = recorded_settings(request.corpus, plan.settings.corpus)
+    plan = suites.expand(
+        suite, request.preset, seeds=request.seeds, methods=request.methods, changes=changes, fixed=fixed
+    )
+    if plan.settings.corpus.size != network.size:
+        raise UserError(
+            f"corpus.size is {plan.settings.corpus.size}, the backbone takes {network.size} pixels; make one with: "
+            f"bench pretrain --size {plan.settings.corpus.size} -o weights, and add --set backbone=weights"
+        )
+    return network, plan
+
+
+def split_backbone(changes: Sequence[str]) -> tuple[str, list[str]]:
+    """The network that `--set backbone=NAME` names, and the other changes."""
+    named = [change.partition("=")[2] for change in changes if change.startswith("backbone=")]
+    return (named[-1] if named else "embedded"), [c for c in changes if not c.startswith("backbone=")]
+
+
+def default_folder(request: Request) -> Path:
+    """runs/SUITE-PRESET, with the corpus's name where it is not the embedded one."""
+    parts = [request.suite, request.preset, *([request.corpus.resolve().name] if request.corpus else [])]
+    return Path("runs") / "-".join(parts)
+
+
+def claim(folder: Path, plan: suites.Plan) -> None:
+    """A run folder belongs to one configuration; seeds and rows may be added to it, other settings may not."""
+    path = folder / PLAN
+    mine = {"suite": plan.suite, "preset": plan.preset, "settings": plan.settings.model_dump(mode="json")}
+    if path.exists():
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        if changed := _differences(theirs, json.loads(json.dumps(mine))):
+            raise UserError(
+                f"{folder} holds another configuration ({'; '.join(changed[:3])}); name another folder with -o"
+            )
+    elif folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder with -o")
+    else:
+        write_atomic(path, json.dumps(mine, indent=1) + "\n")
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """`key: old -> new` for every leaf that differs."""
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += _differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found.append(f"{prefix.removeprefix('settings.')}{key}: {before} -> {after}")
+    return found
+
+
+def _run(pending: Sequence[Planned], place: Place, workers: int, console: Console) -> list[Failed]:
+    """Makes what the cells need, then the cells; those that failed."""
+    if not pending:
+        return []
+    population = open_population(pending[0].cell.corpus, place.corpus)
+    make_footage(population, workers, console)
+    masked = any(planned.cell.evaluation.track == "inpaint" for planned in pending)
+    make_features(population, place.network, masked, workers, console)
+    plan = {planned.key: costs(planned.cell) for planned in pending}
+    order = sorted(
+        pending, key=lambda planned: -sum(plan[planned.key].values())
+    )  # the longest must not come last
+    tasks = [Task(planned.key, run_cell, (planned, place)) for planned in order]
+    failures = []
+    with display("cells", plan, console) as listen, closing(execute(tasks, workers, listen)) as outcomes:
+        for outcome in outcomes:
+            log = _log_path(place.folder, outcome.key)
+            if isinstance(outcome, Failed):
+                failures.append(outcome)
+                write_atomic(log, f"{outcome.key}: {outcome.reason}\n\n{outcome.traceback}")
+            else:
+                log.unlink(missing_ok=True)
+    return failures
+
+
+def _log_path(folder: Path, key: str) -> Path:
+    return folder / "logs" / f"{key.replace(' ', '-').replace('=', '')}.log"
+
+
+def _workers(request: Request, network: Network) -> int:
+    """One process a core; one for a GPU, whose memory they would share."""
+    if request.workers is not None:
+        return request.workers
+    return 1 if network.device.startswith("cuda") else usable_cores()
+
+
+def _opening(plan: suites.Plan, pending: Sequence[Planned], folder: Path) -> str:
+    done = len(plan.cells) - len(pending)
+    kept = f", {done} of them finished before" if done else ""
+    return f"[bold]{plan.suite}[/] ({plan.preset}): {len(plan.cells)} cells{kept} -> {escape(str(folder))}"
+
+
+def _closing(folder: Path, failures: Sequence[Failed]) -> str:
+    if failures:
+        count = f"{len(failures)} cell{'s' if len(failures) > 1 else ''} failed"
+        return f"[red]{count}[/], see {escape(str(folder / 'logs'))}; the same command tries them again"
+    return escape(f"next: bench publish {folder} -o site, then open site/index.html")
+
+
+def numbers(text: str | None) -> tuple[int, ...]:
+    """Seeds of a comma-separated list.
+
+    >>> numbers("0, 2")
+    (0, 2)
+    """
+    try:
+        return tuple(int(word) for word in words(text))
+    except ValueError as error:
+        raise UserError(
+            f"--seeds {text}: write whole numbers with commas between them, such as 0,1,2"
+        ) from error
+
+
+def words(text: str | None) -> tuple[str, ...]:
+    """Names of a comma-separated list."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())

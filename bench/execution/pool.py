@@ -1,0 +1,136 @@
+"""Tasks on several processes of this machine.
+
+Each worker is a fresh process (spawn: no inherited threads, safe with CUDA) with a pipe of its own, so that a
+worker killed by the system takes neither a shared lock nor another worker's task with it: its task fails with a
+reason, a new worker takes its place, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from privtalk.bench.execution.task import (
+    Event,
+    Failed,
+    Outcome,
+    Progressed,
+    Started,
+    Task,
+    attempt,
+    pin_threads,
+    pinned_environment,
+)
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+def run_in_pool(
+    tasks: Sequence[Task],
+    workers: int,
+    listen: Callable[[Event], None] = lambda event: None,
+    threads: int = 1,
+) -> Generator[Outcome, None, None]:
+    """Outcomes as they arrive; tasks start in the given order, so put the longest first.
+
+    Closing the iterator (Ctrl-C among others) ends the workers at once.
+    """
+    waiting = deque(tasks)
+    team = [_Worker(threads) for _ in range(min(workers, len(tasks)))]
+    try:
+        for worker in team:
+            worker.begin(waiting.popleft(), listen)
+        while busy := [worker for worker in team if worker.task is not None]:
+            for worker in _ready(busy):
+                message = worker.receive()
+                listen(message)
+                if isinstance(message, Progressed):
+                    continue
+                if not worker.process.is_alive():
+                    worker.restart()
+                if waiting:
+                    worker.begin(waiting.popleft(), listen)
+                yield message
+    finally:
+        for worker in team:
+            worker.stop()
+
+
+class _Worker:
+    """A process, the pipe to it, and the task it is at."""
+
+    process: BaseProcess
+    pipe: Connection
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.task: Task | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        self.pipe, theirs = _SPAWN.Pipe()
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, self.threads), daemon=True)
+        with pinned_environment(self.threads):
+            self.process.start()
+        theirs.close()
+
+    def begin(self, task: Task, listen: Callable[[Event], None]) -> None:
+        self.task = task
+        with suppress(BrokenPipeError):  # it died meanwhile: `receive` says so
+            self.pipe.send(task)
+        listen(Started(task.key))
+
+    def receive(self) -> Progressed | Outcome:
+        """The next message; a worker that is gone has failed its task."""
+        assert self.task is not None
+        try:
+            message: Progressed | Outcome = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join(timeout=5)
+            message = Failed(self.task.key, _death(self.process.exitcode), "")
+        if not isinstance(message, Progressed):
+            self.task = None
+        return message
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.join(timeout=5)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.pipe.close()
+
+
+def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
+    """Workers with something to say, in the order of `workers`."""
+    pipes = wait([worker.pipe for worker in workers])
+    return [worker for worker in workers if worker.pipe in pipes]
+
+
+def _serve(pipe: Connection, threads: int) -> None:
+    """A worker's life: tasks in, events and outcomes out, until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    pin_threads(threads)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            task: Task = pipe.recv()
+            key = task.key
+            pipe.send(
+                attempt(
+                    task, lambda stage, done, total, key=key: pipe.send(Progressed(key, stage, done, total))
+                )
+            )
+
+
+def _death(exitcode: int | None) -> str:
+    """One line for a worker that ended without a word."""
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = "; was memory short? try --workers 1" if name == "SIGKILL" else ""
+        return f"the worker process was killed ({name}{hint})"
+    return f"the worker process ended with exit status {exitcode}"

@@ -1,0 +1,108 @@
+"""The unit of work that executors run: a plain function, its arguments, and what came of it.
+
+A task's result depends on its arguments alone (its randomness comes from named streams, its thread count is
+pinned), so every executor gives the same results, bit for bit; only their order of arrival differs.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Report(Protocol):
+    """How a running task says where it is: `done` of `total` steps of a stage."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`function(report, *arguments)`, an importable function; `key` names it in events and outcomes."""
+
+    key: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    key: str
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    key: str
+    reason: str
+    """One line."""
+    traceback: str
+
+
+Event = Started | Progressed | Succeeded | Failed
+Outcome = Succeeded | Failed
+
+
+def attempt(task: Task, report: Report) -> Outcome:
+    """Runs a task; an error becomes a `Failed`. An interrupt is not an error and passes through."""
+    try:
+        return Succeeded(task.key, task.function(report, *task.arguments))
+    except Exception as error:
+        return Failed(task.key, describe(error), traceback.format_exc())
+
+
+def describe(error: BaseException) -> str:
+    """One line for an error: its message; its type as well, unless it was written for users (`ValueError`).
+
+    >>> describe(KeyError("x"))
+    "KeyError: 'x'"
+    >>> describe(ValueError("no such clip"))
+    'no such clip'
+    """
+    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    if isinstance(error, ValueError) and message:
+        return message
+    return f"{type(error).__name__}: {message}".rstrip(": ")
+
+
+@contextmanager
+def pinned_environment(threads: int) -> Iterator[None]:
+    """Child processes started inside inherit a fixed number of threads for every numeric library."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def pin_threads(threads: int) -> None:
+    """Fixes torch's and OpenCV's threads in this process: one and two threads give different last bits."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)

@@ -1,0 +1,163 @@
+"""One display for everything that runs: a bar, what each worker is at, and an estimate that is kept honest.
+
+Work is measured in seconds as a cost model guesses them. The guess need not be right: what remains is scaled by how
+long the finished part really took, and work done before this start (a resumed run) counts for nothing in that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from privtalk.bench.execution.task import Event, Failed, Progressed, Started, Succeeded
+
+Costs = Mapping[str, float]
+"""Stage -> guessed seconds."""
+
+
+@dataclass
+class Running:
+    """A task on some worker."""
+
+    stage: str = "starting"
+    done: int = 0
+    total: int = 0
+    first: dict[str, float] = field(default_factory=dict)
+    """Stage -> fraction at its first report: what a resumed task did not have to do again."""
+
+
+class Estimator:
+    """How much is done and how long the rest takes. `plan`: task -> stages in order with their costs."""
+
+    def __init__(self, plan: Mapping[str, Costs], clock: Callable[[], float] = time.monotonic) -> None:
+        self.plan = plan
+        self.clock = clock
+        self.started = clock()
+        self.running: dict[str, Running] = {}
+        self.finished: dict[str, float] = {}
+        """Task -> its cost that was really spent here."""
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Started(key):
+                self.running[key] = Running()
+            case Progressed(key, stage, done, total):
+                task = self.running.setdefault(key, Running())
+                task.stage, task.done, task.total = stage, done, total
+                task.first.setdefault(stage, done / total if total else 0.0)
+            case Succeeded(key, _) | Failed(key, _, _):
+                task = self.running.pop(key, Running())
+                self.finished[key] = sum(
+                    cost * (1 - task.first.get(stage, 0.0)) for stage, cost in self.plan.get(key, {}).items()
+                )
+
+    @property
+    def total(self) -> float:
+        """Cost of everything."""
+        return sum(sum(costs.values()) for costs in self.plan.values())
+
+    @property
+    def done(self) -> float:
+        """Cost of what exists by now."""
+        whole = sum(sum(self.plan.get(key, {}).values()) for key in self.finished)
+        return whole + sum(self._reached(key) for key in self.running)
+
+    @property
+    def worked(self) -> float:
+        """Cost of what this start has done itself."""
+        resumed = sum(
+            task.first.get(stage, 0.0) * cost
+            for key, task in self.running.items()
+            for stage, cost in self.plan.get(key, {}).items()
+            if stage in task.first
+        )
+        reached = sum(self._reached(key) for key in self.running)
+        return sum(self.finished.values()) + reached - resumed
+
+    def remaining(self) -> float | None:
+        """Seconds to go, None before there is anything to judge by."""
+        elapsed = self.clock() - self.started
+        if self.worked <= 0.01 * self.total or elapsed <= 0:
+            return None
+        return (self.total - self.done) * elapsed / self.worked
+
+    def _reached(self, key: str) -> float:
+        """Cost up to the point where a running task is: the stages before its own, and its part of this one."""
+        task, cost = self.running[key], 0.0
+        for stage, seconds in self.plan.get(key, {}).items():
+            if stage == task.stage:
+                return cost + seconds * (task.done / task.total if task.total else 0.0)
+            if stage in task.first:
+                cost += seconds
+        return cost
+
+
+class Display:
+    """Draws an estimator on a terminal; elsewhere writes a line for every finished task, where `lines` are wanted."""
+
+    def __init__(self, console: Console, title: str, estimator: Estimator, lines: bool = True) -> None:
+        self.console = console
+        self.title = title
+        self.lines = lines
+        self.estimator = estimator
+        self.live: Live | None = None
+
+    def hear(self, event: Event) -> None:
+        """The listener to hand to an executor."""
+        self.estimator.hear(event)
+        if self.live is not None:
+            self.live.update(self._drawn())
+        if isinstance(event, Failed):
+            self.console.print(
+                f"[red]failed[/] {escape(f'{event.key}: {event.reason}')}", highlight=False, soft_wrap=True
+            )
+        elif isinstance(event, Succeeded) and self.live is None and self.lines:
+            self.console.print(self._line(event.key), highlight=False, soft_wrap=True)
+
+    def _line(self, key: str) -> str:
+        count, of = len(self.estimator.finished), len(self.estimator.plan)
+        return f"{self.title} {count}/{of}: {key} done, {describe_remaining(self.estimator.remaining())}"
+
+    def _drawn(self) -> Table:
+        estimator = self.estimator
+        table = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=max(estimator.total, 1e-9), completed=estimator.done, width=40)
+        count = f"{len(estimator.finished)}/{len(estimator.plan)}"
+        table.add_row(self.title, bar, count, describe_remaining(estimator.remaining()))
+        for key, task in estimator.running.items():
+            steps = f"{task.done}/{task.total}" if task.total else ""
+            table.add_row("", f"[dim]{key}[/]", f"[dim]{task.stage}[/]", f"[dim]{steps}[/]")
+        return table
+
+
+@contextmanager
+def display(
+    title: str, plan: Mapping[str, Costs], console: Console | None = None, lines: bool = True
+) -> Iterator[Callable[[Event], None]]:
+    """A listener that shows progress while the block runs."""
+    console = console or Console(stderr=True)
+    shown = Display(console, title, Estimator(plan), lines)
+    if not console.is_terminal:
+        yield shown.hear
+        return
+    with Live(shown._drawn(), console=console, refresh_per_second=4, transient=True) as live:
+        shown.live = live
+        yield shown.hear
+
+
+def describe_remaining(seconds: float | None) -> str:
+    """
+    >>> describe_remaining(None), describe_remaining(75), describe_remaining(5000)
+    ('estimating', 'about 75 s left', 'about 83 min left')
+    """
+    if seconds is None:
+        return "estimating"
+    return f"about {seconds:.0f} s left" if seconds < 120 else f"about {seconds / 60:.0f} min left"

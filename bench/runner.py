@@ -1,0 +1,239 @@
+"""Cell -> record: corpus, partition, training, generated clips, scores, attack, and what each took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from privtalk.bench.clock import Clock
+from privtalk.bench.corpus.partition import Client, partition
+from privtalk.bench.corpus.population import Person, Population
+from privtalk.bench.environment import code_version, describe_environment, peak_memory_mib, reset_peak_memory
+from privtalk.bench.execution.task import Report
+from privtalk.bench.networks import Network, open_backbone
+from privtalk.bench.records import AttackResult, Privacy, Record, RunStore, Score
+from privtalk.bench.seeds import torch_stream
+from privtalk.bench.spec import Cell, PartitionSpec, Planned
+from privtalk.bench.stages import attack, exhibits, privacy
+from privtalk.bench.stages.features import FeatureStore
+from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
+from privtalk.bench.stages.prepare import open_population
+from privtalk.bench.stages.score import mouth_reader, samples, score_clips, summarise
+from privtalk.bench.stages.train import Trained, client_data, forget, train_cell
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.generation import generate_clips
+from privtalk.methods.registry import METHODS, REFERENCES, kind
+from privtalk.methods.state import Curves
+from privtalk.metrics import ClipScores
+
+PORTION = 8
+"""Clips generated and scored between two reports."""
+
+FORWARD = 0.004
+"""Guessed seconds that a core takes for a 64 px frame through the denoiser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run happens; nothing here changes a figure (but a GPU's rounding)."""
+
+    folder: Path
+    """Of the run."""
+    network: Network
+    corpus: Path | None = None
+    """Prepared videos; None: the embedded corpus."""
+
+    def checkpoints(self, cell: Cell) -> Path:
+        return self.folder / "checkpoints" / cell.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a cell runs on."""
+
+    population: Population
+    store: FeatureStore
+    people: Sequence[Person]
+    clients: Sequence[Client]
+    backbone: Backbone
+
+
+def run_cell(report: Report, planned: Planned, place: Place) -> str:
+    """Runs a cell and writes its record; the cell's id. Killed at any point, the next call goes on from there."""
+    cell, store = planned.cell, RunStore(place.folder)
+    reset_peak_memory()
+    clock = Clock.resumed(place.checkpoints(cell) / "clock.json")
+    with clock.stage("loading"):
+        world = open_world(cell, place)
+    trained, guarantee = _train(report, cell, place, world, clock)
+    with clock.stage("loading"):
+        stage = _stage(cell, world)
+    frames, scored = _generate(report, cell, world, stage, trained, clock)
+    attacks = _attack(report, cell, world, trained, clock)
+    with clock.stage("writing"):
+        shown = exhibits.exhibit(place.folder, store.artifacts(cell.id), frames, stage, trained)
+    metrics = summarise(scored, stage, cell.seed)
+    record = _record(planned, place, trained, guarantee, metrics, attacks, shown, clock)
+    store.write(record, samples(scored, stage))
+    forget(place.checkpoints(cell))
+    return cell.id
+
+
+def open_world(cell: Cell, place: Place) -> World:
+    """Opens what was prepared, and deals the training clips to clients."""
+    population = open_population(cell.corpus, place.corpus)
+    store = FeatureStore(population, place.network, cell.evaluation.track == "inpaint")
+    people = population.people("clients")
+    clips = {person.name: len(store.load(person, "train")) for person in people}
+    spec = cell.training.partition if cell.training else PartitionSpec()
+    return World(
+        population=population,
+        store=store,
+        people=people,
+        clients=partition(spec, people, clips, cell.seed),
+        backbone=open_backbone(place.network),
+    )
+
+
+def costs(cell: Cell) -> dict[str, float]:
+    """Guessed seconds of each stage on one core; only their ratios matter (`progress.Estimator` scales them)."""
+    corpus, evaluation = cell.corpus, cell.evaluation
+    forward = FORWARD * (corpus.size / 64) ** 2
+    test = corpus.tested * corpus.test.clips * corpus.test.frames
+    sampled = cell.method in METHODS or cell.method in ("difftalk", "local_only", "centralised")
+    generating = 2 + test * forward * (2 + (evaluation.steps if sampled else 0))
+    if cell.training is None:
+        return {"generating": generating}
+    federation, probe = cell.training.federation, cell.training.attack
+    alone = cell.method in REFERENCES and REFERENCES[cell.method].trains == "each client"
+    cohort = corpus.tested if alone else federation.rate * corpus.clients
+    frames = (
+        federation.rounds * cohort * federation.local_steps * federation.windows * federation.window_frames
+    )
+    found = {
+        "training": (3.5 if cell.method == "privfedtalk" else 2.5) * forward * frames,
+        "generating": generating,
+    }
+    if not alone:
+        people = corpus.attacked + corpus.heldout
+        probes = people * probe.windows * probe.window * len(probe.timesteps) * probe.draws
+        found["attacking"] = 4 * forward * probes
+    return found
+
+
+def _train(
+    report: Report, cell: Cell, place: Place, world: World, clock: Clock
+) -> tuple[Trained | None, Privacy]:
+    count = len(world.clients)
+    if cell.training is None:
+        return None, privacy.account(cell, privacy.NO_PRIVACY, count)
+    with clock.stage("accounting"):
+        used = privacy.mechanism(cell.training, count)
+        guarantee = privacy.account(cell, used, count)
+    with clock.stage("loading"):
+        data = client_data(world.clients, world.people, world.store)
+        numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
+        evaluated = [client for client in data if client.index in numbers]
+    ticking = clock.ticking(report)
+    with clock.stage("training"):
+        trained = train_cell(
+            ticking, cell, cell.training, world.backbone, data, evaluated, used, place.checkpoints(cell)
+        )
+    return trained, guarantee
+
+
+def _stage(cell: Cell, world: World) -> Stage:
+    people = world.people[: cell.corpus.tested]
+    return set_stage(
+        people, tested(world.people, world.clients, cell.corpus.tested), world.population, world.store
+    )
+
+
+def _generate(
+    report: Report, cell: Cell, world: World, stage: Stage, trained: Trained | None, clock: Clock
+) -> tuple[Tensor, list[ClipScores]]:
+    """uint8 frames [N, T, H, W, 3] of every test clip, and their scores."""
+    made: list[Tensor] = []
+    scored: list[ClipScores] = []
+    bank = None if trained is None else trained.bank
+    for first in range(0, len(stage), PORTION):
+        report("generating", first, len(stage))
+        scene = part(stage.scene, slice(first, first + PORTION))
+        with clock.stage("generating"):
+            frames = generate_clips(
+                cell.method,
+                world.backbone,
+                scene,
+                sampling(cell.evaluation),
+                partial(torch_stream, cell.seed),
+                bank,
+            )
+        with clock.stage("scoring"):
+            scored += score_clips(frames, stage, first, mouth_reader(cell.corpus.name))
+        made.append(frames)
+    report("generating", len(stage), len(stage))
+    return torch.cat(made), scored
+
+
+def _attack(
+    report: Report, cell: Cell, world: World, trained: Trained | None, clock: Clock
+) -> dict[str, AttackResult]:
+    """Attacks on what the row releases."""
+    if trained is None or cell.training is None:
+        return {}
+    if len(trained.bank) > 1:
+        return {attack.NAME: attack.missing("every client keeps its own adapter: none is released")}
+    report("attacking", 0, 1)
+    members = world.people[: cell.corpus.attacked]
+    nonmembers = world.population.people("heldout")
+    with clock.stage("attacking"):
+        result = attack.attack_release(
+            cell.training.attack, cell.seed, world.backbone, trained, members, nonmembers, world.store
+        )
+    report("attacking", 1, 1)
+    return {attack.NAME: result}
+
+
+def _record(
+    planned: Planned,
+    place: Place,
+    trained: Trained | None,
+    guarantee: Privacy,
+    metrics: dict[str, Score],
+    attacks: dict[str, AttackResult],
+    artifacts: dict[str, str],
+    clock: Clock,
+) -> Record:
+    cell = planned.cell
+    state = None if trained is None else trained.state
+    return Record(
+        cell_id=cell.id,
+        cell=cell.model_dump(mode="json"),
+        suite=planned.suite,
+        preset=planned.preset,
+        method=planned.row,
+        tier=cell.tier,
+        seed=cell.seed,
+        kind=kind(cell.method),
+        code=code_version(),
+        environment=describe_environment(place.network.device, torch.get_num_threads()),
+        started=clock.started,
+        timings={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
+        peak_memory_mib=round(peak_memory_mib(), 1),
+        communication_bytes=state.transcript.communication if state else {"up": 0, "down": 0},
+        training=_curves(state.curves) if state else {},
+        privacy=guarantee,
+        metrics=metrics,
+        attacks=attacks,
+        artifacts=artifacts,
+    )
+
+
+def _curves(curves: Curves) -> dict[str, list[float]]:
+    """Curves by round. A round whose cohort is empty has no loss: those curves skip it (`cohort` tells which)."""
+    return {name: [value for value in values if value is not None] for name, values in curves.items()}

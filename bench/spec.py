@@ -1,0 +1,197 @@
+"""What is run: suites, presets and cells.
+
+A suite is a tree of settings and grids of rows. A preset overrides parts of the tree; so does `--set`. The grids and
+seeds then expand to a flat list of cells. A cell is the semantic configuration of one run: everything that can
+change its figures and nothing else (no path, device or worker count), and its id is the hash of that.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from privtalk.bench.corpus.cache import content_hash
+from privtalk.bench.corpus.population import EMBEDDED_VERSION, Purpose
+from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptions
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+EMBEDDED = "embedded"
+"""Name of the embedded corpus."""
+
+
+class Footage(Frozen):
+    """How much is filmed of a person for one purpose."""
+
+    clips: int = Field(ge=1)
+    frames: int = Field(ge=2)
+    """Frames a clip."""
+
+
+class CorpusSpec(Frozen):
+    """Whose clips. The three purposes are `population.Purpose`'s."""
+
+    name: str = EMBEDDED
+    """`embedded`, or `recorded-HASH` for prepared videos."""
+    version: int = EMBEDDED_VERSION
+    """Of the embedded corpus; 0 for prepared videos, whose hash is in the name."""
+    seed: int = 0
+    """Population's seed: cells of several seeds train on the same people."""
+    size: int = Field(64, ge=32)
+    """Pixels a side."""
+    clients: int = Field(ge=2)
+    """People who train."""
+    heldout: int = Field(ge=2)
+    """People who do not: the attack's non-members."""
+    tested: int = Field(ge=1)
+    """Clients with test clips, on which all scores are computed."""
+    attacked: int = Field(ge=2)
+    """Clients with fresh clips: the attack's members."""
+    train: Footage
+    test: Footage
+    fresh: Footage
+
+    def footage(self, purpose: Purpose) -> Footage:
+        return {"train": self.train, "test": self.test, "fresh": self.fresh}[purpose]
+
+    @model_validator(mode="after")
+    def _within_clients(self) -> Self:
+        for name, count in (("tested", self.tested), ("attacked", self.attacked)):
+            if count > self.clients:
+                raise ValueError(
+                    f"{name} is {count}, but there are {self.clients} clients; lower it or raise clients"
+                )
+        return self
+
+
+class PartitionSpec(Frozen):
+    """Who holds which training clips (`corpus.partition`)."""
+
+    kind: Literal["natural", "dirichlet", "quantity"] = "natural"
+    alpha: float = Field(0.5, gt=0)
+    """dirichlet: concentration; large is alike, small is one attribute value a client."""
+    attribute: str = "accent"
+    """dirichlet: what clients are skewed by."""
+    people: int = Field(4, ge=1)
+    """dirichlet: people a client."""
+    skew: float = Field(1.0, ge=0)
+    """quantity: exponent of the power law of clips a client; 0 is natural."""
+
+
+class PrivacySpec(Frozen):
+    """Client-level differential privacy of one tier."""
+
+    epsilon: float | None = Field(None, gt=0)
+    """Target; None: neither clipping nor noise."""
+    delta: float | None = Field(None, gt=0, lt=1)
+    """None: N^-1.1 for N clients, which lies below 1/N."""
+    clip: float = Field(1.0, gt=0)
+    """L2 bound of a client's update, where epsilon is given."""
+
+    @property
+    def tier(self) -> str:
+        """
+        >>> PrivacySpec(epsilon=8).tier, PrivacySpec().tier
+        ('eps=8', 'none')
+        """
+        return "none" if self.epsilon is None else f"eps={self.epsilon:g}"
+
+
+class EvaluationSpec(Frozen):
+    """How test clips are generated."""
+
+    steps: int = Field(10, ge=1)
+    """DDIM steps."""
+    track: Literal["reenact", "inpaint"] = "reenact"
+    progressive: bool = False
+    """The frame just generated is the reference of the next (DiffTalk)."""
+
+
+class AttackSpec(Frozen):
+    """User inference on the final adapter."""
+
+    timesteps: tuple[int, ...] = Field((200, 500), min_length=1)
+    """At which the denoising loss is measured; the same for every person and cell."""
+    draws: int = Field(1, ge=1)
+    """Noise draws a window and timestep."""
+    window: int = Field(4, ge=1)
+    """Frames a window."""
+    windows: int = Field(2, ge=1)
+    """Windows a person, at most."""
+
+
+class BackboneSpec(Frozen):
+    """Which frozen network. Filled in when a suite is expanded, from the weights at hand."""
+
+    name: Literal["weights", "tiny"] = "weights"
+    """`tiny`: toy weights, for tests."""
+    sha256: str = ""
+    """Of the weights' file."""
+
+
+class Settings(Frozen):
+    """The tree that suites, presets and `--set` write to: what all cells of a run share."""
+
+    corpus: CorpusSpec
+    partition: PartitionSpec = PartitionSpec()
+    adapter: AdapterConfig = AdapterConfig()
+    federation: FederationConfig = FederationConfig()
+    options: MethodOptions = MethodOptions()
+    privacy: PrivacySpec = PrivacySpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    attack: AttackSpec = AttackSpec()
+    backbone: BackboneSpec = BackboneSpec()
+
+
+class Training(Frozen):
+    """The part of a cell that rows without training do not have."""
+
+    partition: PartitionSpec
+    adapter: AdapterConfig
+    federation: FederationConfig
+    options: MethodOptions
+    privacy: PrivacySpec
+    attack: AttackSpec
+
+
+class Cell(Frozen):
+    """One run. Its id is the hash of its content."""
+
+    method: str
+    seed: int
+    corpus: CorpusSpec
+    evaluation: EvaluationSpec
+    backbone: BackboneSpec
+    training: Training | None
+    """None for rows that train nothing."""
+
+    @property
+    def id(self) -> str:
+        return content_hash(self.model_dump(mode="json"))
+
+    @property
+    def tier(self) -> str:
+        return self.training.privacy.tier if self.training else "none"
+
+
+class Planned(Frozen):
+    """A cell and the names under which a suite shows it."""
+
+    suite: str
+    preset: str
+    row: str
+    """Name on the board: the method's, or the ablation's."""
+    cell: Cell
+
+    @property
+    def key(self) -> str:
+        """What people call it.
+
+        `privfedtalk eps=8 seed 1`
+        """
+        tier = "" if self.cell.tier == "none" else f" {self.cell.tier}"
+        return f"{self.row}{tier} seed {self.cell.seed}"

@@ -1,0 +1,95 @@
+"""What all cells of a run share, found in the cache or made in parallel before them: footage and features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from privtalk.bench.corpus import shards
+from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
+from privtalk.bench.corpus.shards import EmbeddedPopulation
+from privtalk.bench.errors import WorkFailed
+from privtalk.bench.execution import Failed, Task, execute
+from privtalk.bench.networks import Network
+from privtalk.bench.progress import display
+from privtalk.bench.spec import CorpusSpec
+
+
+def open_population(spec: CorpusSpec, folder: Path | None) -> Population:
+    """The embedded population, or that of a prepared folder."""
+    if folder is None:
+        return EmbeddedPopulation(spec)
+    from privtalk.bench.corpus.recorded import RecordedPopulation
+
+    return RecordedPopulation(folder, spec)
+
+
+def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
+    """The corpus settings that a prepared folder determines: its name, and as many people as it has."""
+    from privtalk.bench.corpus.recorded import survey
+
+    found = survey(folder, spec)
+    for name, reason in found.refused.items():
+        Console(stderr=True).print(
+            f"[yellow]{name} is left out[/]: {reason}", soft_wrap=True, highlight=False
+        )
+    return {
+        "name": f"recorded-{found.digest}",
+        "version": 0,
+        "size": spec.size,
+        "clients": found.clients,
+        "heldout": found.heldout,
+        "tested": min(spec.tested, found.clients),
+        "attacked": min(spec.attacked, found.clients),
+    }
+
+
+def make_footage(population: Population, workers: int, console: Console | None = None) -> int:
+    """Films what is missing of an embedded population; how many files that were. Checks that roles are disjoint."""
+    check_disjoint({role: population.people(role) for role in ROLES})
+    if not isinstance(population, EmbeddedPopulation):
+        return 0
+    files = population.files()
+    tasks = shards.missing(files)
+    costs = {shard.name: shards.cost(shard) for shard in files}
+    return _make("filming", tasks, lambda task: {"filming": costs[task.key]}, workers, console)
+
+
+def make_features(
+    population: Population, network: Network, masked: bool, workers: int, console: Console | None = None
+) -> int:
+    """Encodes what is missing; how many files that were."""
+    from privtalk.bench.stages.features import FeatureStore
+
+    tasks = FeatureStore(population, network, masked).missing()
+    return _make(
+        "encoding", tasks, lambda task: {"encoding": len(task.arguments[1].people)}, workers, console
+    )
+
+
+def _make(
+    title: str,
+    tasks: list[Task],
+    cost: Callable[[Task], Mapping[str, float]],
+    workers: int,
+    console: Console | None,
+) -> int:
+    """Runs tasks that must all succeed."""
+    if not tasks:
+        return 0
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        console.print(f"{title}: {len(tasks)} files to make", highlight=False)
+    plan = {task.key: cost(task) for task in tasks}
+    with (
+        display(title, plan, console, lines=False) as listen,
+        closing(execute(tasks, workers, listen)) as outcomes,
+    ):
+        for outcome in outcomes:
+            if isinstance(outcome, Failed):
+                raise WorkFailed(f"{title} {outcome.key} failed: {outcome.reason}", outcome.traceback)
+    return len(tasks)

@@ -1,0 +1,110 @@
+"""The guarantee that a cell asks for: calibrated before training, accounted in the record."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from privtalk.bench.corpus.cache import cache_folder, content_hash
+from privtalk.bench.records import Epsilons, Privacy, write_atomic
+from privtalk.bench.spec import Cell, PrivacySpec, Training
+from privtalk.methods.privacy import accounting, calibration
+from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.registry import METHODS
+
+SAMPLING = "poisson"
+NEAR = 0.999
+"""A kept calibration's ε over its target, at least."""
+
+
+def mechanism(training: Training, clients: int) -> GaussianMechanism:
+    """Clip and calibrated noise; none where no ε is asked for."""
+    privacy, federation = training.privacy, training.federation
+    if privacy.epsilon is None:
+        return NO_PRIVACY
+    noise = calibrated(privacy.epsilon, delta(privacy, clients), federation.rate, federation.rounds)
+    return GaussianMechanism(clip=privacy.clip, noise_multiplier=noise)
+
+
+def delta(privacy: PrivacySpec, clients: int) -> float:
+    """The δ that is asked for, or the rule's for so many clients."""
+    return accounting.default_delta(clients) if privacy.delta is None else privacy.delta
+
+
+def account(cell: Cell, used: GaussianMechanism, clients: int) -> Privacy:
+    """The record's privacy block.
+
+    The noise is added to the sum, so the guarantee is that of a trusted aggregator: it holds for whoever sees the
+    released adapter, not for a server that sees messages or their sums before the noise.
+    """
+    training = cell.training
+    if training is None:
+        return _none("nothing is trained on clients' data")
+    if not used.private:
+        federated = cell.method in METHODS
+        return _none("trained without noise" if federated else "a reference row, trained without privacy")
+    rate, rounds, z = training.federation.rate, training.federation.rounds, used.noise_multiplier
+    chosen = delta(training.privacy, clients)
+    epsilon, checks = accounted(z, rate, rounds, chosen)
+    return Privacy(
+        mechanism="central-gaussian",
+        guarantee=True,
+        target_epsilon=training.privacy.epsilon,
+        delta=chosen,
+        noise_multiplier=z,
+        clip=used.clip,
+        sampling=SAMPLING,
+        sampling_rate=rate,
+        rounds=rounds,
+        neighbouring=accounting.NEIGHBOURING,
+        epsilons=Epsilons(outsider=epsilon),
+        checks=dict(checks),
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the Renyi accountant's notes on orders that it leaves out, which loosen a cross-check at most."""
+    log = logging.getLogger("absl")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _none(reason: str) -> Privacy:
+    return Privacy(mechanism="none", guarantee=False, reason=reason)
+
+
+@lru_cache(maxsize=32)
+def calibrated(target: float, delta: float, rate: float, rounds: int) -> float:
+    """Noise multiplier for a target ε, kept on disk: a search takes seconds.
+
+    A kept value is accounted anew, and searched for again where it misses the target.
+    """
+    asked = {"target": target, "delta": delta, "rate": rate, "rounds": rounds}
+    path = cache_folder() / "accounting" / f"{content_hash(asked)}.json"
+    try:
+        kept = float(json.loads(path.read_text(encoding="utf-8"))["noise_multiplier"])
+        if NEAR * target <= accounting.epsilon(kept, rate, rounds, delta) <= target:
+            return kept
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    found = calibration.calibrate(target, delta, rate, rounds).noise_multiplier
+    write_atomic(path, json.dumps(asked | {"noise_multiplier": found}) + "\n")
+    return found
+
+
+@lru_cache(maxsize=32)
+def accounted(
+    noise_multiplier: float, rate: float, rounds: int, delta: float
+) -> tuple[float, dict[str, float]]:
+    """ε by PLD, and by the other accountants at hand."""
+    with _quiet():
+        checks = accounting.checks(noise_multiplier, rate, rounds, delta)
+    return accounting.epsilon(noise_multiplier, rate, rounds, delta), checks

@@ -1,0 +1,112 @@
+"""Training of a cell, round by round, going on from wherever it was killed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from privtalk.bench.corpus.partition import Client
+from privtalk.bench.corpus.population import Person
+from privtalk.bench.execution.task import Report
+from privtalk.bench.seeds import torch_stream
+from privtalk.bench.spec import Cell, Training
+from privtalk.bench.stages.features import FeatureStore, PersonFeatures
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.conditioning import ClipFeatures
+from privtalk.methods.clients import ClientData
+from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.state import TrainingState
+from privtalk.methods.training import train
+
+STATE = "state.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What training leaves."""
+
+    state: TrainingState
+    template: AdapterBank
+    """The initial adapter."""
+
+    @property
+    def bank(self) -> AdapterBank:
+        """One adapter, or one a client."""
+        return self.state.bank(self.template)
+
+
+def train_cell(
+    report: Report,
+    cell: Cell,
+    training: Training,
+    backbone: Backbone,
+    clients: Sequence[ClientData],
+    evaluated: Sequence[ClientData],
+    mechanism: GaussianMechanism,
+    checkpoints: Path,
+) -> Trained:
+    """Trains from the last checkpoint on; one is written after every round."""
+    stream = partial(torch_stream, cell.seed)
+    template = AdapterBank.initial(backbone.denoiser, training.adapter, stream)
+    state = restore(checkpoints / STATE)
+    rounds = training.federation.rounds
+    report("training", state.round if state else 0, rounds)
+    for after in train(
+        cell.method,
+        backbone,
+        template,
+        clients,
+        training.federation,
+        stream,
+        options=training.options,
+        mechanism=mechanism,
+        evaluated=evaluated,
+        state=state,
+    ):
+        state = after
+        state.save(checkpoints / STATE)
+        report("training", state.round, rounds)
+    if state is None:
+        raise RuntimeError("training ended without a round")
+    return Trained(state=state, template=template)
+
+
+def restore(path: Path) -> TrainingState | None:
+    """The last checkpoint; None where there is none that can be read, which starts the cell again."""
+    try:
+        return TrainingState.load(path) if path.exists() else None
+    except ValueError:
+        path.unlink()
+        return None
+
+
+def forget(checkpoints: Path) -> None:
+    """Removes the checkpoints of a finished cell."""
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def client_data(clients: Sequence[Client], people: Sequence[Person], store: FeatureStore) -> list[ClientData]:
+    """What each client trains on."""
+    by_name = {person.name: person for person in people}
+    device = store.network.device
+    found = []
+    for client in clients:
+        footage = {name: store.load(by_name[name], "train") for name in client.people}
+        clips = [clip_features(footage[name], number, device) for name, number in client.clips]
+        found.append(ClientData.of(client.index, clips))
+    return found
+
+
+def clip_features(person: PersonFeatures, number: int, device: str = "cpu") -> ClipFeatures:
+    """One clip of a person."""
+    masked = None if person.masked is None else person.masked[number].to(device)
+    return ClipFeatures(
+        person.latents[number].to(device),
+        person.audio[number].to(device),
+        person.landmarks[number].to(device),
+        masked,
+    )

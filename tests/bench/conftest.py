@@ -1,0 +1,54 @@
+"""A world small enough to train in seconds: toy weights, 32 px, eight clients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from privtalk.bench.commands.run import Request
+
+SETTINGS = (
+    "backbone=tiny",
+    "corpus.clients=8",
+    "corpus.heldout=6",
+    "corpus.tested=3",
+    "corpus.attacked=6",
+    "corpus.train={clips: 2, frames: 5}",
+    "corpus.test={clips: 1, frames: 20}",
+    "corpus.fresh={clips: 2, frames: 4}",
+    "federation.rounds=3",
+    "federation.rate=0.6",
+    "evaluation.steps=2",
+)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """A cache for the session: footage, features and calibrations are made once."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRIVTALK_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def small_request(world):
+    """Requests of the smoke preset in the small world; `changes` are further settings."""
+
+    def make(*rows: str, out: Path, changes: tuple[str, ...] = (), **fields: Any) -> Request:
+        fields = {"suite": "privacy_utility", "preset": "smoke", "workers": 1} | fields
+        return Request(methods=rows, out=out, changes=(*SETTINGS, *changes), **fields)
+
+    return make
+
+
+@pytest.fixture
+def request_for(small_request, tmp_path):
+    """The same, into a folder of the test's own unless another is named."""
+
+    def make(*rows: str, out: Path | None = None, **fields: Any) -> Request:
+        return small_request(*rows, out=out or tmp_path / "run", **fields)
+
+    return make

@@ -1,0 +1,60 @@
+"""Commands hand their options on, and tell what they did."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from privtalk.bench import cli
+
+
+def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
+    from privtalk.bench import pretraining
+
+    seen = {}
+
+    def pretrain(out, stage, config, recipe, pool, workers, tell):
+        seen.update(out=out, stage=stage, size=config.size, pool=pool, workers=workers)
+        tell("autoencoder", 1, 2, 0.5)
+        tell("corpus", 2, 2, None)
+        return SimpleNamespace(validation={"autoencoder_psnr": 30.25})
+
+    monkeypatch.setattr(pretraining, "pretrain", pretrain)
+    options = ["--size", "128", "--people", "8", "--workers", "3", "-o", str(tmp_path / "w")]
+    assert cli.guarded(["pretrain", "all", *options]) == 0
+    assert (seen["stage"], seen["size"], seen["pool"].size, seen["pool"].people) == ("all", 128, 128, 8)
+    assert seen["workers"] == 3
+    out = capsys.readouterr().out
+    assert "autoencoder_psnr: 30.250" in out
+    assert f"--set backbone={tmp_path / 'w'}" in out.replace("\n", "")
+
+
+def test_build_films_the_corpus_of_a_preset(monkeypatch, capsys, tmp_path):
+    from privtalk.bench.stages import prepare
+
+    seen = []
+    monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path))
+    monkeypatch.setattr(prepare, "make_footage", lambda population, workers: seen.append(population) or 7)
+    assert cli.guarded(["data", "build", "--preset", "smoke", "--workers", "1"]) == 0
+    assert seen[0].spec.clients == 16
+    assert "7 files made" in capsys.readouterr().out
+
+
+def test_prepare_says_what_next_and_fails_where_nothing_was_taken(monkeypatch, capsys, tmp_path):
+    from privtalk.bench.corpus import prepare, summary
+
+    outcome = summary.Outcome(video="a/b.mp4", identity="a", utterance="b", key="k", reason="no face")
+    monkeypatch.setattr(prepare, "prepare", lambda *_: summary.Summary(outcomes=[outcome]))
+    assert cli.guarded(["data", "prepare", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
+    assert "no face" in capsys.readouterr().out
+    taken = outcome.model_copy(update={"reason": None})
+    monkeypatch.setattr(prepare, "prepare", lambda *_: summary.Summary(outcomes=[taken]))
+    assert cli.guarded(["data", "prepare", str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    assert f"--corpus {tmp_path / 'out'}" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.parametrize("option", [["--size", "100"], ["--min-seconds", "9"]])
+def test_prepare_refuses_bad_options_in_one_line(option, capsys, tmp_path):
+    assert cli.guarded(["data", "prepare", str(tmp_path), "-o", str(tmp_path / "out"), *option]) == 2
+    assert capsys.readouterr().err.strip().count("\n") == 0

@@ -1,0 +1,73 @@
+"""The estimate is right when the cost model is right, and scales itself when it is not."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from privtalk.bench.execution.task import Failed, Progressed, Started, Succeeded
+from privtalk.bench.progress import Estimator, display
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+PLAN = {"a": {"train": 8.0, "score": 2.0}, "b": {"train": 8.0, "score": 2.0}}
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_estimate_scales_with_the_time_that_work_really_takes(clock):
+    estimator = Estimator(PLAN, clock)
+    assert estimator.remaining() is None
+    estimator.hear(Started("a"))
+    estimator.hear(Progressed("a", "train", 0, 4))
+    estimator.hear(Progressed("a", "train", 2, 4))
+    clock.now = 40.0  # ten times slower than the model thinks
+    assert estimator.done == pytest.approx(4.0)
+    assert estimator.remaining() == pytest.approx(160.0)
+
+
+def test_resumed_work_does_not_count_as_speed(clock):
+    estimator = Estimator(PLAN, clock)
+    estimator.hear(Started("a"))
+    estimator.hear(Progressed("a", "train", 3, 4))  # three rounds were there already
+    estimator.hear(Progressed("a", "train", 4, 4))
+    clock.now = 2.0
+    assert estimator.worked == pytest.approx(2.0)
+    assert estimator.remaining() == pytest.approx(12.0)
+
+
+def test_skipped_stages_are_not_counted_as_done(clock):
+    estimator = Estimator(PLAN, clock)
+    for event in (Started("a"), Progressed("a", "score", 1, 2)):
+        estimator.hear(event)
+    assert estimator.done == pytest.approx(1.0)
+
+
+def test_finished_and_failed_tasks_leave_nothing_to_do(clock):
+    estimator = Estimator(PLAN, clock)
+    for event in (Started("a"), Succeeded("a", None), Started("b"), Failed("b", "why", "")):
+        estimator.hear(event)
+    clock.now = 5.0
+    assert estimator.remaining() == 0
+    assert estimator.running == {}
+
+
+def test_without_a_terminal_every_finished_task_is_a_line():
+    out = io.StringIO()
+    with display("cells", PLAN, Console(file=out, width=200)) as listen:
+        for event in (Started("a"), Succeeded("a", None), Started("b"), Failed("b", "no such clip", "")):
+            listen(event)
+    lines = out.getvalue().splitlines()
+    assert lines[0].startswith("cells 1/2: a done")
+    assert lines[1] == "failed b: no such clip"

@@ -1,0 +1,352 @@
+"""The whole path on toy weights: every row's record, interruptions, executors, failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from privtalk.bench import runner
+from privtalk.bench.commands import run as command
+from privtalk.bench.errors import UserError
+from privtalk.bench.records import Record, RunStore
+from privtalk.methods.adapters import AdapterBank
+from privtalk.metrics import METRICS
+
+VOLATILE = ("timings", "started", "peak_memory_mib", "code", "environment")
+"""What may differ between two records of a cell, beside the seconds of its attacks."""
+
+
+def essence(record: Record) -> dict:
+    kept = record.model_dump(mode="json", exclude=set(VOLATILE))
+    for attack in kept["attacks"].values():
+        del attack["seconds"]
+    return kept
+
+
+def results(folder: Path) -> dict[str, tuple[dict, list]]:
+    """Row and tier -> record without what may differ, and samples."""
+    store = RunStore(folder)
+    return {f"{r.method} {r.tier}": (essence(r), store.samples(r.cell_id)) for r in store}
+
+
+@pytest.fixture(scope="module")
+def whole(small_request, tmp_path_factory):
+    """Run of every row of the smoke preset, in this process, uninterrupted."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert command.run(small_request(out=folder)) == command.OK
+    return folder
+
+
+def test_every_row_has_a_record(whole):
+    records = list(RunStore(whole))
+    assert sorted((r.method, r.tier) for r in records) == sorted(
+        [(m, t) for m in ("fedavg", "fedprox", "privfedtalk") for t in ("none", "eps=8")]
+        + [(m, "none") for m in ("noise", "static", "autoencoder", "difftalk", "local_only", "centralised")]
+    )
+    for record in records:
+        assert list(record.metrics) == list(METRICS)
+        assert record.metrics["psnr"].estimate.n == 3
+        assert record.metrics["psnr"].estimate.clusters == 3
+        samples = RunStore(whole).samples(record.cell_id)
+        assert [s.client for s in samples] == ["clients-00000", "clients-00001", "clients-00002"]
+        mean = np.mean([s.scores["psnr"] for s in samples])
+        assert record.metrics["psnr"].estimate.value == pytest.approx(mean)
+        assert record.peak_memory_mib > 50
+        assert record.timings["loading"] > 0
+
+
+def test_floors_and_ceilings_are_where_they_belong(whole):
+    records = {r.method: r for r in RunStore(whole) if r.tier == "none"}
+    assert records["static"].metrics["jitter"].estimate.value == 0
+    assert records["static"].metrics["jitter_error"].estimate.value == 1
+    # uniform pixels against uniform pixels' distance to anything: E|x - y|^2 >= var(x)
+    assert records["noise"].metrics["psnr"].estimate.value < 10
+    assert records["static"].metrics["psnr"].estimate.value > records["noise"].metrics["psnr"].estimate.value
+    assert records["static"].metrics["mouth_sync"].estimate.missing
+    assert {r.kind for r in records.values()} == {"method", "floor", "ceiling", "reference"}
+
+
+def test_guarantees_are_stated_and_accounted(whole):
+    for record in RunStore(whole):
+        privacy = record.privacy
+        assert privacy.guarantee == (record.tier == "eps=8")
+        if not privacy.guarantee:
+            assert privacy.reason
+            assert privacy.epsilons.outsider is None
+            continue
+        assert 7.9 < privacy.epsilons.outsider <= 8
+        assert privacy.epsilons.server is None
+        assert privacy.epsilons.secure_aggregation is None
+        assert privacy.delta == pytest.approx(8**-1.1)
+        assert privacy.checks["rdp[dp-accounting]"] > privacy.epsilons.outsider
+        assert (privacy.clip, privacy.sampling_rate, privacy.rounds) == (1.0, 0.6, 3)
+
+
+def test_released_adapters_are_attacked_with_controls(whole):
+    for record in RunStore(whole):
+        attack = record.attacks.get("user_inference")
+        if record.method in ("noise", "static", "autoencoder", "difftalk"):
+            assert attack is None
+        elif record.method == "local_only":
+            assert attack.auc.missing == "every client keeps its own adapter: none is released"
+        else:
+            assert (attack.positives, attack.negatives) == (6, 6)
+            assert attack.controls["never_trained"].auc.value == 0.5
+            assert attack.auc.low <= attack.auc.value <= attack.auc.high
+
+
+def test_training_leaves_curves_and_traffic(whole):
+    records = {(r.method, r.tier): r for r in RunStore(whole)}
+    for (method, _), record in records.items():
+        if method in ("fedavg", "fedprox", "privfedtalk"):
+            cohorts = record.training["cohort"]
+            assert len(cohorts) == 3
+            dim = record.communication_bytes["up"] / 4 / sum(cohorts)
+            assert dim == int(dim) > 0
+    # matched seeds: every method and tier sees the same cohorts
+    assert len({tuple(r.training["cohort"]) for r in records.values() if "cohort" in r.training}) == 1
+
+
+def test_artifacts_exist_and_adapters_load(whole):
+    for record in RunStore(whole):
+        for path in record.artifacts.values():
+            assert (whole / path).exists(), path
+        shown = [name for name in record.artifacts if name.startswith("frames/")]
+        assert shown == [f"frames/clients-{k:05d}-test-00.png" for k in range(3)]
+        with Image.open(whole / record.artifacts[shown[0]]) as strip:
+            assert strip.size == (8 * 128, 128)
+        assert "truth/clips/clients-00000-test-00.mp4" in record.artifacts
+        if record.method in ("fedavg", "centralised"):
+            assert len(AdapterBank.from_peft(whole / record.artifacts["adapter"])) == 1
+        if record.method == "local_only":
+            assert len(AdapterBank.from_peft(whole / record.artifacts["adapter/clients-00001"])) == 1
+
+
+def test_nothing_is_left_behind(whole):
+    assert {path.name for path in whole.iterdir()} == {
+        "records",
+        "samples",
+        "artifacts",
+        "checkpoints",
+        "run.json",
+    }
+    assert not list((whole / "checkpoints").iterdir())
+    assert not list(whole.rglob("*.part"))
+
+
+def test_a_finished_run_has_nothing_to_do(whole, request_for, capsys):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*.json")}
+    assert command.run(request_for(out=whole)) == command.OK
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*.json")} == before
+    captured = capsys.readouterr()
+    assert "12 cells, 12 of them finished before" in captured.err
+    assert "PrivFedTalk" in captured.out
+    assert "next: bench publish" in captured.err
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+POINTS = [
+    ("training", 1),
+    ("training", 2),
+    ("training", 3),
+    ("generating", 0),
+    ("attacking", 0),
+    ("attacking", 1),
+]
+
+
+@pytest.mark.parametrize("point", POINTS, ids=[f"{stage}-{done}" for stage, done in POINTS])
+@pytest.mark.parametrize("row", ["privfedtalk", "local_only"])
+def test_a_killed_cell_goes_on_to_the_same_record(whole, request_for, row, point, monkeypatch):
+    if row == "local_only" and point[0] == "attacking":
+        pytest.skip("not attacked")
+    request = request_for(row)
+    network, plan = command.prepare(request)
+    planned = next(p for p in plan.cells if p.cell.tier == ("eps=8" if row == "privfedtalk" else "none"))
+    place = runner.Place(request.out, network)
+    seen = []
+
+    def kill(stage, done, total):
+        seen.append((stage, done))
+        if (stage, done) == point:
+            raise Killed
+
+    with pytest.raises(Killed):
+        runner.run_cell(kill, planned, place)
+    assert not RunStore(request.out).has(planned.cell.id)
+    again = []
+    runner.run_cell(lambda stage, done, total: again.append((stage, done)), planned, place)
+    if point[0] == "training":
+        assert again[0] == point, "it goes on at the round where it stopped"
+    key = f"{row} {planned.cell.tier}"
+    assert results(request.out)[key] == results(whole)[key]
+    record = next(iter(RunStore(request.out)))
+    assert record.timings["training"] > 0
+
+
+def test_a_damaged_checkpoint_starts_the_cell_again(whole, request_for):
+    request = request_for("fedavg")
+    network, plan = command.prepare(request)
+    place = runner.Place(request.out, network)
+    state = place.checkpoints(plan.cells[0].cell) / "state.safetensors"
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b"half a file")
+    (state.parent / "clock.json").write_text("{")
+    runner.run_cell(lambda *where: None, plan.cells[0], place)
+    assert results(request.out)["fedavg none"] == results(whole)["fedavg none"]
+
+
+LONGER = ("federation.rounds=12",)
+
+
+@pytest.fixture(scope="module")
+def longer(small_request, tmp_path_factory):
+    """Two rows that train long enough to be killed in between, uninterrupted."""
+    folder = tmp_path_factory.mktemp("longer") / "run"
+    assert command.run(small_request("centralised", "local_only", out=folder, changes=LONGER)) == command.OK
+    return results(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_process_and_the_same_command_again(longer, request_for, how):
+    """The real thing: the whole process group killed, or interrupted, while two workers train."""
+    request = request_for("centralised", "local_only", changes=LONGER)
+    process = start(request)
+    wait_for(lambda: list(request.out.glob("checkpoints/*/state.safetensors")), process)
+    os.killpg(process.pid, how)
+    _, err = process.communicate(timeout=60)
+    assert len(list(RunStore(request.out))) < 2
+    assert list(request.out.glob("checkpoints/*/state.safetensors"))
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert err.rstrip().endswith("the same command goes on from there")
+        assert "Traceback" not in err
+    wait_for(lambda: not alive(process.pid))
+    assert command.run(request) == command.OK
+    assert results(request.out) == longer
+
+
+def start(request: command.Request) -> subprocess.Popen[str]:
+    """`bench run` as a process group of its own, with two workers."""
+    changes = [part for change in request.changes for part in ("--set", change)]
+    line = [
+        sys.executable,
+        "-m",
+        "privtalk.bench.cli",
+        "run",
+        "--suite",
+        request.suite,
+        "--preset",
+        request.preset,
+    ]
+    line += ["--methods", ",".join(request.methods), "--workers", "2", "-o", str(request.out), *changes]
+    return subprocess.Popen(
+        line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def wait_for(condition, process=None):
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert time.monotonic() < deadline
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def alive(group: int) -> bool:
+    """Whether a process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_executors_give_the_same_records(whole, request_for):
+    request = request_for("privfedtalk", "difftalk", workers=2)
+    assert command.run(request) == command.OK
+    pooled = results(request.out)
+    assert set(pooled) == {"privfedtalk none", "privfedtalk eps=8", "difftalk none"}
+    assert pooled == {key: results(whole)[key] for key in pooled}
+
+
+def test_threads_of_the_caller_do_not_change_a_record(whole, request_for):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        request = request_for("fedavg")
+        assert command.run(request) == command.OK
+    finally:
+        torch.set_num_threads(before)
+    assert results(request.out)["fedavg none"] == results(whole)["fedavg none"]
+
+
+def test_a_failing_cell_is_told_and_the_rest_goes_on(whole, request_for, monkeypatch, capsys):
+    request = request_for("fedavg", "static")
+    score = runner.score_clips
+
+    def broken(frames, stage, first, reader):
+        if torch.equal(frames[0, 0], frames[0, 1]):
+            raise RuntimeError("out of luck")
+        return score(frames, stage, first, reader)
+
+    monkeypatch.setattr(runner, "score_clips", broken)
+    assert command.run(request) == command.FAILED
+    err = capsys.readouterr().err
+    assert "failed static seed 0: RuntimeError: out of luck" in err
+    assert "1 cell failed" in err
+    log = request.out / "logs" / "static-seed-0.log"
+    assert "in broken" in log.read_text()
+    assert set(results(request.out)) == {"fedavg none", "fedavg eps=8"}
+    monkeypatch.undo()
+    assert command.run(request) == command.OK
+    assert not log.exists()
+    assert results(request.out)["static none"] == results(whole)["static none"]
+
+
+def test_a_folder_belongs_to_one_configuration(whole, request_for):
+    with pytest.raises(UserError, match=r"holds another configuration \(federation\.rounds: 3 -> 4\)"):
+        command.run(request_for(out=whole, changes=("federation.rounds=4",)))
+
+
+def test_sizes_that_do_not_fit_the_backbone_are_refused(request_for):
+    with pytest.raises(UserError, match=r"corpus\.size is 64, the backbone takes 32 pixels"):
+        command.prepare(request_for(changes=("corpus.size=64",)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "clients"),
+    [
+        (("partition.kind=dirichlet", "partition.people=3"), 3),
+        (("partition.kind=quantity", "partition.skew=3"), 8),
+        (("evaluation.track=inpaint", "evaluation.progressive=true"), 8),
+    ],
+    ids=["dirichlet", "quantity", "inpaint"],
+)
+def test_other_settings_run_to_a_record(request_for, changes, clients):
+    request = request_for("fedavg", "local_only", changes=changes)
+    assert command.run(request) == command.OK
+    records = {f"{r.method} {r.tier}": r for r in RunStore(request.out)}
+    assert set(records) == {"fedavg none", "fedavg eps=8", "local_only none"}
+    assert records["fedavg eps=8"].privacy.delta == pytest.approx(clients**-1.1)
+    assert records["fedavg none"].metrics["psnr"].estimate.n == 3
+
+
+def test_run_json_is_readable_and_complete(whole):
+    kept = json.loads((whole / "run.json").read_text())
+    assert kept["suite"] == "privacy_utility"
+    assert kept["settings"]["federation"]["rounds"] == 3

@@ -99,7 +99,7 @@ def pretrain(
     first = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream, *place("autoencoder"))
     if stage == "autoencoder":
         return None
-    latents = LatentData.encode(backbone, data)
+    latents = LatentData.encode(backbone, data, recipe)
     second = pretrain_denoiser(backbone, latents, recipe, stream, *place("denoiser"))
     held_out = film(pool.validation(), workers, tell)
     return save(

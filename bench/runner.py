@@ -18,7 +18,7 @@ from privtalk.bench.execution.task import Report
 from privtalk.bench.networks import Network, open_backbone
 from privtalk.bench.records import AttackResult, Privacy, Record, RunStore, Score
 from privtalk.bench.seeds import torch_stream
-from privtalk.bench.spec import Cell, PartitionSpec, Planned
+from privtalk.bench.spec import Cell, Planned
 from privtalk.bench.stages import attack, exhibits, privacy
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
@@ -90,12 +90,11 @@ def open_world(cell: Cell, place: Place) -> World:
     store = FeatureStore(population, place.network, cell.evaluation.track == "inpaint")
     people = population.people("clients")
     clips = {person.name: len(store.load(person, "train")) for person in people}
-    spec = cell.training.partition if cell.training else PartitionSpec()
     return World(
         population=population,
         store=store,
         people=people,
-        clients=partition(spec, people, clips, cell.seed),
+        clients=partition(cell.partition, people, clips, cell.seed),
         backbone=open_backbone(place.network),
     )
 

@@ -150,7 +150,6 @@ class Settings(Frozen):
 class Training(Frozen):
     """The part of a cell that rows without training do not have."""
 
-    partition: PartitionSpec
     adapter: AdapterConfig
     federation: FederationConfig
     options: MethodOptions
@@ -164,6 +163,8 @@ class Cell(Frozen):
     method: str
     seed: int
     corpus: CorpusSpec
+    partition: PartitionSpec
+    """Also of rows without training: scores are clustered by client."""
     evaluation: EvaluationSpec
     backbone: BackboneSpec
     training: Training | None

@@ -26,7 +26,7 @@ def exhibit(run: Path, folder: Path, frames: Tensor, stage: Stage, trained: Trai
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, str] = {}
     for k in chosen(stage):
-        name, clip = stage.scene.names[k], stage.truth[k]
+        name, clip = f"{stage.clients[k]}-{stage.clips[k]}", stage.truth[k]
         found |= _written(run, folder, "", name, frames[k].numpy(), clip)
         found |= _written(run, run / SHARED, "truth/", name, clip.frames, clip)
     if trained is not None:

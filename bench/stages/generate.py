@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,9 +37,8 @@ class Stage:
 def tested(people: Sequence[Person], clients: Sequence[Client], count: int) -> list[Client]:
     """The clients of the first `count` people, in order of their numbers."""
     home = client_of(clients)
-    return sorted(
-        {home[person.name].index: home[person.name] for person in people[:count]}.values(), key=_index
-    )
+    found = {home[person.name].index: home[person.name] for person in people[:count]}
+    return [found[index] for index in sorted(found)]
 
 
 def set_stage(
@@ -47,44 +46,53 @@ def set_stage(
 ) -> Stage:
     """Every test clip of `people`; `clients` are those whose adapters a bank of several holds, in its order."""
     home, place = client_of(clients), {client.index: k for k, client in enumerate(clients)}
-    batches: list[Batch] = []
-    truth: list[Clip] = []
-    names: list[tuple[str, str, int]] = []
-    portraits: list[Tensor] = []
-    for person in people:
-        clips, features = population.clips(person, "test"), store.load(person, "test")
-        enrolled = store.load(person, "train")
-        portrait = torch.from_numpy(population.clips(person, "train")[0].frames[0])
-        client = home[person.name]
-        for number, clip in enumerate(clips):
-            batches.append(
-                Batch(
-                    latents=features.latents[number, None],
-                    audio=features.audio[number, None],
-                    landmarks=features.landmarks[number, None],
-                    reference=enrolled.latents[0, :1],
-                    reference_landmarks=enrolled.landmarks[0, :1],
-                    masked=None if features.masked is None else features.masked[number, None],
-                )
-            )
-            truth.append(clip)
-            portraits.append(portrait)
-            clip_name = (
-                f"test-{number:02d}" if len(client.people) == 1 else f"{person.name}-test-{number:02d}"
-            )
-            names.append((safe(client.name), safe(clip_name), place[client.index]))
+    takes = [take for person in people for take in _takes(person, home[person.name], population, store)]
     scene = Scene(
-        batch=Batch.concatenate(batches),
-        names=tuple(f"{client}-{clip}" for client, clip, _ in names),
-        client=tuple(k for _, _, k in names),
-        reference_frames=torch.stack(portraits),
+        batch=Batch.concatenate([take.batch for take in takes]),
+        names=tuple(f"{take.person}-test-{take.number:02d}" for take in takes),
+        client=tuple(place[take.client.index] for take in takes),
+        reference_frames=torch.stack([take.portrait for take in takes]),
     )
     return Stage(
         scene=scene,
-        truth=tuple(truth),
-        clients=tuple(client for client, _, _ in names),
-        clips=tuple(clip for _, clip, _ in names),
+        truth=tuple(take.truth for take in takes),
+        clients=tuple(safe(take.client.name) for take in takes),
+        clips=tuple(take.clip for take in takes),
     )
+
+
+class _Take(NamedTuple):
+    """One test clip."""
+
+    person: str
+    client: Client
+    number: int
+    truth: Clip
+    batch: Batch
+    """Of one window."""
+    portrait: Tensor
+    """uint8 [H, W, 3]: frame 0 of the person's first training clip."""
+
+    @property
+    def clip(self) -> str:
+        """Its name within its client."""
+        alone = len(self.client.people) == 1
+        return f"test-{self.number:02d}" if alone else safe(f"{self.person}-test-{self.number:02d}")
+
+
+def _takes(person: Person, client: Client, population: Population, store: FeatureStore) -> Iterator[_Take]:
+    features, enrolled = store.load(person, "test"), store.load(person, "train")
+    portrait = torch.from_numpy(population.clips(person, "train")[0].frames[0])
+    for number, truth in enumerate(population.clips(person, "test")):
+        batch = Batch(
+            latents=features.latents[number, None],
+            audio=features.audio[number, None],
+            landmarks=features.landmarks[number, None],
+            reference=enrolled.latents[0, :1],
+            reference_landmarks=enrolled.landmarks[0, :1],
+            masked=None if features.masked is None else features.masked[number, None],
+        )
+        yield _Take(person.name, client, number, truth, batch, portrait)
 
 
 def sampling(spec: EvaluationSpec) -> Sampling:
@@ -101,11 +109,6 @@ def part(scene: Scene, index: slice) -> Scene:
     )
 
 
-def portrait_clip(frames: Tensor, length: int) -> np.ndarray:
-    """A frame [H, W, 3], held."""
-    return np.repeat(frames.numpy()[None], length, axis=0)
-
-
 def safe(name: str) -> str:
     """A name that can stand in a path.
 
@@ -113,7 +116,3 @@ def safe(name: str) -> str:
     'Ann_B_1'
     """
     return re.sub(r"[^\w.-]", "_", name)
-
-
-def _index(client: Client) -> int:
-    return client.index

@@ -170,14 +170,15 @@ class Backbone(nn.Module):
         """ε-prediction [N, F, C, h, w]."""
         return self.diffusion.noise_from_velocity(noisy, self.predict(noisy, t, batch), t)
 
-    def loss(self, batch: Batch, t: Tensor, noise: Tensor) -> Tensor:
-        """Mean squared error of v per window, [N]; `noise` like `batch.latents`.
+    def loss(self, batch: Batch, t: Tensor, noise: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Mean squared error of v per window, [N]; `noise` like `batch.latents`; `weight` [N, F, h, w], mean 1.
 
         It is DiffTalk's ε-loss weighted by 1 / a_t², which keeps high noise levels informative.
         """
         noisy = self.add_noise(batch.latents, noise, t)
         error = self.predict(noisy, t, batch) - self.diffusion.velocity(batch.latents, noise, t)
-        return error.square().flatten(1).mean(1)
+        squares = error.square() if weight is None else error.square() * weight[:, :, None]
+        return squares.flatten(1).mean(1)
 
     @torch.no_grad()
     def generate(

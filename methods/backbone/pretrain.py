@@ -22,6 +22,7 @@ from privtalk.methods.backbone.audio import neighbourhood
 from privtalk.methods.backbone.autoencoder import CELL, Autoencoder, to_images
 from privtalk.methods.backbone.backbone import CHUNK, Backbone
 from privtalk.methods.backbone.conditioning import Batch, hide_below_nose, upper_face
+from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, Report
 
 Stream = Callable[..., torch.Generator]
@@ -49,7 +50,7 @@ class Recipe(BaseModel):
 
     seed: int = 0
     autoencoder: OptimiserConfig = OptimiserConfig(steps=1000, batch=32, learning_rate=1e-3)
-    denoiser: OptimiserConfig = OptimiserConfig(steps=1200, batch=96, learning_rate=1.5e-3)
+    denoiser: OptimiserConfig = OptimiserConfig(steps=1000, batch=96, learning_rate=1.5e-3)
     divergence_weight: float = 1e-5
     absolute_weight: float = 0.05
     detail_weight: float = 4.0
@@ -250,10 +251,12 @@ class LatentData:
     """Rows of each person."""
     person: Tensor
     """[P]."""
+    weight: Tensor
+    """[P, h, w] weight of the latents' positions in the loss, mean 1."""
 
     @classmethod
     @torch.no_grad()
-    def encode(cls, backbone: Backbone, data: PublicData) -> LatentData:
+    def encode(cls, backbone: Backbone, data: PublicData, recipe: Recipe) -> LatentData:
         """Run the frozen autoencoder once over all frames."""
         points = torch.from_numpy(upper_face(data.points.numpy(), backbone.config.size))
         lengths = np.diff(data.start)
@@ -275,7 +278,15 @@ class LatentData:
                 torch.from_numpy(np.flatnonzero(person == p)) for p in range(person.max() + 1)
             ),
             person=torch.from_numpy(person),
+            weight=detail_weights(data.points, backbone.config, recipe),
         )
+
+
+def detail_weights(points: Tensor, config: BackboneConfig, recipe: Recipe) -> Tensor:
+    """[P, h, w]: eyes and mouth weigh more, since the mouth covers one or two of 64 positions."""
+    side = config.latent_size
+    weight = 1 + recipe.detail_weight * detail_map(points * (side / config.size), side)
+    return weight / weight.mean()
 
 
 def _encode_all(autoencoder: Autoencoder, frames: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -302,11 +313,12 @@ def pretrain_denoiser(
 
     def loss(step: int) -> Tensor:
         generator = stream("denoiser", step)
-        batch, person, target = draw_batch(backbone, data, recipe, generator)
+        batch, rows = draw_batch(backbone, data, recipe, generator)
         t = torch.randint(backbone.config.diffusion.timesteps, (len(batch),), generator=generator)
         noise = torch.randn(batch.latents.shape, generator=generator)
-        contrast = identity_contrast(backbone, batch.reference, target, person)
-        return backbone.loss(batch, t, noise).mean() + recipe.identity_weight * contrast
+        contrast = identity_contrast(backbone, batch.reference, batch.latents[:, 0], data.person[rows])
+        error = backbone.loss(batch, t, noise, data.weight[rows, None])
+        return error.mean() + recipe.identity_weight * contrast
 
     curve = stage.run(loss, report)
     backbone.freeze()
@@ -315,8 +327,8 @@ def pretrain_denoiser(
 
 def draw_batch(
     backbone: Backbone, data: LatentData, recipe: Recipe, generator: torch.Generator
-) -> tuple[Batch, Tensor, Tensor]:
-    """(windows of one frame, their person [N], their targets [N, C, h, w])."""
+) -> tuple[Batch, Tensor]:
+    """(N windows of one frame, their rows in `data` [N])."""
     n = recipe.denoiser.batch
     rows = torch.randint(len(data.latents), (n,), generator=generator)
     reference = draw_references(data, rows, recipe.nearby_reference, generator)
@@ -330,7 +342,7 @@ def draw_batch(
         reference_landmarks=data.landmarks[reference],
         masked=(data.masked[rows].float() * in_painting)[:, None],
     )
-    return batch, data.person[rows], batch.latents[:, 0]
+    return batch, rows
 
 
 def draw_references(data: LatentData, rows: Tensor, nearby: float, generator: torch.Generator) -> Tensor:

@@ -338,12 +338,15 @@ def test_sizes_that_do_not_fit_the_backbone_are_refused(request_for):
     ids=["dirichlet", "quantity", "inpaint"],
 )
 def test_other_settings_run_to_a_record(request_for, changes, clients):
-    request = request_for("fedavg", "local_only", changes=changes)
+    request = request_for("fedavg", "local_only", "static", changes=changes)
     assert command.run(request) == command.OK
     records = {f"{r.method} {r.tier}": r for r in RunStore(request.out)}
-    assert set(records) == {"fedavg none", "fedavg eps=8", "local_only none"}
+    assert set(records) == {"fedavg none", "fedavg eps=8", "local_only none", "static none"}
     assert records["fedavg eps=8"].privacy.delta == pytest.approx(clients**-1.1)
     assert records["fedavg none"].metrics["psnr"].estimate.n == 3
+    store = RunStore(request.out)
+    named = {tuple((s.client, s.clip) for s in store.samples(r.cell_id)) for r in records.values()}
+    assert len(named) == 1, "rows are compared clip by clip, whatever they train"
 
 
 def test_run_json_is_readable_and_complete(whole):

@@ -82,12 +82,13 @@ def test_an_id_is_pinned():
                 "test": {"clips": 1, "frames": 4},
                 "fresh": {"clips": 2, "frames": 4},
             },
+            "partition": {},
             "evaluation": {},
             "backbone": {"name": "tiny"},
             "training": None,
         }
     )
-    assert cell.id == "f2527f7022fe4d4c"
+    assert cell.id == "b89dd3628645c3f2"
 
 
 def test_cells_survive_json():

@@ -98,7 +98,7 @@ def test_training_the_denoiser_lowers_its_loss_and_leaves_the_autoencoder(data: 
     backbone = fresh()
     before = weights_of(backbone.autoencoder)
     recipe = Recipe(denoiser=optimiser(40, learning_rate=3e-3))
-    curve = pretrain_denoiser(backbone, LatentData.encode(backbone, data), recipe, stream)
+    curve = pretrain_denoiser(backbone, LatentData.encode(backbone, data, recipe), recipe, stream)
     assert curve[-1][1] < 0.9 * curve[0][1]
     assert all(torch.equal(a, b) for a, b in zip(before, weights_of(backbone.autoencoder), strict=True))
     assert not any(p.requires_grad for p in backbone.parameters())
@@ -143,7 +143,7 @@ def test_learning_rate_warms_up_and_decays_to_two_per_cent() -> None:
 
 
 def test_references_show_the_same_person(data: PublicData) -> None:
-    latents = LatentData.encode(fresh(), data)
+    latents = LatentData.encode(fresh(), data, Recipe())
     rows = torch.arange(len(latents.latents))
     for nearby in (0.0, 1.0):
         reference = draw_references(latents, rows, nearby, stream("references"))

@@ -1,0 +1,45 @@
+"""What a suite's file holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from privtalk.bench.spec import Frozen
+
+
+class Factor(Frozen):
+    """An ingredient that a grid has with and without: the method's options in both cases."""
+
+    present: dict[str, Any] = Field(default_factory=dict)
+    absent: dict[str, Any] = Field(default_factory=dict)
+
+
+class Grid(Frozen):
+    """Rows: every method x tier x setting of the factors."""
+
+    method: tuple[str, ...]
+    tier: tuple[str, ...] = ("none",)
+    factors: dict[str, Factor] = Field(default_factory=dict)
+
+
+class Preset(Frozen):
+    """A size of the suite."""
+
+    about: str
+    seeds: tuple[int, ...] | None = None
+    tiers: tuple[str, ...] | None = None
+    """Only these tiers of the grids; None: all."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Suite(Frozen):
+    """A suite's file."""
+
+    name: str
+    about: str
+    seeds: tuple[int, ...] = Field(min_length=1)
+    base: dict[str, Any]
+    grids: tuple[Grid, ...]
+    presets: dict[str, Preset]

@@ -1,4 +1,4 @@
-"""`bench pretrain`: the backbone, from the public identities of the embedded corpus."""
+"""`bench pretrain`: the backbone and the mouth reader, from the public identities of the embedded corpus."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.errors import unknown
 
+READER = "mouth_reader"
+
 
 def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: int | None) -> None:
     """Trains, or goes on with it, and writes weights and manifest to `out`."""
+    from privtalk.bench.evaluators import fit_mouth_reader
     from privtalk.bench.pretraining import Pool, Stage, pretrain
     from privtalk.methods.backbone.config import BackboneConfig
 
-    if part not in get_args(Stage):
-        raise unknown("part", part, get_args(Stage))
+    parts = (*get_args(Stage), READER)
+    if part not in parts:
+        raise unknown("part", part, parts)
     pool = Pool(size=size) if people is None else Pool(size=size, people=people)
     columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[loss]}"), console=Console(stderr=True)) as bar:
@@ -30,6 +34,10 @@ def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: in
             shown = "" if loss is None else f"loss {loss:.4f}"
             bar.update(tasks[stage], completed=done, total=total, loss=shown)
 
+        if part == READER:
+            found = fit_mouth_reader(out, pool, None, workers or usable_cores(), tell)
+            Console().print(f"correlation on held-out people: {found.correlation:.3f}", highlight=False)
+            return
         config = BackboneConfig(size=size)
         manifest = pretrain(out, cast(Stage, part), config, None, pool, workers or usable_cores(), tell)
     console = Console()

@@ -18,6 +18,7 @@ from PIL import Image
 from privtalk.bench import runner
 from privtalk.bench.commands import run as command
 from privtalk.bench.errors import UserError
+from privtalk.bench.execution.task import pin_threads
 from privtalk.bench.records import Record, RunStore
 from privtalk.methods.adapters import AdapterBank
 from privtalk.metrics import METRICS
@@ -152,6 +153,15 @@ def test_a_finished_run_has_nothing_to_do(whole, request_for, capsys):
     assert "12 cells, 12 of them finished before" in captured.err
     assert "PrivFedTalk" in captured.out
     assert "next: bench publish" in captured.err
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """What executors pin and a direct call of `run_cell` does not: two threads give other last bits."""
+    before = torch.get_num_threads()
+    pin_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Killed(BaseException):

@@ -50,10 +50,10 @@ class Recipe(BaseModel):
 
     seed: int = 0
     autoencoder: OptimiserConfig = OptimiserConfig(steps=1000, batch=32, learning_rate=1e-3)
-    denoiser: OptimiserConfig = OptimiserConfig(steps=1000, batch=96, learning_rate=1.5e-3)
+    denoiser: OptimiserConfig = OptimiserConfig(steps=4500, batch=96, learning_rate=1.5e-3)
     divergence_weight: float = 1e-5
     absolute_weight: float = 0.05
-    detail_weight: float = 4.0
+    detail_weight: float = 3.0
     """Extra weight of pixels at eyes and mouth."""
     nearby_reference: float = 0.25
     """Share of references taken one to three frames earlier in the same clip (for progressive sampling)."""

@@ -80,7 +80,7 @@ class AttackResult(Frozen):
     """(FPR, TPR) corners of the empirical curve."""
     controls: dict[str, Control]
     valid: bool
-    """All controls passed."""
+    """All controls passed; false where the attack was not run."""
     seconds: float
 
 
@@ -145,8 +145,8 @@ class Record(Frozen):
     peak_memory_mib: float
     communication_bytes: dict[str, int]
     """`up` and `down`, summed over the run."""
-    training: dict[str, list[float]]
-    """Curves by round: loss, cohort size, norms (empty for rows that do not train)."""
+    training: dict[str, list[float | None]]
+    """Curves by round: loss, cohort size, norms (empty for rows that do not train); None: an empty cohort has none."""
     privacy: Privacy
     metrics: dict[str, Score]
     attacks: dict[str, AttackResult]

@@ -28,7 +28,6 @@ from privtalk.bench.stages.train import Trained, client_data, forget, train_cell
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.generation import generate_clips
 from privtalk.methods.registry import METHODS, REFERENCES, kind
-from privtalk.methods.state import Curves
 from privtalk.metrics import ClipScores
 
 PORTION = 8
@@ -188,12 +187,16 @@ def _attack(
     if len(trained.bank) > 1:
         return {attack.NAME: attack.missing("every client keeps its own adapter: none is released")}
     report("attacking", 0, 1)
-    members = world.people[: cell.corpus.attacked]
-    nonmembers = world.population.people("heldout")
+    question = attack.Question(
+        spec=cell.training.attack,
+        seed=cell.seed,
+        adapter=cell.training.adapter,
+        members=tuple(world.people[: cell.corpus.attacked]),
+        nonmembers=tuple(world.population.people("heldout")),
+        store=world.store,
+    )
     with clock.stage("attacking"):
-        result = attack.attack_release(
-            cell.training.attack, cell.seed, world.backbone, trained, members, nonmembers, world.store
-        )
+        result = attack.attack_release(question, trained)
     report("attacking", 1, 1)
     return {attack.NAME: result}
 
@@ -225,14 +228,9 @@ def _record(
         timings={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
         peak_memory_mib=round(peak_memory_mib(), 1),
         communication_bytes=state.transcript.communication if state else {"up": 0, "down": 0},
-        training=_curves(state.curves) if state else {},
+        training={name: list(values) for name, values in state.curves.items()} if state else {},
         privacy=guarantee,
         metrics=metrics,
         attacks=attacks,
         artifacts=artifacts,
     )
-
-
-def _curves(curves: Curves) -> dict[str, list[float]]:
-    """Curves by round. A round whose cohort is empty has no loss: those curves skip it (`cohort` tells which)."""
-    return {name: [value for value in values if value is not None] for name, values in curves.items()}

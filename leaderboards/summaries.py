@@ -96,7 +96,11 @@ def attack_verdict(auc: Estimate, *, valid: bool) -> AttackVerdict:
     'above chance'
     >>> attack_verdict(Estimate(value=0.7, low=0.6, high=0.8), valid=False)
     'invalid'
+    >>> attack_verdict(Estimate(missing="none is released"), valid=False)
+    'missing'
     """
+    if auc.value is None:
+        return "missing"
     if not valid:
         return "invalid"
     if auc.low is None or auc.high is None:

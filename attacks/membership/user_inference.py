@@ -55,17 +55,27 @@ class Probes:
     noise: Tensor
     """[W, S, D, F, C, h, w] for window w, timestep s, draw d."""
 
-    def of(self, person: Batch) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-        """(windows, timesteps [N], noise [N, F, C, h, w]), in chunks of windows x timesteps x draws."""
-        count = len(person)
-        noise = self.noise[:count]
-        steps = torch.as_tensor(self.timesteps, dtype=torch.int64)
-        each = noise.shape[1] * noise.shape[2]
-        which = torch.arange(count).repeat_interleave(each)
-        t = steps.repeat_interleave(noise.shape[2]).repeat(count)
-        flat, device = noise.flatten(0, 2), person.latents.device
-        for part in torch.arange(len(which)).split(CHUNK):
-            yield person[which[part].to(device)], t[part].to(device), flat[part].to(device)
+    def of(self, people: Sequence[Batch]) -> Iterator[tuple[Batch, Tensor, Tensor]]:
+        """(windows, timesteps [N], noise [N, F, C, h, w]) of everybody in turn, every window at every timestep and
+        draw, in chunks that span people.
+        """
+        each, steps = self.noise.shape[1:3], torch.as_tensor(self.timesteps, dtype=torch.int64)
+        owner = torch.repeat_interleave(torch.tensor([len(person) for person in people]))
+        window = torch.cat([torch.arange(len(person)) for person in people])
+        owner, window = (index.repeat_interleave(each.numel()) for index in (owner, window))
+        probe = torch.arange(each.numel()).repeat(len(owner) // each.numel())
+        noise, device = self.noise.flatten(1, 2), people[0].latents.device
+        for part in torch.arange(len(owner)).split(CHUNK):
+            present, counts = owner[part].unique_consecutive(return_counts=True)
+            rows = window[part].split(counts.tolist())
+            held = [people[p][r.to(device)] for p, r in zip(present.tolist(), rows, strict=True)]
+            t = steps[probe[part] // each[1]]
+            yield Batch.concatenate(held), t.to(device), noise[window[part], probe[part]].to(device)
+
+    @property
+    def count(self) -> int:
+        """Probes of a window."""
+        return self.noise.shape[1:3].numel()
 
 
 def probes(people: Sequence[Batch], stream: Stream, timesteps: Sequence[int], draws: int) -> Probes:
@@ -85,8 +95,9 @@ def person_losses(view: ReleaseView, adapter: Bank | None, people: Sequence[Batc
     """[n] mean denoising loss on each person's windows, without an adapter (None) or with a bank of one."""
     denoiser = view.backbone.denoiser
     with nullcontext() if adapter is None else view.adapt(denoiser, adapter):
-        losses = [[view.backbone.loss(*probe) for probe in draws.of(person)] for person in people]
-    return np.array([float(torch.cat(parts).double().mean()) for parts in losses])
+        losses = torch.cat([view.backbone.loss(*probe) for probe in draws.of(people)]).double().cpu()
+    own = losses.split([len(person) * draws.count for person in people])
+    return np.array([float(part.mean()) for part in own])
 
 
 def user_inference(
@@ -101,27 +112,55 @@ def user_inference(
     return person_losses(view, None, people, shared) - person_losses(view, view.adapter, people, shared)
 
 
-def attack(
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Whom an attack is after, and all of it that no trained adapter enters: equal for adapters that start alike."""
+
+    members: int
+    people: Sequence[Batch]
+    """Members, then non-members."""
+    initial: Bank
+    """The public adapter that training starts from."""
+    shared: Probes
+    base: Scores
+    """[n] losses without an adapter."""
+    never_trained: Scores
+    """[n] losses with the initial adapter."""
+
+
+def aim(
     view: ReleaseView,
     members: Sequence[Batch],
     nonmembers: Sequence[Batch],
-    initial: Bank,
     stream: Stream,
     timesteps: Sequence[int] = TIMESTEPS,
     draws: int = 1,
-) -> MembershipResult:
-    """Attack members against non-members, with controls; `initial`: the public adapter training starts from.
+) -> Target:
+    """The target of attacks on adapters that start from the one in `view`."""
+    people = [*members, *nonmembers]
+    shared = probes(people, stream, timesteps, draws)
+    return Target(
+        members=len(members),
+        people=people,
+        initial=view.adapter,
+        shared=shared,
+        base=person_losses(view, None, people, shared),
+        never_trained=person_losses(view, view.adapter, people, shared),
+    )
+
+
+def attack(view: ReleaseView, target: Target, stream: Stream) -> MembershipResult:
+    """Attack members against non-members, with controls.
 
     Controls: the never-trained adapter (B = 0: every score is exactly 0), a Gaussian update of equal norm, a
     blind attacker that sees the data alone (the backbone's loss), and permuted labels.
     """
-    people, n = [*members, *nonmembers], len(members)
-    shared = probes(people, stream, timesteps, draws)
-    base = person_losses(view, None, people, shared)
-    random = gaussian_update(view.adapter, initial, stream("attack", "user_inference", "control", "gaussian"))
+    n, base, people, shared = target.members, target.base, target.people, target.shared
+    gaussian = stream("attack", "user_inference", "control", "gaussian")
+    random = gaussian_update(view.adapter, target.initial, gaussian)
     scores = base - person_losses(view, view.adapter, people, shared)
     without = {
-        "never_trained": base - person_losses(view, initial, people, shared),
+        "never_trained": base - target.never_trained,
         "gaussian_update": base - person_losses(view, random, people, shared),
         "blind": -base,
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from privtalk.bench.errors import UserError
 from privtalk.leaderboards import board, loading, regression, tables
@@ -15,10 +16,11 @@ def show(folders: Sequence[Path], console: Console | None = None) -> None:
     """The tables of all records in run folders."""
     console = console or Console()
     runs = loading.load(_existing(folders))
-    for records in board.group(runs.records).values():
-        tables.show(board.build(records, runs.samples), console)
-    for problem in runs.problems:
-        console.print(f"[yellow]{problem}[/]", soft_wrap=True)
+    boards = board.group(runs.records).values()
+    for records in boards:
+        tables.show(board.build(records, runs.samples, problems=runs.problems), console)
+    for problem in () if boards else runs.problems:
+        console.print(f"[yellow]{escape(problem)}[/]", soft_wrap=True)
 
 
 def publish(folders: Sequence[Path], out: Path) -> None:

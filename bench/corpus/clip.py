@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +62,33 @@ class Clip:
     def size(self) -> int:
         """Height (= width) of a frame in pixels."""
         return self.frames.shape[1]
+
+
+def pack(clip: Clip) -> tuple[dict[str, NDArray[Any]], str]:
+    """A clip as arrays by name, and the rest as JSON."""
+    arrays: dict[str, NDArray[Any]] = {
+        "frames": clip.frames,
+        "audio": clip.audio,
+        "landmarks": clip.landmarks,
+    }
+    if clip.truth is not None:
+        arrays |= {f"truth.{field.name}": getattr(clip.truth, field.name) for field in fields(Truth)}
+    note = {
+        "fps": clip.fps,
+        "identity": clip.identity,
+        "utterance": clip.utterance,
+        "attributes": dict(clip.attributes),
+    }
+    return arrays, json.dumps(note)
+
+
+def unpack(arrays: dict[str, NDArray[Any]], note: str) -> Clip:
+    """The inverse of `pack`."""
+    known = {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("truth.")}
+    return Clip(
+        frames=arrays["frames"],
+        audio=arrays["audio"].astype(np.float32, copy=False),
+        landmarks=arrays["landmarks"],
+        truth=Truth(**known) if known else None,
+        **json.loads(note),
+    )

@@ -8,12 +8,13 @@ people are drawn from one world, so that nothing but training tells them apart; 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
 
+from privtalk.bench.corpus import figure as figures
 from privtalk.bench.corpus import look as looks
 from privtalk.bench.corpus import motion, renderer, sentences, speech
 from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip, Truth
@@ -68,8 +69,25 @@ def character(seed: int, role: Role, index: int) -> Character:
     )
 
 
-def film(person: Character, purpose: Purpose, number: int, frames: int, size: int) -> Clip:
-    """Clip `number` of a purpose: `frames` frames of `size` x `size` pixels, cut so that speech fills them."""
+def film_all(person: Character, purpose: Purpose, clips: int, frames: int, size: int) -> Iterator[Clip]:
+    """The first clips of a purpose."""
+    figure = figures.build(person.look)
+    for number in range(clips):
+        yield film(person, purpose, number, frames, size, figure)
+
+
+def film(
+    person: Character,
+    purpose: Purpose,
+    number: int,
+    frames: int,
+    size: int,
+    figure: figures.Figure | None = None,
+) -> Clip:
+    """Clip `number` of a purpose: `frames` frames of `size` x `size` pixels, cut so that speech fills them.
+
+    `figure`: of the person's look, where it is at hand.
+    """
     utterance, start = say(person, purpose, number, frames)
     whole = motion.perform(
         utterance,
@@ -78,7 +96,8 @@ def film(person: Character, purpose: Purpose, number: int, frames: int, size: in
         person.style,
     )
     performance = cut(whole, start, frames)
-    rendered = renderer.render(person.look, performance, size, rng=person.stream(purpose, number, "render"))
+    camera = person.stream(purpose, number, "render")
+    rendered = renderer.render(person.look, performance, size, rng=camera, figure=figure)
     truth = {field.name: getattr(performance, field.name) for field in fields(Performance)}
     return Clip(
         frames=rendered.frames,

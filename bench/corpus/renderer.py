@@ -125,9 +125,19 @@ class _Canvas:
         self.picture = np.empty((size, size, 3), dtype=np.float32)
 
 
-def render(look: Look, performance: Performance, size: int = 64, *, rng: np.random.Generator) -> Rendered:
-    """Film a performance. The generator is used for the camera's noise alone."""
-    figure = figures.build(look)
+def render(
+    look: Look,
+    performance: Performance,
+    size: int = 64,
+    *,
+    rng: np.random.Generator,
+    figure: Figure | None = None,
+) -> Rendered:
+    """Film a performance. The generator is used for the camera's noise alone.
+
+    `figure`: ``figure.build(look)``, given where several performances of one person are filmed.
+    """
+    figure = figure or figures.build(look)
     moved = heads.animate(figure.head, performance)
     count = len(performance)
     canvas = _Canvas(size, len(figure.body))

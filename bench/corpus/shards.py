@@ -6,14 +6,12 @@ hash of what else determines the bytes, so presets that agree on it share their 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.cache import (
@@ -24,7 +22,7 @@ from privtalk.bench.corpus.cache import (
     verified,
     write_tensors,
 )
-from privtalk.bench.corpus.clip import Clip, Truth
+from privtalk.bench.corpus.clip import Clip, pack, unpack
 from privtalk.bench.corpus.population import EMBEDDED_VERSION, Group, Person, Purpose, Role, identity_name
 from privtalk.bench.execution.task import Report, Task
 from privtalk.bench.spec import CorpusSpec
@@ -142,50 +140,20 @@ def cost(shard: Shard) -> float:
 
 def build(report: Report, shard: Shard) -> int:
     """Makes a file; returns its number of frames."""
-    from privtalk.bench.corpus.embedded import character, film
+    from privtalk.bench.corpus.embedded import character, film_all
 
     tensors: dict[str, NDArray[Any]] = {}
     notes: dict[str, str] = {}
     for place, index in enumerate(range(shard.first, shard.first + shard.people)):
         report("filming", place, shard.people)
         person = character(shard.seed, shard.role, index)
-        for number in range(shard.clips):
-            clip = film(person, shard.purpose, number, shard.frames, shard.size)
+        clips = film_all(person, shard.purpose, shard.clips, shard.frames, shard.size)
+        for number, clip in enumerate(clips):
             arrays, note = pack(clip)
             tensors |= {f"{person.name}/{number:03d}/{name}": array for name, array in arrays.items()}
             notes[f"{person.name}/{number:03d}"] = note
     write_tensors(shard.path, tensors, notes)
     return shard.people * shard.clips * shard.frames
-
-
-def pack(clip: Clip) -> tuple[dict[str, NDArray[Any]], str]:
-    """A clip as arrays by name, and the rest as JSON."""
-    arrays: dict[str, NDArray[Any]] = {
-        "frames": clip.frames,
-        "audio": clip.audio,
-        "landmarks": clip.landmarks,
-    }
-    if clip.truth is not None:
-        arrays |= {f"truth.{field.name}": getattr(clip.truth, field.name) for field in fields(Truth)}
-    note = {
-        "fps": clip.fps,
-        "identity": clip.identity,
-        "utterance": clip.utterance,
-        "attributes": dict(clip.attributes),
-    }
-    return arrays, json.dumps(note)
-
-
-def unpack(arrays: dict[str, NDArray[Any]], note: str) -> Clip:
-    """The inverse of `pack`."""
-    known = {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("truth.")}
-    return Clip(
-        frames=arrays["frames"],
-        audio=arrays["audio"].astype(np.float32, copy=False),
-        landmarks=arrays["landmarks"],
-        truth=Truth(**known) if known else None,
-        **json.loads(note),
-    )
 
 
 def load(shard: Shard) -> list[Clip]:

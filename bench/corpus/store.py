@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from privtalk.bench.corpus.cache import file_hash
-from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
-from privtalk.bench.corpus.shards import pack, unpack
+from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip, pack, unpack
 from privtalk.bench.records import write_atomic
 
 FORMAT = 1

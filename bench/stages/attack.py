@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -12,43 +12,57 @@ import torch
 from privtalk.attacks.membership import user_inference
 from privtalk.attacks.views import ReleaseView
 from privtalk.bench.corpus.population import Person
+from privtalk.bench.networks import open_backbone
 from privtalk.bench.records import AttackResult, Control, Estimate, OperatingPoint
 from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import AttackSpec
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.train import Trained, clip_features
-from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.adapters import AdapterBank, AdapterConfig
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.clients import join, take
 
 NAME = "user_inference"
 
 
-def attack_release(
-    spec: AttackSpec,
-    seed: int,
-    backbone: Backbone,
-    trained: Trained,
-    members: Sequence[Person],
-    nonmembers: Sequence[Person],
-    store: FeatureStore,
-) -> AttackResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Who is asked about, by which probes, of adapters that start from which: what cells of a seed have in common."""
+
+    spec: AttackSpec
+    seed: int
+    adapter: AdapterConfig
+    members: tuple[Person, ...]
+    nonmembers: tuple[Person, ...]
+    store: FeatureStore
+
+
+def attack_release(question: Question, trained: Trained) -> AttackResult:
     """Members against held-out people, by fresh clips of both."""
     started = time.perf_counter()
-    result = user_inference.attack(
-        ReleaseView(backbone=backbone, adapter=trained.bank),
-        [probe(spec, person, store) for person in members],
-        [probe(spec, person, store) for person in nonmembers],
-        trained.template,
-        partial(torch_stream, seed),
-        timesteps=spec.timesteps,
-        draws=spec.draws,
-    )
+    view = ReleaseView(backbone=open_backbone(question.store.network), adapter=trained.bank)
+    result = user_inference.attack(view, aimed(question), partial(torch_stream, question.seed))
     return recorded(result, time.perf_counter() - started)
 
 
+@lru_cache(maxsize=1)
+def aimed(question: Question) -> user_inference.Target:
+    """The target, which the cells of a process share."""
+    stream, spec = partial(torch_stream, question.seed), question.spec
+    backbone = open_backbone(question.store.network)
+    initial = AdapterBank.initial(backbone.denoiser, question.adapter, stream)
+    return user_inference.aim(
+        ReleaseView(backbone=backbone, adapter=initial),
+        [probe(spec, person, question.store) for person in question.members],
+        [probe(spec, person, question.store) for person in question.nonmembers],
+        stream,
+        timesteps=spec.timesteps,
+        draws=spec.draws,
+    )
+
+
 def missing(reason: str) -> AttackResult:
-    """An attack that does not apply."""
+    """An attack that was not run."""
     nothing = Estimate(missing=reason)
     return AttackResult(
         view=user_inference.VIEW,
@@ -60,7 +74,7 @@ def missing(reason: str) -> AttackResult:
         points=(),
         roc=(),
         controls={},
-        valid=True,
+        valid=False,
         seconds=0.0,
     )
 

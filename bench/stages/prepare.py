@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from privtalk.bench.corpus import shards
 from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
@@ -35,7 +36,7 @@ def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
     found = survey(folder, spec)
     for name, reason in found.refused.items():
         Console(stderr=True).print(
-            f"[yellow]{name} is left out[/]: {reason}", soft_wrap=True, highlight=False
+            f"[yellow]{escape(name)} is left out[/]: {escape(reason)}", soft_wrap=True, highlight=False
         )
     return {
         "name": f"recorded-{found.digest}",

@@ -67,12 +67,22 @@ def train_cell(
         evaluated=evaluated,
         state=state,
     ):
-        state = after
+        state = checked(after)
         state.save(checkpoints / STATE)
         report("training", state.round, rounds)
     if state is None:
         raise RuntimeError("training ended without a round")
     return Trained(state=state, template=template)
+
+
+def checked(state: TrainingState) -> TrainingState:
+    """The state itself; a `ValueError` where training has diverged."""
+    if not bool(state.adapters.isfinite().all()):
+        raise ValueError(
+            f"training diverged in round {state.round}: the adapter is not finite; lower federation.lr "
+            "or federation.server_lr, or raise epsilon"
+        )
+    return state
 
 
 def restore(path: Path) -> TrainingState | None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from privtalk.attacks.membership.user_inference import attack, probes, user_inference
+from privtalk.attacks.membership.user_inference import aim, attack, probes, user_inference
 from privtalk.attacks.views import ReleaseView
 from privtalk.bench.records import AttackResult
 from privtalk.bench.seeds import torch_stream
@@ -82,7 +82,8 @@ UNTRAINED = FakeBank(torch.zeros(SIZE))
 
 
 def run(adapter, members=MEMBERS, others=OTHERS, **settings):
-    return attack(view_of(adapter), members, others, UNTRAINED, stream, **settings)
+    target = aim(view_of(UNTRAINED.drawn), members, others, stream, **settings)
+    return attack(view_of(adapter), target, stream)
 
 
 def test_members_of_a_planted_adapter_are_found():
@@ -132,10 +133,19 @@ def test_scores_are_the_closed_form():
 def test_draws_are_shared_by_everybody_and_by_both_networks():
     view = view_of(taught(MEMBERS))
     user_inference(view, MEMBERS[:3], stream, (200, 400), 2)
-    assert len(view.backbone.seen) == 6
+    assert len(view.backbone.seen) == 2
     assert len({str(seen) for seen in view.backbone.seen}) == 1
     windows, steps, _ = view.backbone.seen[0]
-    assert (windows, steps) == (12, [200, 200, 400, 400] * 3)
+    assert (windows, steps) == (36, [200, 200, 400, 400] * 9)
+
+
+def test_every_person_meets_the_same_draws_window_by_window():
+    shared = probes(MEMBERS[:3], stream, (200, 400), 2)
+    [(windows, _, noise)] = shared.of(MEMBERS[:3])
+    everybody = noise.unflatten(0, (3, -1))
+    assert torch.equal(everybody, everybody[:1].expand_as(everybody))
+    assert torch.equal(windows.latents[12:24:4], MEMBERS[1].latents)
+    assert torch.equal(noise[:12], shared.noise.flatten(0, 2))
 
 
 def test_a_person_scores_the_same_in_any_company():

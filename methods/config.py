@@ -31,6 +31,10 @@ class AdapterConfig(Frozen):
         return self.alpha / self.rank
 
 
+Normalisation = Literal["public", "appended", "cohort"]
+"""What the sum of updates is divided by; see `methods.normalisation`."""
+
+
 class FederationConfig(Frozen):
     """The round loop, the same for every method."""
 
@@ -53,6 +57,10 @@ class FederationConfig(Frozen):
     """n̂: a client with at least this many frames weighs 1, a smaller one n_k / n̂. Public. None: the largest client."""
     mean_weight: float | None = Field(None, gt=0, le=1)
     """Public mean of min(n_k / n̂, 1) over all clients. None: that mean itself, declared public."""
+    normalisation: Normalisation = "public"
+    """`public` q N ω̄; `appended`: a noisy Σ ω_k; `cohort`: the exact one, as published, which no guarantee survives."""
+    appended_share: float = Field(0.25, gt=0)
+    """β / C: size of the appended coordinate. Smaller is less noise on the update and more on Σ ω_k."""
     chunk: int = Field(24, ge=1)
     """Windows in one stacked pass; bounds the memory. Results depend on it by rounding only."""
 

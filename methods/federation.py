@@ -3,7 +3,8 @@
     θ ← θ + η (Σ_k ω_k clip_C(Δ_k) + N(0, (zC)² I)) / (q N ω̄)
 
 There is one code path: no privacy is an infinite clip and no noise, which change nothing, bit for bit. Everything in
-the denominator is public, so that adding or removing a client moves the sum by at most C.
+the denominator is public, so that adding or removing a client moves the sum by at most C (`methods.normalisation` has
+the alternatives).
 
 Shape legend: N clients of which K take part, d trainable numbers.
 """
@@ -20,9 +21,10 @@ from torch import Tensor
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData
-from privtalk.methods.config import FederationConfig
+from privtalk.methods.config import FederationConfig, Normalisation
 from privtalk.methods.fedavg import FedAvg, ServerState
 from privtalk.methods.local import LocalResult, train_stacked
+from privtalk.methods.normalisation import appended_scale, carried, sensitivity, step
 from privtalk.methods.privacy.clipping import clip_factors, norm
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
 from privtalk.methods.state import TrainingState
@@ -75,6 +77,12 @@ class Federation:
         return PublicConstants.of(self.clients, self.config)
 
     @property
+    def normalisation(self) -> tuple[Normalisation, float]:
+        """(how the sum is normalised, β of the appended coordinate)."""
+        config = self.config
+        return config.normalisation, appended_scale(self.mechanism.clip, config.appended_share)
+
+    @property
     def denominator(self) -> float:
         """q N ω̄."""
         public = self.public
@@ -96,9 +104,10 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     updates = (result.theta - state.adapters.to(result.theta)).cpu()
     weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
     factors = weights * clip_factors(updates, federation.mechanism.clip)
-    messages = [Message(c.index, u * f) for c, u, f in zip(cohort, updates, factors.to(updates), strict=True)]
+    sent = carried(updates * factors.to(updates)[:, None], weights, *federation.normalisation)
+    messages = [Message(client.index, vector) for client, vector in zip(cohort, sent, strict=True)]
     server = _update_server(federation, state, messages)
-    log = _log(state, cohort, norm(updates), weights)
+    log = _log(state, cohort, norm(updates), weights, sent.shape[1])
     moved = float(norm(server.adapter - state.adapters[0]))
     return TrainingState(
         round=state.round + 1,
@@ -140,21 +149,26 @@ def _train(federation: Federation, state: TrainingState, cohort: Sequence[Client
 
 
 def _update_server(federation: Federation, state: TrainingState, messages: Sequence[Message]) -> ServerState:
-    dim, mechanism = state.adapters.shape[1], federation.mechanism
-    total = federation.aggregate(messages, dim)
+    kind, scale = federation.normalisation
+    dim = state.adapters.shape[1] + (kind != "public")
+    mechanism, total = federation.mechanism, federation.aggregate(messages, dim)
     if mechanism.private:
-        total = total + mechanism.noise(dim, federation.stream("round", state.round, "privacy"))
-    before = ServerState(state.adapters[0], state.momentum)
-    return federation.method.server_update(before, total / federation.denominator, federation.config)
+        generator = federation.stream("round", state.round, "privacy")
+        total = total + mechanism.noise(dim, generator, sensitivity(mechanism.clip, kind, scale))
+    mean = step(total, kind, federation.denominator, scale)
+    return federation.method.server_update(
+        ServerState(state.adapters[0], state.momentum), mean, federation.config
+    )
 
 
-def _log(state: TrainingState, cohort: Sequence[ClientData], norms: Tensor, weights: Tensor) -> RoundLog:
-    size = len(cohort) * state.adapters.shape[1] * WIRE_BYTES
+def _log(
+    state: TrainingState, cohort: Sequence[ClientData], norms: Tensor, weights: Tensor, sent: int
+) -> RoundLog:
     return RoundLog(
         round=state.round,
         cohort=tuple(client.index for client in cohort),
-        up_bytes=size,
-        down_bytes=size,
+        up_bytes=len(cohort) * sent * WIRE_BYTES,
+        down_bytes=len(cohort) * state.adapters.shape[1] * WIRE_BYTES,
         norms=tuple(norms.tolist()),
         weights=tuple(weights.tolist()),
     )

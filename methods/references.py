@@ -33,10 +33,12 @@ def centralised(
 ) -> Iterator[TrainingState]:
     """One adapter on everyone's data. A step sees as many windows as an expected cohort's: q·N·windows.
 
-    With one client it is the federation of that client at q = 1, bit for bit.
+    There is no server, so its learning rate and momentum do not apply. With one client it is the federation of that
+    client at q = 1 and a server rate of 1, bit for bit.
     """
     everyone = pooled(clients)
-    config = config.model_copy(update={"windows": pooled_windows(len(clients), config)})
+    alone = {"windows": pooled_windows(len(clients), config), "server_lr": 1.0, "server_momentum": 0.0}
+    config = config.model_copy(update=alone)
     state = state or TrainingState.start(template)
     while state.round < config.rounds:
         start = state.adapters.to(backbone.device)

@@ -46,6 +46,12 @@ def account(cell: Cell, used: GaussianMechanism, clients: int) -> Privacy:
     if not used.private:
         federated = cell.method in METHODS
         return _none("trained without noise" if federated else "a reference row, trained without privacy")
+    if training.federation.normalisation == "cohort":
+        return _none(
+            "weights are normalised over the cohort: one client's can approach 1, so that no bound on the "
+            "sensitivity holds, and their exact sum is released",
+            "central-gaussian",
+        )
     rate, rounds, z = training.federation.rate, training.federation.rounds, used.noise_multiplier
     chosen = delta(training.privacy, clients)
     epsilon, checks = accounted(z, rate, rounds, chosen)
@@ -77,8 +83,8 @@ def _quiet() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _none(reason: str) -> Privacy:
-    return Privacy(mechanism="none", guarantee=False, reason=reason)
+def _none(reason: str, mechanism: str = "none") -> Privacy:
+    return Privacy(mechanism=mechanism, guarantee=False, reason=reason)
 
 
 @lru_cache(maxsize=32)

@@ -15,5 +15,5 @@ def test_diverged_training_is_refused_by_round_and_with_the_way_out(value):
     sound = TrainingState(round=3, adapters=adapters, momentum=torch.zeros(4, dtype=torch.float64))
     assert checked(sound) is sound
     adapters[0, 2] = value
-    with pytest.raises(ValueError, match="diverged in round 3: .*lower federation.lr"):
+    with pytest.raises(ValueError, match=r"diverged in round 3: .*lower federation.lr"):
         checked(sound)

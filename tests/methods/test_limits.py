@@ -70,13 +70,23 @@ def test_either_part_of_privfedtalk_matters(fedavg: Federation, options: dict[st
     assert not same(last(replace(fedavg, method=method)), last(fedavg))
 
 
-@pytest.mark.parametrize("server", [{}, {"server_lr": 0.5}, {"server_momentum": 0.9}])
-def test_one_client_with_all_data_is_centralised(fedavg: Federation, server: dict[str, float]) -> None:
+def test_one_client_with_all_data_is_centralised(fedavg: Federation) -> None:
     everyone = pooled(fedavg.clients)
-    config = fedavg.config.model_copy(update={"rate": 1.0, "windows": 3, **server})
+    config = fedavg.config.model_copy(update={"rate": 1.0, "windows": 3})
     one = last(replace(fedavg, clients=(everyone,), config=config))
     pool = list(centralised(fedavg.backbone, fedavg.template, [everyone], config, fedavg.stream))[-1]
     assert same(one, pool)
+
+
+@pytest.mark.parametrize("server", [{"server_lr": 0.5}, {"server_momentum": 0.9}])
+def test_the_pooled_row_has_no_server(fedavg: Federation, server: dict[str, float]) -> None:
+    config = fedavg.config.model_copy(update=server)
+    with_server, without = (
+        list(centralised(fedavg.backbone, fedavg.template, fedavg.clients, c, fedavg.stream))[-1]
+        for c in (config, fedavg.config)
+    )
+    assert same(with_server, without)
+    assert not same(last(replace(fedavg, config=config)), last(fedavg))
 
 
 @pytest.mark.parametrize("method", ["fedavg", "privfedtalk"])

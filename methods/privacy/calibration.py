@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from privtalk.methods.privacy.accounting import epsilon
+from privtalk.methods.privacy.privacy_loss import Sampling
 
 LOWEST, HIGHEST = 0.25, 2.0**20
 """Noise multipliers that are searched; below the lower, ε runs into the hundreds."""
@@ -16,16 +17,23 @@ class Calibration(NamedTuple):
     """Accounted at that noise; at most the target."""
 
 
-def calibrate(target: float, delta: float, rate: float, rounds: int, tolerance: float = 1e-3) -> Calibration:
+def calibrate(
+    target: float,
+    delta: float,
+    rate: float,
+    rounds: int,
+    tolerance: float = 1e-3,
+    sampling: Sampling = "poisson",
+) -> Calibration:
     """Noise multiplier at which ε by PLD is at most `target`, least up to a relative `tolerance`.
 
     ε falls as the noise grows, so the upper end of a bisection always keeps the target; it is what is returned.
     """
     if not target > 0:
         raise ValueError(f"epsilon is {target}, it must be positive")
-    low, high = _bracket(target, delta, rate, rounds)
+    low, high = _bracket(target, delta, rate, rounds, sampling)
     while high.noise_multiplier > low * (1 + tolerance):
-        middle = _at((low * high.noise_multiplier) ** 0.5, delta, rate, rounds)
+        middle = _at((low * high.noise_multiplier) ** 0.5, delta, rate, rounds, sampling)
         if middle.epsilon <= target:
             high = middle
         else:
@@ -33,17 +41,19 @@ def calibrate(target: float, delta: float, rate: float, rounds: int, tolerance: 
     return high
 
 
-def _bracket(target: float, delta: float, rate: float, rounds: int) -> tuple[float, Calibration]:
+def _bracket(
+    target: float, delta: float, rate: float, rounds: int, sampling: Sampling
+) -> tuple[float, Calibration]:
     """(noise that is too low, the calibration at twice that); the search starts from 1."""
-    high = _at(1.0, delta, rate, rounds)
+    high = _at(1.0, delta, rate, rounds, sampling)
     while high.epsilon > target:
         if high.noise_multiplier >= HIGHEST:
             raise ValueError(
                 f"no noise below {HIGHEST:g} reaches epsilon {target:g} at delta {delta:g}; raise one of them"
             )
-        high = _at(2 * high.noise_multiplier, delta, rate, rounds)
+        high = _at(2 * high.noise_multiplier, delta, rate, rounds, sampling)
     while high.noise_multiplier > LOWEST:
-        lower = _at(high.noise_multiplier / 2, delta, rate, rounds)
+        lower = _at(high.noise_multiplier / 2, delta, rate, rounds, sampling)
         if lower.epsilon > target:
             return lower.noise_multiplier, lower._replace(
                 noise_multiplier=high.noise_multiplier, epsilon=high.epsilon
@@ -52,5 +62,5 @@ def _bracket(target: float, delta: float, rate: float, rounds: int) -> tuple[flo
     return high.noise_multiplier, high
 
 
-def _at(noise_multiplier: float, delta: float, rate: float, rounds: int) -> Calibration:
-    return Calibration(noise_multiplier, epsilon(noise_multiplier, rate, rounds, delta))
+def _at(noise_multiplier: float, delta: float, rate: float, rounds: int, sampling: Sampling) -> Calibration:
+    return Calibration(noise_multiplier, epsilon(noise_multiplier, rate, rounds, delta, sampling))

@@ -1,0 +1,106 @@
+"""The ledger charges every release, and stops a run before its budget is gone."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privtalk.methods.privacy import accounting
+from privtalk.methods.privacy.ledger import Ledger, Release, Round
+
+DELTA = 1e-5
+UPDATE = Release(kind="update_sum", name="adapter", noise_multiplier=1.0)
+SCALAR = Release(kind="scalar", name="mean loss", noise_multiplier=5.0)
+BARE = Release(kind="scalar", name="mean norm", noise_multiplier=0.0)
+PLAYED = Round(releases=(UPDATE,), rate=0.1)
+
+
+def test_a_scalar_of_the_same_cohort_is_charged() -> None:
+    """7.047 -> 7.313; a scalar of a cohort of its own would be less."""
+    plain = Ledger((replace(PLAYED, count=100),))
+    joint = Ledger((replace(PLAYED, releases=(UPDATE, SCALAR), count=100),))
+    apart = plain.after(Round(releases=(SCALAR,), rate=0.1, count=100))
+    assert plain.epsilon(DELTA) == pytest.approx(7.047, abs=0.001)
+    assert joint.epsilon(DELTA) == pytest.approx(7.313, abs=0.001)
+    assert plain.epsilon(DELTA) < apart.epsilon(DELTA) < joint.epsilon(DELTA)
+
+
+def test_limits() -> None:
+    assert Ledger().epsilon(DELTA) == 0
+    one = Ledger((replace(PLAYED, count=20),))
+    assert one.epsilon(DELTA) == pytest.approx(accounting.epsilon(1.0, 0.1, 20, DELTA), abs=1e-9)
+    whole = Ledger((Round(releases=(UPDATE,), count=10),))
+    assert whole.epsilon(DELTA) == pytest.approx(accounting.gaussian_epsilon(1.0, 10, DELTA), abs=1e-4)
+    fixed = Ledger((Round(releases=(UPDATE,), count=10, sampling="fixed"),))
+    assert fixed.epsilon(DELTA) == pytest.approx(accounting.gaussian_epsilon(0.5, 10, DELTA), abs=1e-4)
+
+
+def test_a_release_without_noise_is_infinite_and_named() -> None:
+    ledger = Ledger().after(PLAYED).after(replace(PLAYED, releases=(UPDATE, BARE)))
+    assert ledger.epsilon(DELTA) == math.inf
+    assert ledger.unprotected == ("mean norm",)
+    assert Ledger((PLAYED,)).unprotected == ()
+
+
+@settings(max_examples=50, deadline=None)
+@given(kinds=st.lists(st.sampled_from([PLAYED, replace(PLAYED, rate=0.2)]), max_size=12))
+def test_appending_keeps_every_round(kinds: list[Round]) -> None:
+    ledger = Ledger()
+    for entry in kinds:
+        ledger = ledger.after(entry)
+    assert ledger.count == len(kinds)
+    assert [e for entry in ledger.rounds for e in [replace(entry, count=1)] * entry.count] == kinds
+    assert Ledger.from_json(json.loads(json.dumps(ledger.to_json()))) == ledger
+
+
+def test_order_does_not_matter() -> None:
+    other = replace(PLAYED, rate=0.2)
+    ledgers = [Ledger().after(a).after(b).after(a) for a, b in ((PLAYED, other), (other, PLAYED))]
+    again = Ledger().after(other).after(PLAYED).after(PLAYED)
+    assert ledgers[0].epsilon(DELTA) == again.epsilon(DELTA)
+    assert ledgers[0].epsilon(DELTA) < ledgers[1].epsilon(DELTA)
+
+
+def test_a_budget_stops_cleanly() -> None:
+    """Rounds are played while they fit; the next one would not, and as many were promised beforehand."""
+    target, ledger = 1.5, Ledger()
+    entry = replace(PLAYED, releases=(replace(UPDATE, noise_multiplier=2.0),))
+    promised = ledger.affordable(entry, target, DELTA, most=60)
+    start = ledger = ledger.after(replace(entry, count=promised - 3))
+    while not ledger.would_exceed(entry, target, DELTA):
+        ledger = ledger.after(entry)
+    assert ledger.count == promised == start.count + 3
+    assert ledger.epsilon(DELTA) <= target < ledger.after(entry).epsilon(DELTA)
+    assert ledger.affordable(entry, target, DELTA, most=60) == 0
+    assert Ledger().affordable(entry, 1e3, DELTA, most=7) == 7
+
+
+def test_relations_do_not_mix() -> None:
+    fixed = replace(PLAYED, sampling="fixed")
+    assert Ledger().after(PLAYED).neighbouring == "add or remove one client"
+    assert Ledger().after(fixed).neighbouring == "replace one client"
+    with pytest.raises(ValueError, match="different neighbouring relations"):
+        Ledger().after(PLAYED).after(fixed)
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: replace(UPDATE, noise_multiplier=-1.0), "noise multiplier is -1"),
+        (lambda: replace(UPDATE, kind="norm"), "valid: update_sum"),
+        (lambda: replace(PLAYED, rate=0.0), "rate is 0"),
+        (lambda: replace(PLAYED, count=0), "rounds is 0"),
+        (lambda: replace(PLAYED, sampling="all"), "valid: poisson, fixed"),
+        (lambda: Round(releases=()), "no release"),
+        (lambda: Ledger.from_json([{"rate": 0.1}]), "not a ledger"),
+        (lambda: Ledger((PLAYED,)).epsilon(0.0), "delta is 0"),
+    ],
+)
+def test_nonsense_is_refused(make, word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        make()

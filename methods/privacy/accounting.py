@@ -22,6 +22,7 @@ __all__ = [
     "INTERVAL",
     "NEIGHBOURING",
     "Sampling",
+    "check",
     "checks",
     "default_delta",
     "epsilon",

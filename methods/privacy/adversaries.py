@@ -203,7 +203,7 @@ def participation_bound(clients: int, rate: float, rounds: int, failure: float =
     A union bound over clients of the binomial's tail: for planning. A finished run counts (`most_participations`).
 
     >>> participation_bound(1000, 0.1, 100)
-    24
+    25
     """
     if not 0 < failure < 1:
         raise ValueError(f"failure is {failure}, it must lie in (0, 1)")

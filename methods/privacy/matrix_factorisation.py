@@ -126,26 +126,13 @@ class BandedMatrixFactorisation:
         """Standard deviation of the noise before it is correlated, which is also that of the first round."""
         return self.noise_multiplier * self.clip * self.sensitivity if self.private else 0.0
 
-    def noise(self, dim: int, round_: int, generators: Generators) -> Tensor:
-        """float64 [dim] noise on the sum of one round: x_t = z_t − Σ_{0<j<p} c_j x_{t−j}.
-
-        Past noise is drawn again from its rounds' generators, so that nothing is carried from round to round and a
-        resumed run is the uninterrupted one: t draws of `dim`.
-        """
+    def at(self, round_: int, generators: Generators) -> CorrelatedRound:
+        """The `Mechanism` of one round; `generators` gives those of the rounds before it."""
         if not 0 <= round_ < self.rounds:
             raise ValueError(
                 f"round {round_}: the factorisation was made for {self.rounds} rounds; make a longer one"
             )
-        if not self.private:
-            return torch.zeros(dim, dtype=torch.float64)
-        weights = self.column[1 : self.band].tolist()
-        past: list[Tensor] = []  # the latest first
-        for t in range(round_ + 1):
-            fresh = self.deviation * torch.randn(dim, generator=generators(t), dtype=torch.float64)
-            for weight, before in zip(weights, past, strict=False):
-                fresh -= weight * before
-            past = [fresh, *past[: self.band - 1]]
-        return past[0]
+        return CorrelatedRound(factorisation=self, round=round_, generators=generators)
 
     def rmse(self) -> float:
         """Root mean square error of a prefix sum, over rounds, in each coordinate: z C_clip sens ‖A C⁻¹‖_F / √T."""
@@ -158,6 +145,47 @@ class BandedMatrixFactorisation:
         another's), in the rounds it took part in; exact."""
         check(self.noise_multiplier, 1.0, 1, delta)
         return gaussian_epsilon(self.noise_multiplier / SENSITIVITY[sampling], 1, delta)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelatedRound:
+    """Noise on the sum of one round, as a `Mechanism`."""
+
+    factorisation: BandedMatrixFactorisation
+    round: int
+    generators: Generators
+
+    @property
+    def clip(self) -> float:
+        return self.factorisation.clip
+
+    @property
+    def private(self) -> bool:
+        return self.factorisation.private
+
+    @property
+    def deviation(self) -> float:
+        return self.factorisation.deviation
+
+    def noise(self, dim: int, generator: torch.Generator) -> Tensor:
+        """float64 [dim]: x_t = z_t − Σ_{0<j<p} c_j x_{t−j}, z_t from `generator`.
+
+        Past noise is drawn again from its rounds' generators, so that nothing is carried from round to round and a
+        resumed run is the uninterrupted one: t draws of `dim`.
+        """
+        if not self.private:
+            return torch.zeros(dim, dtype=torch.float64)
+        weights = self.factorisation.column[1 : self.factorisation.band].tolist()
+        past: list[Tensor] = []  # the latest first
+        for t in range(self.round):
+            past = [self._next(past, weights, dim, self.generators(t)), *past[: len(weights) - 1]]
+        return self._next(past, weights, dim, generator)
+
+    def _next(self, past: list[Tensor], weights: list[float], dim: int, generator: torch.Generator) -> Tensor:
+        fresh = self.deviation * torch.randn(dim, generator=generator, dtype=torch.float64)
+        for weight, before in zip(weights, past, strict=False):
+            fresh -= weight * before
+        return fresh
 
 
 def best_bandwidth(mechanism: BandedMatrixFactorisation) -> int:

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from privtalk.methods.privacy.clipping import check_clip
+
+
+class Mechanism(Protocol):
+    """What a round loop needs: the clip of updates, and the noise on the sum of clipped and weighted updates."""
+
+    @property
+    def clip(self) -> float:
+        """C: L2 bound of a client's update."""
+
+    @property
+    def private(self) -> bool:
+        """Whether any guarantee holds."""
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of fresh noise on the sum."""
+
+    def noise(self, dim: int, generator: torch.Generator) -> Tensor:
+        """float64 [dim] noise of one round, on the sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ive, logsumexp
+from scipy.stats import kstest
 
 from privtalk.methods.privacy import accounting, renyi
 from privtalk.methods.privacy.adversaries import Exposure, three_epsilons
@@ -21,6 +22,7 @@ from privtalk.methods.privacy.discrete import (
     sum_distance,
 )
 from privtalk.methods.privacy.grid import l1_bound, l2_bound, round_to_grid
+from privtalk.methods.privacy.noise import GaussianMechanism, Mechanism
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -203,6 +205,15 @@ def test_replacing_a_client_doubles_the_sensitivity() -> None:
     noise = mechanism(scale=2**20).accounted(100, 1)
     expected = renyi.curve_epsilon(lambda a: 3 * a / 2, 1e-5)  # z = 2 at sensitivity 2
     assert noise.epsilon(1.0, 1.0, 3, 1e-5, "fixed") == pytest.approx(expected, rel=1e-3)
+
+
+def test_it_serves_where_a_gaussian_mechanism_does() -> None:
+    """The same clip and, on a fine grid, noise of the same law."""
+    used: Mechanism = mechanism(scale=2**18)
+    gaussian: Mechanism = GaussianMechanism(clip=0.5, noise_multiplier=2.0)
+    assert (used.clip, used.private, used.deviation) == (gaussian.clip, gaussian.private, gaussian.deviation)
+    found = used.noise(5000, generator()) / gaussian.deviation
+    assert kstest(found.numpy(), "norm").pvalue > 0.001
 
 
 def test_variance_is_a_fraction() -> None:

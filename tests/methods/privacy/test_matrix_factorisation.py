@@ -22,6 +22,11 @@ from privtalk.methods.privacy.matrix_factorisation import (
     square_root,
 )
 
+
+def noise(used: BandedMatrixFactorisation, dim: int, t: int, streams) -> torch.Tensor:
+    return used.at(t, streams).noise(dim, streams(t))
+
+
 BASE = BandedMatrixFactorisation(clip=0.5, noise_multiplier=2.0, rounds=32, separation=8)
 
 
@@ -73,12 +78,12 @@ def test_noise_is_the_inverse_times_independent_noise() -> None:
     )
     expected = BASE.deviation * lower(inverse(BASE.column)) @ fresh
     for t in (0, 1, 9, 31):
-        np.testing.assert_allclose(BASE.noise(5, t, generators(0)).numpy(), expected[t], atol=1e-12)
+        np.testing.assert_allclose(noise(BASE, 5, t, generators(0)).numpy(), expected[t], atol=1e-12)
 
 
 def test_error_by_simulation() -> None:
     used = replace(BASE, rounds=12, separation=4)
-    sums = torch.stack([used.noise(4000, t, generators(1)) for t in range(12)]).cumsum(0)
+    sums = torch.stack([noise(used, 4000, t, generators(1)) for t in range(12)]).cumsum(0)
     assert float((sums**2).mean().sqrt()) == pytest.approx(used.rmse(), rel=0.03)
 
 
@@ -115,10 +120,10 @@ def test_limits() -> None:
     single = replace(BASE, bandwidth=1, separation=32)
     assert single.sensitivity == 1
     assert single.deviation == 2.0 * 0.5
-    noises = torch.stack([single.noise(3, t, generators(2)) for t in range(4)])
+    noises = torch.stack([noise(single, 3, t, generators(2)) for t in range(4)])
     fresh = torch.stack([torch.randn(3, generator=generators(2)(t), dtype=torch.float64) for t in range(4)])
     assert torch.equal(noises, fresh)
-    assert not replace(BASE, noise_multiplier=0.0).noise(3, 5, generators(0)).any()
+    assert not noise(replace(BASE, noise_multiplier=0.0), 3, 5, generators(0)).any()
     assert not replace(BASE, noise_multiplier=0.0).private
 
 
@@ -146,4 +151,4 @@ def test_nonsense_is_refused(change, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         replace(BASE, **change)
     with pytest.raises(ValueError, match="made for 32 rounds"):
-        BASE.noise(3, 32, generators(0))
+        BASE.at(32, generators(0))

@@ -15,54 +15,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from privtalk.methods.privacy.clipping import check_clip
+from privtalk.methods.privacy.discrete_accounting import DiscreteNoise, Family
 from privtalk.methods.privacy.discrete_sampling import discrete_gaussian, skellam
-from privtalk.methods.privacy.gaussian import check
-from privtalk.methods.privacy.grid import l1_bound, l2_bound, round_to_grid
-from privtalk.methods.privacy.privacy_loss import SENSITIVITY, Sampling
-from privtalk.methods.privacy.renyi import Curve, curve_epsilon, poisson_sampled
+from privtalk.methods.privacy.grid import round_to_grid
 
-Family = Literal["skellam", "discrete_gaussian"]
 ENOUGH_BITS = 18
 """At which the price of rounding vanishes for adapters of up to about a million numbers."""
-
-
-def skellam_curve(variance: float, l2: float, l1: float) -> Curve:
-    """Rényi curve of integer vectors plus Skellam noise of that variance a coordinate (theorem 3.5 and corollary).
-
-    R(α) ≤ α Δ₂²/(2μ) + min(((2α − 1) Δ₂² + 6 Δ₁)/(4μ²), 3 Δ₁/(2μ)), α whole.
-    """
-    return lambda a: (
-        a * l2 * l2 / (2 * variance)
-        + min(((2 * a - 1) * l2 * l2 + 6 * l1) / (4 * variance**2), 3 * l1 / (2 * variance))
-    )
-
-
-def discrete_gaussian_curve(share_variance: float, shares: float, l2: float, l1: float, dim: int) -> Curve:
-    """Rényi curve of integer vectors plus a sum of discrete Gaussians (proposition 14).
-
-    With s² = n σ²: R(α) ≤ min(αΔ₂²/(2s²) + τd, α/2 (Δ₂²/s² + 2τΔ₁/s + τ²d), α/2 (Δ₂/s + τ√d)²).
-    """
-    total = shares * share_variance
-    tau = sum_distance(share_variance, math.ceil(shares))
-    l2, l1 = l2 / math.sqrt(total), l1 / math.sqrt(total)
-    return lambda a: min(
-        a * l2 * l2 / 2 + tau * dim,
-        a / 2 * (l2 * l2 + 2 * tau * l1 + tau * tau * dim),
-        a / 2 * (l2 + tau * math.sqrt(dim)) ** 2,
-    )
-
-
-def sum_distance(share_variance: float, shares: int) -> float:
-    """τ = 10 Σ_{k=1}^{n−1} exp(−2π² σ² k/(k+1)): how far a sum of n discrete Gaussians is from one (theorem 9)."""
-    return 10 * math.fsum(
-        math.exp(-2 * math.pi**2 * share_variance * k / (k + 1)) for k in range(1, max(shares, 1))
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +46,7 @@ class DiscreteMechanism:
     def __post_init__(self) -> None:
         if math.isinf(check_clip(self.clip)):
             raise ValueError("clip is inf: a grid needs a finite one")
-        check(self.noise_multiplier, 1.0, 1, 0.5)
-        if self.scale < 1:
-            raise ValueError(f"scale is {self.scale}, it must be at least 1; 2**{ENOUGH_BITS} is enough")
-        if self.family not in get_args(Family):
-            raise ValueError(f"family is {self.family!r}; valid: {', '.join(get_args(Family))}")
+        self.accounted(1, 1)
 
     @property
     def private(self) -> bool:
@@ -106,7 +65,7 @@ class DiscreteMechanism:
     @property
     def variance(self) -> Fraction:
         """Of all shares together, in grid steps squared; exact, as the sampler needs it."""
-        return (Fraction(self.noise_multiplier).limit_denominator(2**20) * self.scale) ** 2
+        return self.accounted(1, 1).variance
 
     def encode(self, update: Tensor, generator: torch.Generator) -> Tensor:
         """int64 [d] of a clipped update [d]: rounded at random, without bias but for the bound on the norm."""
@@ -141,37 +100,10 @@ class DiscreteMechanism:
 
     def accounted(self, dim: int, cohort: int) -> DiscreteNoise:
         """What an ε is computed from."""
-        return DiscreteNoise(mechanism=self, dim=dim, cohort=cohort)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscreteNoise:
-    """The noise of a `DiscreteMechanism` on vectors of `dim` numbers, as `adversaries.Noise`."""
-
-    mechanism: DiscreteMechanism
-    dim: int
-    cohort: int
-
-    def curve(self, share: float, sampling: Sampling) -> Curve:
-        """Rényi curve of one round without sampling, where only `share` of the variance protects."""
-        used = self.mechanism
-        moved = SENSITIVITY[sampling]
-        l2 = moved * l2_bound(used.scale, self.dim)
-        l1 = moved * l1_bound(l2 / moved, self.dim)
-        variance = float(used.variance) * share
-        if used.family == "skellam":
-            return skellam_curve(variance, l2, l1)
-        shares = share * self.cohort
-        return discrete_gaussian_curve(variance / shares, shares, l2, l1, self.dim)
-
-    def epsilon(
-        self, share: float, rate: float, count: int, delta: float, sampling: Sampling = "poisson"
-    ) -> float:
-        """ε of `count` rounds. Fixed-size cohorts are charged without amplification: no bound is at hand."""
-        check(self.mechanism.noise_multiplier, rate, count, delta)
-        if not self.mechanism.private:
-            return math.inf
-        one = self.curve(share, sampling)
-        if sampling == "poisson":
-            one = poisson_sampled(one, rate)
-        return curve_epsilon(lambda a: count * one(a), delta)
+        return DiscreteNoise(
+            family=self.family,
+            noise_multiplier=self.noise_multiplier,
+            scale=self.scale,
+            dim=dim,
+            cohort=cohort,
+        )

@@ -1,8 +1,10 @@
-"""The ledger: every release of a run, in order, and the ε of all of them together by PLD.
+"""The ledger: every release of a run, in order, and the ε of all of them together.
 
 What is released of one cohort in one round (the sum of updates, the clipped-bits of adaptive clipping, a scalar) is one
 joint Gaussian release at (Σ z_i⁻²)^−½, sampled once. Composing such releases as if each had a cohort of its own would
 under-report: at z = 1, q = .1, T = 100, δ = 1e-5 a scalar at z = 5 costs 7.047 -> 7.313, not 7.111.
+
+Gaussian releases compose by PLD. One of discrete noise has a Rényi curve only, and then all compose by those.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
+from privtalk.methods.privacy.discrete_accounting import DiscreteNoise
 from privtalk.methods.privacy.gaussian import check, joint_multiplier
-from privtalk.methods.privacy.privacy_loss import NEIGHBOURS, Sampling, composed, release_loss
+from privtalk.methods.privacy.privacy_loss import NEIGHBOURS, SENSITIVITY, Sampling, composed, release_loss
+from privtalk.methods.privacy.renyi import Curve, curve_epsilon, poisson_sampled
 
 Kind = Literal["update_sum", "clipped_bits", "scalar", "correlated_sums"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -29,11 +33,25 @@ class Release:
     """Which one, such as `adapter` or `mean loss`."""
     noise_multiplier: float
     """z: noise in units of what one client adds to the quantity; 0 where it is released as it is."""
+    discrete: DiscreteNoise | None = None
+    """Set where the noise is that of the integer grid, at the same z; Gaussian otherwise."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"release kind is {self.kind!r}; valid: {', '.join(KINDS)}")
         check(self.noise_multiplier, 1.0, 1, 0.5)
+        if self.discrete is not None and self.discrete.noise_multiplier != self.noise_multiplier:
+            raise ValueError(
+                f"{self.name}: noise multiplier is {self.noise_multiplier:g} but its discrete noise has "
+                f"{self.discrete.noise_multiplier:g}; give both the same"
+            )
+
+    def curve(self, sampling: Sampling) -> Curve:
+        """Rényi curve without sampling: αΔ²/(2z²) for a Gaussian."""
+        if self.discrete is not None:
+            return self.discrete.curve(1.0, sampling)
+        half = (SENSITIVITY[sampling] / self.noise_multiplier) ** 2 / 2
+        return lambda a: a * half
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +75,12 @@ class Round:
     def noise_multiplier(self) -> float:
         """z of the joint release."""
         return joint_multiplier(release.noise_multiplier for release in self.releases)
+
+    def curve(self, sampling: Sampling) -> Curve:
+        """Rényi curve of the joint release, once. A fixed-size cohort is charged as if it were known."""
+        curves = [release.curve(sampling) for release in self.releases]
+        joint: Curve = lambda a: math.fsum(curve(a) for curve in curves)  # noqa: E731
+        return poisson_sampled(joint, self.rate) if sampling == "poisson" else joint
 
     @property
     def unprotected(self) -> tuple[str, ...]:
@@ -87,6 +111,12 @@ class Ledger:
         return NEIGHBOURS[self.sampling]
 
     @property
+    def accountant(self) -> Literal["PLD", "RDP"]:
+        """What ε is computed by."""
+        discrete = any(release.discrete for entry in self.rounds for release in entry.releases)
+        return "RDP" if discrete else "PLD"
+
+    @property
     def count(self) -> int:
         """Rounds so far."""
         return sum(entry.count for entry in self.rounds)
@@ -106,6 +136,11 @@ class Ledger:
     def epsilon(self, delta: float) -> float:
         """ε of all releases together; infinite where one had no noise, 0 where nothing was released."""
         check(1.0, 1.0, 1, delta)
+        if self.unprotected:
+            return math.inf
+        if self.accountant == "RDP":
+            curves = [(entry.count, entry.curve(self.sampling)) for entry in self.rounds]
+            return curve_epsilon(lambda a: math.fsum(n * curve(a) for n, curve in curves), delta)
         counts: dict[tuple[float, float], int] = {}
         for entry in self.rounds:
             key = (entry.noise_multiplier, entry.rate)
@@ -137,7 +172,7 @@ class Ledger:
         try:
             return cls(
                 tuple(
-                    Round(**{**entry, "releases": tuple(Release(**release) for release in entry["releases"])})
+                    Round(**{**entry, "releases": tuple(_release(found) for found in entry["releases"])})
                     for entry in entries
                 )
             )
@@ -145,12 +180,15 @@ class Ledger:
             raise ValueError(f"not a ledger ({error}); write it with Ledger.to_json") from error
 
 
+def _release(found: Mapping[str, Any]) -> Release:
+    discrete = found.get("discrete")
+    return Release(**{**found, "discrete": None if discrete is None else DiscreteNoise(**discrete)})
+
+
 @lru_cache(maxsize=1024)
 def _epsilon(rounds: tuple[tuple[float, float, int], ...], sampling: Sampling, delta: float) -> float:
     """`rounds` are (z, q, count); what is not sampled is one Gaussian, in closed form inside the PLD."""
     if not rounds:
         return 0.0
-    if any(z == 0 for z, _, _ in rounds):
-        return math.inf
     losses = [release_loss(z, rate, count, sampling) for z, rate, count in rounds]
     return float(composed(losses).get_epsilon_for_delta(delta))

@@ -15,13 +15,15 @@ from scipy.stats import kstest
 
 from privtalk.methods.privacy import accounting, renyi
 from privtalk.methods.privacy.adversaries import Exposure, three_epsilons
-from privtalk.methods.privacy.discrete import (
-    DiscreteMechanism,
+from privtalk.methods.privacy.discrete import DiscreteMechanism
+from privtalk.methods.privacy.discrete_accounting import (
     discrete_gaussian_curve,
+    l1_bound,
+    l2_bound,
     skellam_curve,
     sum_distance,
 )
-from privtalk.methods.privacy.grid import l1_bound, l2_bound, round_to_grid
+from privtalk.methods.privacy.grid import round_to_grid
 from privtalk.methods.privacy.noise import GaussianMechanism, Mechanism
 
 
@@ -227,6 +229,7 @@ def test_variance_is_a_fraction() -> None:
         ({"clip": 0.0}, "clip is 0"),
         ({"noise_multiplier": -1.0}, "noise multiplier is -1"),
         ({"scale": 0}, "scale is 0"),
+        ({"noise_multiplier": 1e-9}, "at least 1/1048576"),
         ({"family": "laplace"}, "valid: skellam, discrete_gaussian"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privtalk.methods.privacy import accounting
+from privtalk.methods.privacy.discrete_accounting import DiscreteNoise
 from privtalk.methods.privacy.ledger import Ledger, Release, Round
 
 DELTA = 1e-5
@@ -78,6 +79,32 @@ def test_a_budget_stops_cleanly() -> None:
     assert ledger.epsilon(DELTA) <= target < ledger.after(entry).epsilon(DELTA)
     assert ledger.affordable(entry, target, DELTA, most=60) == 0
     assert Ledger().affordable(entry, 1e3, DELTA, most=7) == 7
+
+
+def test_discrete_noise_is_composed_by_its_renyi_curve() -> None:
+    noise = DiscreteNoise(family="skellam", noise_multiplier=2.0, scale=2**18, dim=1000, cohort=20)
+    update = Release(kind="update_sum", name="adapter", noise_multiplier=2.0, discrete=noise)
+    entry = Round(releases=(update,), rate=0.1)
+    ledger = Ledger((replace(entry, count=30),))
+    assert ledger.accountant == "RDP"
+    assert ledger.epsilon(DELTA) == noise.epsilon(1.0, 0.1, 30, DELTA)
+    scalar = replace(SCALAR, noise_multiplier=10.0)
+    both = Ledger((replace(entry, releases=(update, scalar), count=30),)).epsilon(DELTA)
+    joint = (2.0**-2 + 10.0**-2) ** -0.5
+    assert both == pytest.approx(accounting.rdp_epsilon(joint, 0.1, 30, DELTA), rel=0.03)
+    assert both > ledger.epsilon(DELTA) > Ledger((Round(releases=(scalar,), count=1),)).epsilon(DELTA)
+    assert Ledger.from_json(json.loads(json.dumps(ledger.to_json()))) == ledger
+    assert Ledger((replace(entry, releases=(update, BARE)),)).epsilon(DELTA) == math.inf
+    with pytest.raises(ValueError, match="give both the same"):
+        replace(update, noise_multiplier=1.0)
+
+
+def test_a_discrete_cohort_of_fixed_size_is_not_amplified() -> None:
+    noise = DiscreteNoise(family="skellam", noise_multiplier=4.0, scale=2**18, dim=10, cohort=20)
+    update = Release(kind="update_sum", name="adapter", noise_multiplier=4.0, discrete=noise)
+    found = Ledger((Round(releases=(update,), rate=0.1, sampling="fixed", count=3),)).epsilon(DELTA)
+    assert found == noise.epsilon(1.0, 1.0, 3, DELTA, "fixed") == noise.epsilon(1.0, 0.1, 3, DELTA, "fixed")
+    assert found >= accounting.gaussian_epsilon(2.0, 3, DELTA)
 
 
 def test_relations_do_not_mix() -> None:

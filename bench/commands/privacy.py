@@ -35,7 +35,7 @@ POINTS = 12
 """Rounds at which the curve is computed."""
 DIMENSIONS = (1_000, 10_000, 100_000)
 """Adapter sizes that are shown where none is asked for."""
-WIDTH = 30
+WIDTH = 24
 """Characters of the longest bar in the terminal."""
 
 
@@ -186,6 +186,10 @@ def show(found: Forecast, console: Console) -> None:
         console.print(Text(f"{NAMES[name]}: {guarantee.assumption}", style="dim"))
     if asked.honest is None:
         console.print(Text("Half of a cohort is taken to be honest; --honest says otherwise.", style="dim"))
+    if asked.rate < 1:
+        console.print(
+            Text("Participations are bounded but for a chance of 1 %; a record counts them.", "dim")
+        )
     checks = (
         ", ".join(f"{name} {_figure(value)}" for name, value in found.checks.items()) or "none without noise"
     )
@@ -247,7 +251,7 @@ def plot_bars(values: Sequence[float]) -> list[str]:
     """Bars from 0 to the largest value, in eighths of a character; empty where one is infinite.
 
     >>> plot_bars([1.0, 16.0])
-    ['█▉', '██████████████████████████████']
+    ['█▌', '████████████████████████']
     """
     top = max(values)
     if not 0 < top < math.inf:

@@ -98,11 +98,7 @@ class AdaptiveClipping:
         """What a round tells, for the ledger; jointly at the noise multiplier z."""
         bits = 2 * self.deviation if self.noise_multiplier else 0.0
         return (
-            Release(
-                kind="update_sum",
-                name="adapter",
-                noise_multiplier=update_multiplier(self.noise_multiplier, self.deviation),
-            ),
+            self.mechanism(self.start()).release(),
             Release(kind="clipped_bits", name="share of unclipped updates", noise_multiplier=bits),
         )
 

@@ -23,6 +23,7 @@ from privtalk.methods.privacy.clipping import check_clip
 from privtalk.methods.privacy.discrete_accounting import DiscreteNoise, Family
 from privtalk.methods.privacy.discrete_sampling import discrete_gaussian, skellam
 from privtalk.methods.privacy.grid import round_to_grid
+from privtalk.methods.privacy.ledger import Release
 
 ENOUGH_BITS = 18
 """At which the price of rounding vanishes for adapters of up to about a million numbers."""
@@ -106,4 +107,13 @@ class DiscreteMechanism:
             scale=self.scale,
             dim=dim,
             cohort=cohort,
+        )
+
+    def release(self, dim: int, cohort: int, name: str = "adapter") -> Release:
+        """One round's sum, for the ledger."""
+        return Release(
+            kind="update_sum",
+            name=name,
+            noise_multiplier=self.noise_multiplier,
+            discrete=self.accounted(dim, cohort),
         )

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.methods.privacy.gaussian import check, gaussian_epsilon
+from privtalk.methods.privacy.ledger import Release
 from privtalk.methods.privacy.noise import GaussianMechanism
 from privtalk.methods.privacy.privacy_loss import SENSITIVITY, Sampling
 
@@ -133,6 +134,10 @@ class BandedMatrixFactorisation:
                 f"round {round_}: the factorisation was made for {self.rounds} rounds; make a longer one"
             )
         return CorrelatedRound(factorisation=self, round=round_, generators=generators)
+
+    def release(self, name: str = "adapter") -> Release:
+        """All rounds' sums as one event, for the ledger: an entry of rate 1 and count 1 for the whole run."""
+        return Release(kind="correlated_sums", name=name, noise_multiplier=self.noise_multiplier)
 
     def rmse(self) -> float:
         """Root mean square error of a prefix sum, over rounds, in each coordinate: z C_clip sens ‖A C⁻¹‖_F / √T."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from privtalk.methods.privacy.clipping import check_clip
+from privtalk.methods.privacy.ledger import Release
 
 
 class Mechanism(Protocol):
@@ -71,6 +72,10 @@ class GaussianMechanism:
         draws it from the operating system's randomness instead.
         """
         return self.deviation * torch.randn(dim, generator=generator, dtype=torch.float64)
+
+    def release(self, name: str = "adapter") -> Release:
+        """One round's sum, for the ledger."""
+        return Release(kind="update_sum", name=name, noise_multiplier=self.noise_multiplier)
 
 
 NO_PRIVACY = GaussianMechanism()

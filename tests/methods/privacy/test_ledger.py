@@ -11,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privtalk.methods.privacy import accounting
+from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.discrete_accounting import DiscreteNoise
 from privtalk.methods.privacy.ledger import Ledger, Release, Round
+from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
+from privtalk.methods.privacy.noise import GaussianMechanism
 
 DELTA = 1e-5
 UPDATE = Release(kind="update_sum", name="adapter", noise_multiplier=1.0)
@@ -105,6 +109,20 @@ def test_a_discrete_cohort_of_fixed_size_is_not_amplified() -> None:
     found = Ledger((Round(releases=(update,), rate=0.1, sampling="fixed", count=3),)).epsilon(DELTA)
     assert found == noise.epsilon(1.0, 1.0, 3, DELTA, "fixed") == noise.epsilon(1.0, 0.1, 3, DELTA, "fixed")
     assert found >= accounting.gaussian_epsilon(2.0, 3, DELTA)
+
+
+def test_mechanisms_say_what_they_release() -> None:
+    gaussian = GaussianMechanism(clip=0.5, noise_multiplier=2.0)
+    assert gaussian.release() == replace(UPDATE, noise_multiplier=2.0)
+    discrete = DiscreteMechanism(clip=0.5, noise_multiplier=2.0)
+    ledger = Ledger((Round(releases=(discrete.release(100, 20),), rate=0.1, count=5),))
+    assert ledger.epsilon(DELTA) == discrete.accounted(100, 20).epsilon(1.0, 0.1, 5, DELTA)
+    banded = BandedMatrixFactorisation(clip=0.5, noise_multiplier=2.0, rounds=30, separation=10)
+    whole = Ledger((Round(releases=(banded.release(),)),))
+    assert whole.epsilon(DELTA) == pytest.approx(banded.epsilon(DELTA), abs=1e-4)
+    adaptive = AdaptiveClipping(noise_multiplier=1.0, expected_cohort=100, initial_clip=0.1)
+    both = Ledger((Round(releases=adaptive.releases(), rate=0.1, count=10),))
+    assert both.epsilon(DELTA) == pytest.approx(accounting.epsilon(1.0, 0.1, 10, DELTA), abs=1e-6)
 
 
 def test_relations_do_not_mix() -> None:

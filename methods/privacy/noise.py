@@ -36,7 +36,9 @@ class Mechanism(Protocol):
 class GaussianMechanism:
     """Σ_k ω_k clip_C(Δ_k) + N(0, (z C)² I), with ω_k in (0, 1]: adding or removing a client moves the sum by at most C.
 
-    z = 0 adds nothing and an infinite C clips nothing; both together are no privacy.
+    z = 0 adds nothing and an infinite C clips nothing; both together are no privacy. The guarantee is that of real
+    numbers: the low bits of floating-point noise can betray what it was added to (Mironov 2012). Noise on the integer
+    grid (`discrete`) has no such gap.
     """
 
     clip: float = math.inf

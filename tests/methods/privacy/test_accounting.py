@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from privtalk.methods.privacy import accounting
-from privtalk.methods.privacy.calibration import calibrate
+from privtalk.methods.privacy.calibration import calibrate, least_noise
 from privtalk.methods.privacy.gaussian import joint_multiplier
 from privtalk.methods.privacy.privacy_loss import fixed_size_delta
 
@@ -186,6 +186,15 @@ def test_calibration_of_the_default_suite() -> None:
     delta = accounting.default_delta(256)
     noises = [calibrate(target, delta, 0.25, 20).noise_multiplier for target in (2.0, 8.0)]
     assert noises[0] > noises[1] > 0.3
+
+
+def test_calibration_of_any_account() -> None:
+    """A closed form: ε = 3/z; the least noise for ε ≤ 2 is 1.5, from above."""
+    found = least_noise(2.0, lambda z: 3 / z)
+    assert 1.5 <= found.noise_multiplier <= 1.5 * 1.001
+    assert found.epsilon == 3 / found.noise_multiplier
+    with pytest.raises(ValueError, match=r"no noise below 1\.04858e\+06 reaches epsilon 2"):
+        least_noise(2.0, lambda z: 3.0)
 
 
 def test_calibration_out_of_reach() -> None:

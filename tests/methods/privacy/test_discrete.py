@@ -11,10 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ive, logsumexp
-from scipy.stats import kstest
+from scipy.stats import binomtest, kstest
 
 from privtalk.methods.privacy import accounting, renyi
 from privtalk.methods.privacy.adversaries import Exposure, three_epsilons
+from privtalk.methods.privacy.calibration import calibrate, least_noise
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.discrete_accounting import (
     discrete_gaussian_curve,
@@ -201,6 +202,35 @@ def test_three_adversaries_of_skellam_noise() -> None:
     assert found.server.epsilon > found.secure_aggregation.epsilon > found.outsider.epsilon
     assert found.secure_aggregation.epsilon == pytest.approx(sums, rel=0.03)
     assert found.outsider.epsilon == pytest.approx(accounting.rdp_epsilon(2.0, 0.2, 10, 1e-5), rel=0.03)
+
+
+def test_noise_of_the_grid_is_calibrated_as_such() -> None:
+    def account(z: float) -> float:
+        return mechanism(noise_multiplier=z, scale=2**6).accounted(5000, 20).epsilon(1.0, 0.1, 20, 1e-5)
+
+    coarse = least_noise(4.0, account)
+    assert 3.98 < coarse.epsilon <= 4.0
+    assert coarse.noise_multiplier > 1.1 * calibrate(4.0, 1e-5, 0.1, 20, tolerance=0.02).noise_multiplier
+
+
+@pytest.mark.parametrize("family", ["skellam", "discrete_gaussian"])
+def test_an_audit_stays_below_what_is_claimed(family) -> None:
+    """A worst-case canary of norm C, in or out, 20,000 times: Clopper-Pearson at a threshold fixed beforehand."""
+
+    def bound(z: float) -> float:
+        used = mechanism(noise_multiplier=z, scale=64, family=family)
+        out = used.noise(20_000, generator(0), cohort=2)
+        threshold = used.clip * 1.25
+        hits, misses = int((out + used.clip > threshold).sum()), int((out > threshold).sum())
+        tpr = binomtest(hits, 20_000).proportion_ci(0.95).low
+        fpr = binomtest(misses, 20_000).proportion_ci(0.95).high
+        return math.log((tpr - 1e-5) / fpr)
+
+    claimed = (
+        mechanism(noise_multiplier=1.0, scale=64, family=family).accounted(1, 2).epsilon(1.0, 1.0, 1, 1e-5)
+    )
+    assert 1.0 < bound(1.0) < claimed
+    assert bound(0.2) > claimed  # a fifth of the noise is caught
 
 
 def test_replacing_a_client_doubles_the_sensitivity() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from privtalk.bench import cli
 from privtalk.bench.commands import privacy as command
+from privtalk.bench.records import Epsilons
 from privtalk.methods.privacy import accounting
 from privtalk.methods.privacy.adversaries import participation_bound
 
@@ -42,6 +43,13 @@ def test_figures_are_the_accountants(found):
     sums = accounting.gaussian_epsilon(math.sqrt(0.75), participation_bound(1000, 0.1, 40), 1e-5)
     assert found.distributed.secure_aggregation.epsilon == pytest.approx(sums)
     assert found.checks == accounting.checks(1.0, 0.1, 40, 1e-5)
+
+
+def test_figures_fit_the_record(found):
+    kept = Epsilons(**found.central.figures())
+    assert (kept.server, kept.secure_aggregation) == (None, None)
+    assert kept.outsider == found.central.outsider.epsilon
+    assert set(found.central.reasons()) | set(found.distributed.assumptions()) == set(Epsilons.model_fields)
 
 
 def test_the_curve_grows_to_the_whole_run(found):

@@ -138,6 +138,46 @@ def pretrain(
     command.pretrain(part, out, size=size, people=people, workers=workers)
 
 
+@app.command()
+def privacy(
+    clients: Annotated[int, typer.Option(min=2, help="How many there are.")],
+    rate: Annotated[float, typer.Option(help="Chance of a client to take part in a round.")],
+    rounds: Annotated[int, typer.Option(min=1, help="How many are played.")],
+    noise: Annotated[
+        float | None, typer.Option(help="Noise multiplier: standard deviation over the clip.")
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Find the least noise that keeps the outsider's ε at this.")
+    ] = None,
+    delta: Annotated[float | None, typer.Option(help="δ [default: clients^-1.1].")] = None,
+    dim: Annotated[int | None, typer.Option(help="Numbers in an adapter [default: several sizes].")] = None,
+    clip: Annotated[float, typer.Option(help="Bound on the norm of an update.")] = 1.0,
+    honest: Annotated[
+        int | None, typer.Option(help="Clients of a cohort that do not collude [default: half].")
+    ] = None,
+    sampling: Annotated[str, typer.Option(help="poisson, or fixed: cohorts of one size.")] = "poisson",
+    plot: Annotated[Path | None, typer.Option(help="SVG file for the curve of ε over rounds.")] = None,
+) -> None:
+    """Print what a setting guarantees against three adversaries, and what it costs, without training anything."""
+    from privtalk.bench.commands import privacy as command
+
+    command.privacy(
+        command.Request(
+            clients=clients,
+            rate=rate,
+            rounds=rounds,
+            noise=noise,
+            epsilon=epsilon,
+            delta=delta,
+            dim=dim,
+            clip=clip,
+            honest=honest,
+            sampling=sampling,
+        ),
+        plot,
+    )
+
+
 @data.command("prepare")
 def data_prepare(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of videos, one folder an identity.")],

@@ -12,7 +12,7 @@ Shape legend: N clients of which K take part, d trainable numbers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -154,7 +154,8 @@ def _update_server(federation: Federation, state: TrainingState, messages: Seque
     mechanism, total = federation.mechanism, federation.aggregate(messages, dim)
     if mechanism.private:
         generator = federation.stream("round", state.round, "privacy")
-        total = total + mechanism.noise(dim, generator, sensitivity(mechanism.clip, kind, scale))
+        joint = replace(mechanism, clip=sensitivity(mechanism.clip, kind, scale))
+        total = total + joint.noise(dim, generator)
     mean = step(total, kind, federation.denominator, scale)
     return federation.method.server_update(
         ServerState(state.adapters[0], state.momentum), mean, federation.config

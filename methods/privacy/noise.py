@@ -44,7 +44,7 @@ class GaussianMechanism:
     clip: float = math.inf
     """C: L2 bound of a client's update."""
     noise_multiplier: float = 0.0
-    """z: standard deviation of the noise in units of the sensitivity."""
+    """z: standard deviation of the noise in units of C."""
 
     def __post_init__(self) -> None:
         check_clip(self.clip)
@@ -62,18 +62,18 @@ class GaussianMechanism:
         """Whether any guarantee holds."""
         return self.noise_multiplier > 0
 
-    def deviation(self, sensitivity: float | None = None) -> float:
-        """Standard deviation of the noise on a sum that one client moves by `sensitivity` (C, where none is given)."""
-        moved = self.clip if sensitivity is None else sensitivity
-        return self.noise_multiplier * moved if self.private else 0.0
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the noise on the sum."""
+        return self.noise_multiplier * self.clip if self.private else 0.0
 
-    def noise(self, dim: int, generator: torch.Generator, sensitivity: float | None = None) -> Tensor:
+    def noise(self, dim: int, generator: torch.Generator) -> Tensor:
         """float64 [dim] noise of one round.
 
         It comes from a named stream, so that runs can be repeated: who knows the seed can subtract it. A deployment
         draws it from the operating system's randomness instead.
         """
-        return self.deviation(sensitivity) * torch.randn(dim, generator=generator, dtype=torch.float64)
+        return self.deviation * torch.randn(dim, generator=generator, dtype=torch.float64)
 
     def release(self, name: str = "adapter") -> Release:
         """One round's sum, for the ledger."""

@@ -136,6 +136,7 @@ def test_the_noise_of_an_appended_weight_has_the_joint_sensitivity(federation: F
     scale = appended_scale(3.0, config.appended_share)
     after = play_round(run, TrainingState.start(run.template))
     moved = after.adapters[0].double() - TrainingState.start(run.template).adapters[0]
-    noise = mechanism.noise(run.template.dim + 1, run.stream("round", 0, "privacy"), math.hypot(3.0, scale))
+    joint = replace(mechanism, clip=math.hypot(3.0, scale))
+    noise = joint.noise(run.template.dim + 1, run.stream("round", 0, "privacy"))
     expected = step(noise, "appended", run.denominator, scale)
     torch.testing.assert_close(moved, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))

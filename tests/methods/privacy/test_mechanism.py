@@ -60,7 +60,7 @@ def test_noise() -> None:
     assert abs(float(noise.mean())) < 0.03
     assert mechanism.private
     assert not NO_PRIVACY.private
-    assert NO_PRIVACY.deviation() == 0.0
+    assert NO_PRIVACY.deviation == 0.0
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,10 @@ class Epsilons(Frozen):
     """Sees sums only."""
     outsider: float | None = None
     """Sees the released adapter only."""
+    assumptions: dict[str, str] = Field(default_factory=dict)
+    """Adversary -> what the figure rests on."""
+    reasons: dict[str, str] = Field(default_factory=dict)
+    """Adversary -> why nothing is guaranteed."""
 
 
 class Privacy(Frozen):
@@ -111,6 +115,12 @@ class Privacy(Frozen):
     sampling_rate: float | None = None
     rounds: int | None = None
     neighbouring: str | None = None
+    participations: int | None = None
+    """Most rounds that one client took part in."""
+    ledger: list[dict[str, Any]] = Field(default_factory=list)
+    """Every release (`methods.privacy.ledger`)."""
+    accountant: str | None = None
+    """What composed the ledger: `PLD` or `RDP`."""
     epsilons: Epsilons = Field(default_factory=Epsilons)
     checks: dict[str, float] = Field(default_factory=dict)
     """The same guarantee under other accountants, by name."""

@@ -129,10 +129,9 @@ def _train(
 ) -> tuple[Trained | None, Privacy]:
     count = len(world.clients)
     if cell.training is None:
-        return None, privacy.account(cell, privacy.NO_PRIVACY, count)
+        return None, privacy.account(cell, privacy.NO_PRIVACY, count, None)
     with clock.stage("accounting"):
         used = privacy.mechanism(cell.training, count)
-        guarantee = privacy.account(cell, used, count)
     with clock.stage("loading"):
         data = client_data(world.clients, world.people, world.store)
         numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
@@ -142,7 +141,8 @@ def _train(
         trained = train_cell(
             ticking, cell, cell.training, world.backbone, data, evaluated, used, place.checkpoints(cell)
         )
-    return trained, guarantee
+    with clock.stage("accounting"):
+        return trained, privacy.account(cell, used, count, trained.state.transcript)
 
 
 def _stage(cell: Cell, world: World) -> Stage:

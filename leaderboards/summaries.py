@@ -9,7 +9,7 @@ from typing import Literal
 
 from scipy.stats import beta
 
-from privtalk.bench.records import AttackResult, Control, Epsilons, Estimate, Privacy
+from privtalk.bench.records import AttackResult, Control, Estimate, Privacy
 
 CHANCE = 0.5
 Roc = tuple[tuple[float, float], ...]
@@ -144,10 +144,11 @@ def privacy_summary(privacies: Sequence[Privacy]) -> Privacy:
         return weakest
     return weakest.model_copy(
         update={
-            "epsilons": Epsilons(
-                server=_worst(p.epsilons.server for p in privacies),
-                secure_aggregation=_worst(p.epsilons.secure_aggregation for p in privacies),
-                outsider=_worst(p.epsilons.outsider for p in privacies),
+            "epsilons": weakest.epsilons.model_copy(
+                update={
+                    name: _worst(getattr(p.epsilons, name) for p in privacies)
+                    for name in ("server", "secure_aggregation", "outsider")
+                }
             ),
             "delta": _worst(p.delta for p in privacies),
         }

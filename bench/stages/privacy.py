@@ -11,9 +11,12 @@ from functools import lru_cache
 from privtalk.bench.corpus.cache import cache_folder, content_hash
 from privtalk.bench.records import Epsilons, Privacy, write_atomic
 from privtalk.bench.spec import Cell, PrivacySpec, Training
-from privtalk.methods.privacy import accounting, calibration
+from privtalk.methods.privacy import accounting, adversaries, calibration
+from privtalk.methods.privacy.adversaries import most_participations
+from privtalk.methods.privacy.ledger import Ledger, Round
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
 from privtalk.methods.registry import METHODS
+from privtalk.methods.transcript import Transcript
 
 SAMPLING = "poisson"
 NEAR = 0.999
@@ -34,14 +37,14 @@ def delta(privacy: PrivacySpec, clients: int) -> float:
     return accounting.default_delta(clients) if privacy.delta is None else privacy.delta
 
 
-def account(cell: Cell, used: GaussianMechanism, clients: int) -> Privacy:
-    """The record's privacy block.
+def account(cell: Cell, used: GaussianMechanism, clients: int, transcript: Transcript | None) -> Privacy:
+    """The record's privacy block, of what was said in training.
 
     The noise is added to the sum, so the guarantee is that of a trusted aggregator: it holds for whoever sees the
     released adapter, not for a server that sees messages or their sums before the noise.
     """
     training = cell.training
-    if training is None:
+    if training is None or transcript is None:
         return _none("nothing is trained on clients' data")
     if not used.private:
         federated = cell.method in METHODS
@@ -52,9 +55,10 @@ def account(cell: Cell, used: GaussianMechanism, clients: int) -> Privacy:
             "sensitivity holds, and their exact sum is released",
             "central-gaussian",
         )
-    rate, rounds, z = training.federation.rate, training.federation.rounds, used.noise_multiplier
+    rate, rounds, z = training.federation.rate, len(transcript.log), used.noise_multiplier
     chosen = delta(training.privacy, clients)
-    epsilon, checks = accounted(z, rate, rounds, chosen)
+    often = most_participations(entry.cohort for entry in transcript.log)
+    epsilons, ledger, checks = accounted(z, rate, rounds, chosen, often)
     return Privacy(
         mechanism="central-gaussian",
         guarantee=True,
@@ -65,8 +69,13 @@ def account(cell: Cell, used: GaussianMechanism, clients: int) -> Privacy:
         sampling=SAMPLING,
         sampling_rate=rate,
         rounds=rounds,
-        neighbouring=accounting.NEIGHBOURING,
-        epsilons=Epsilons(outsider=epsilon),
+        neighbouring=ledger.neighbouring,
+        participations=often,
+        ledger=ledger.to_json(),
+        accountant=ledger.accountant,
+        epsilons=Epsilons(
+            **epsilons.figures(), assumptions=epsilons.assumptions(), reasons=epsilons.reasons()
+        ),
         checks=dict(checks),
     )
 
@@ -108,9 +117,19 @@ def calibrated(target: float, delta: float, rate: float, rounds: int) -> float:
 
 @lru_cache(maxsize=32)
 def accounted(
-    noise_multiplier: float, rate: float, rounds: int, delta: float
-) -> tuple[float, dict[str, float]]:
-    """ε by PLD, and by the other accountants at hand."""
+    noise_multiplier: float, rate: float, rounds: int, delta: float, participations: int
+) -> tuple[adversaries.Epsilons, Ledger, dict[str, float]]:
+    """ε for each adversary, what it is of, and the outsider's by the other accountants at hand."""
+    release = GaussianMechanism(clip=1.0, noise_multiplier=noise_multiplier).release()
+    ledger = Ledger((Round(releases=(release,), rate=rate, count=rounds),))
+    exposure = adversaries.Exposure(
+        placement="central",
+        noise=adversaries.GaussianNoise(noise_multiplier),
+        rate=rate,
+        rounds=rounds,
+        delta=delta,
+        participations=participations,
+    )
     with _quiet():
         checks = accounting.checks(noise_multiplier, rate, rounds, delta)
-    return accounting.epsilon(noise_multiplier, rate, rounds, delta), checks
+    return adversaries.three_epsilons(exposure, ledger), ledger, checks

@@ -34,4 +34,5 @@ from privtalk.methods.privacy.secure_aggregation.graph import Topology as Topolo
 from privtalk.methods.privacy.secure_aggregation.grid import Grid as Grid
 from privtalk.methods.privacy.secure_aggregation.secure_sum import SecureSum as SecureSum
 from privtalk.methods.privacy.secure_aggregation.secure_sum import Seen as Seen
+from privtalk.methods.privacy.secure_aggregation.secure_sum import Traffic as Traffic
 from privtalk.methods.privacy.secure_aggregation.server import Server as Server

@@ -62,7 +62,7 @@ class Grid:
             raise ValueError(f"{self.bits} bits; a sum needs 2 to {MOST_BITS}")
         if self.clip is not None and not 0 < self.clip < math.inf:
             raise ValueError(f"clip is {self.clip}, it must be positive and finite; use None for none")
-        if self._room < 1:
+        if self.room < 1:
             raise ValueError(f"{self.bits} bits do not hold a sum of {self.clients} clients; use more bits")
 
     @classmethod
@@ -77,14 +77,15 @@ class Grid:
         )
 
     @property
-    def _room(self) -> int:
+    def room(self) -> int:
+        """Largest |integer| that every vector of the largest sum may hold, noise included."""
         return int((2 ** (self.bits - 1) - 1) // self.clients)
 
     @property
     def step(self) -> float:
         """Distance of grid points, in units of the vector: the least power of two that leaves room for the sum."""
-        step = 2.0 ** math.floor(math.log2(self.bound / self._room))
-        while math.ceil(self.bound / step) > self._room:
+        step = 2.0 ** math.floor(math.log2(self.bound / self.room))
+        while math.ceil(self.bound / step) > self.room:
             step *= 2
         return step
 

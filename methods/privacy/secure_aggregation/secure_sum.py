@@ -22,6 +22,7 @@ from privtalk.methods.privacy.secure_aggregation.errors import (
 from privtalk.methods.privacy.secure_aggregation.graph import Topology
 from privtalk.methods.privacy.secure_aggregation.grid import Grid
 from privtalk.methods.privacy.secure_aggregation.keys import Secrets, stream_secrets
+from privtalk.methods.privacy.secure_aggregation.masks import word
 from privtalk.methods.privacy.secure_aggregation.server import Server
 from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Message
@@ -100,6 +101,10 @@ def play_protocol(
     )
 
 
+ClientNoise = Callable[[int, int, int], NDArray[np.int64]]
+"""(client, round, d) -> integers [d]."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecureSum:
     """In the place of `plain_sum`: (messages, d) -> their sum on the grid, float64 [d].
@@ -121,8 +126,11 @@ class SecureSum:
     """Names client and round."""
     rounding: Stream | None = None
     """For stochastic rounding; names client and round."""
+    noise: ClientNoise | None = None
+    """Distributed discrete noise: what each client adds on the grid before it masks. Give the grid a bound above the
+    clip, for integers beyond `grid.room` are refused."""
     round: int | None = None
-    """Which round this sums; needed where a stream is used, so that no draw repeats."""
+    """Which round this sums; needed where something is drawn by name, so that no draw repeats."""
 
     def __post_init__(self) -> None:
         if (self.rounding is None) != (self.grid.rounding == "nearest"):
@@ -145,27 +153,46 @@ class SecureSum:
         lost: Collection[int] = (),
     ) -> Seen:
         """What the server sees of a round in which `silent` clients drop out before sending and `lost` ones after."""
-        if (self.keys or self.rounding) and self.round is None:
-            raise ValueError("secrets of a stream would repeat in every round; say which it is by at(round)")
+        if (self.keys or self.rounding or self.noise) and self.round is None:
+            raise ValueError(
+                "what a name determines would repeat in every round; say which it is by at(round)"
+            )
         self._check(messages, {m.client for m in messages} - set(silent))
         vectors = {m.client: self._encoded(m, dim) for m in messages}
         server = Server(self.round or 0, dim, self.grid.bits, self.topology, self._secrets("server"))
         return play_protocol(vectors, server, lambda k: self._secrets("client", k), silent, lost)
 
+    def traffic(self, clients: int, dim: int) -> Traffic:
+        """Of a round without drop-outs, by playing one without coordinates: what is said depends on no vector."""
+        if not clients:
+            return Traffic(0, 0)
+        dry = replace(self, keys=None, noise=None, minimum=1, round=0)
+        up, down = dry.serve([Message(k, torch.zeros(0)) for k in range(clients)], 0).traffic
+        return Traffic(up + clients * dim * word(self.grid.bits).itemsize, down)
+
     def _encoded(self, message: Message, dim: int) -> NDArray[np.int64]:
-        if message.vector.shape != (dim,):
-            raise WrongLengthError(
-                f"client {message.client} sends a vector of shape {tuple(message.vector.shape)}, agreed are {dim}"
-            )
-        draw = (
-            self.rounding("client", message.client, "round", self.round or 0, "rounding")
-            if self.rounding
-            else None
-        )
+        client, shape = message.client, tuple(message.vector.shape)
+        if shape != (dim,):
+            raise WrongLengthError(f"client {client} sends a vector of shape {shape}; agreed are ({dim},)")
         try:
-            return self.grid.encode(message.vector, draw)
+            integers = self.grid.encode(message.vector, self._rounding_of(client))
         except OutOfRangeError as error:
-            raise OutOfRangeError(f"client {message.client}: {error}") from None
+            raise OutOfRangeError(f"client {client}: {error}") from None
+        return self._with_noise(client, integers) if self.noise else integers
+
+    def _rounding_of(self, client: int) -> torch.Generator | None:
+        return (
+            self.rounding("client", client, "round", self.round or 0, "rounding") if self.rounding else None
+        )
+
+    def _with_noise(self, client: int, integers: NDArray[np.int64]) -> NDArray[np.int64]:
+        assert self.noise is not None
+        noisy = integers + self.noise(client, self.round or 0, len(integers))
+        if int(np.abs(noisy).max(initial=0)) > self.grid.room:
+            raise OutOfRangeError(
+                f"client {client}'s noise leaves the grid: its sum could wrap around; use more bits"
+            )
+        return noisy
 
     def _check(self, messages: Sequence[Message], summed: Collection[int]) -> None:
         numbers = [m.client for m in messages]

@@ -56,6 +56,10 @@ def random_messages(numbers: Collection[int], dim: int, seed: int, size: float =
     return [Message(k, size * (2 * torch.rand(dim, generator=generator) - 1)) for k in numbers]
 
 
+def constant(value: int, client: int, round_: int, dim: int) -> np.ndarray:
+    return np.full(dim, value)
+
+
 @dataclass
 class Play:
     """A round by hand, to interfere with."""
@@ -193,6 +197,32 @@ def test_traffic_is_what_was_said() -> None:
     envelopes = n * (n - 1) * (24 + 12 + 66 + 16)
     assert seen.traffic.up == n * 80 + n * (16 + 32) + envelopes + n * (16 + 4 * d) + n * (16 + n * (8 + 33))
     assert seen.traffic.down == n * (32 + n * 80) + envelopes + n * 8 * (1 + n)
+    assert SecureSum(grid=Grid(bound=1, clients=n)).traffic(n, d) == seen.traffic
+    wide = SecureSum(
+        grid=Grid(bound=1, clients=20, bits=40), topology=Topology(degree=4), keys=streamed(0), round=1
+    )
+    assert wide.traffic(20, d) == wide.serve(random_messages(range(20), d, 0), d).traffic
+    assert wide.traffic(0, d) == (0, 0)
+
+
+def test_noise_is_added_on_the_grid_by_the_clients() -> None:
+    """Exactly, for the clients that arrive; never beyond what the sum can hold."""
+
+    def noise(client: int, round_: int, dim: int) -> np.ndarray:
+        return np.random.default_rng((client, round_)).integers(-50, 51, dim)
+
+    grid = Grid(bound=2.0, clients=4, bits=16, clip=1.0)
+    secure, messages = SecureSum(grid=grid, noise=noise, round=3), random_messages(range(4), 9, 0, 0.2)
+    seen = secure.serve(messages, 9, silent=[2])
+    expected = sum(grid.encode(m.vector) + noise(m.client, 3, 9) for m in messages if m.client != 2)
+    assert np.array_equal(seen.total, expected)
+    assert not np.array_equal(secure.at(4).serve(messages, 9, silent=[2]).total, expected)
+    for size in (grid.room, np.iinfo(np.int64).max - grid.levels):
+        loud = replace(secure, noise=partial(constant, size))
+        with pytest.raises(OutOfRangeError, match="client 0's noise"):
+            loud([Message(k, torch.full((9,), 0.2)) for k in range(2)], 9)
+    with pytest.raises(ValueError, match="at\\(round\\)"):
+        replace(secure, round=None)(messages, 9)
 
 
 # Refusals: an error, and no sum

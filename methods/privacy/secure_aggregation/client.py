@@ -1,0 +1,181 @@
+"""One client in one round. It keeps the secrets, and it refuses: the server is trusted with the sum alone.
+
+A client reveals for each holder either the share of its self-mask or that of its key, once; it masks one vector, once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privtalk.methods.privacy.secure_aggregation import masks, shamir
+from privtalk.methods.privacy.secure_aggregation.errors import (
+    OutOfRangeError,
+    RefusedRequestError,
+    RepeatedMessageError,
+    StaleMessageError,
+    UnknownClientError,
+    WrongLengthError,
+)
+from privtalk.methods.privacy.secure_aggregation.keys import (
+    SECRET_BYTES,
+    Agreed,
+    KeyPair,
+    Link,
+    Secrets,
+    agree,
+)
+from privtalk.methods.privacy.secure_aggregation.messages import (
+    Envelope,
+    MaskedInput,
+    PublicKeys,
+    Reveal,
+    Roster,
+    ShareBundle,
+    UnmaskRequest,
+    check_enough,
+    check_round,
+)
+from privtalk.methods.privacy.secure_aggregation.sealing import Pair, seal, share_link, unseal
+
+STEPS = ("advertise", "share", "mask", "reveal")
+
+
+def pair_key(own: KeyPair, other: bytes, round_: int, one: int, two: int) -> bytes:
+    """Key of the mask that two clients share; the lower number adds it, the higher subtracts it."""
+    return agree(own, other).key(Link("mask", round_, min(one, two), max(one, two)))
+
+
+class Client:
+    """The four steps, in order, each once."""
+
+    _roster: Roster
+    _own: Pair
+    _inbox: Mapping[int, Envelope]
+
+    def __init__(self, number: int, round_: int, secrets: Secrets) -> None:
+        """`secrets` is `os.urandom` in a deployment."""
+        if number < 0:
+            raise UnknownClientError(f"client {number}: numbers are not negative")
+        self.number, self.round = number, round_
+        self._secrets = secrets
+        self._masking, self._sealing = KeyPair.of(secrets(SECRET_BYTES)), KeyPair.of(secrets(SECRET_BYTES))
+        self._seed = secrets(SECRET_BYTES)
+        self._agreed: dict[int, Agreed] = {}
+        self._step = 0
+
+    def advertise(self) -> PublicKeys:
+        """The public keys of the round."""
+        self._due("advertise")
+        self._step += 1
+        return self._public
+
+    def share(self, roster: Roster) -> ShareBundle:
+        """The self-mask's secret and the masking key, in shares for all holders; the own ones stay here."""
+        self._due("share")
+        self._check_roster(roster)
+        self._step, self._roster = self._step + 1, roster
+        holders, threshold = sorted(roster.keys), roster.terms.threshold
+        seeds = shamir.share(self._seed, holders, threshold, self._secrets)
+        keys = shamir.share(self._masking.secret, holders, threshold, self._secrets)
+        self._own = Pair(seeds[self.number], keys[self.number])
+        envelopes = tuple(self._seal(k, Pair(seeds[k], keys[k])) for k in holders if k != self.number)
+        return ShareBundle(self.round, self.number, hashlib.sha256(self._seed).digest(), envelopes)
+
+    def mask(self, integers: NDArray[np.int64], envelopes: Iterable[Envelope]) -> MaskedInput:
+        """The vector [d] under its self-mask and a mask for every neighbour of whom there is an envelope."""
+        self._due("mask")
+        self._check_vector(integers)
+        inbox = self._received(envelopes)
+        self._step, self._inbox = self._step + 1, inbox
+        bits = self._roster.terms.bits
+        words = masks.to_words(integers, bits)
+        masks.add_mask(words, self._seed, bits)
+        for other in inbox:
+            apply = masks.add_mask if self.number < other else masks.subtract_mask
+            key = pair_key(self._masking, self._roster.keys[other].masking, self.round, self.number, other)
+            apply(words, key, bits)
+        return MaskedInput(self.round, self.number, masks.reduce(words, bits))
+
+    def reveal(self, request: UnmaskRequest) -> Reveal:
+        """Shares of the self-masks of survivors and of the keys of the dropped; of no one both."""
+        self._due("reveal")
+        self._check_request(request)
+        self._step += 1
+        seeds = {k: self._shares_of(k).seed for k in sorted(request.survivors)}
+        keys = {k: self._shares_of(k).key for k in sorted(request.dropped)}
+        return Reveal(self.round, self.number, seeds, keys)
+
+    @property
+    def _public(self) -> PublicKeys:
+        return PublicKeys(self.round, self.number, self._masking.public, self._sealing.public)
+
+    def _due(self, step: str) -> None:
+        due = STEPS.index(step)
+        if self._step > due:
+            raise RepeatedMessageError(
+                f"client {self.number} did '{step}' in round {self.round}; it is done once"
+            )
+        if self._step < due:
+            raise StaleMessageError(f"client {self.number} cannot '{step}' before '{STEPS[self._step]}'")
+
+    def _seal(self, other: int, shares: Pair) -> Envelope:
+        way = share_link(self.round, self.number, other)
+        self._agreed[other] = agree(self._sealing, self._roster.keys[other].sealing)
+        return seal(shares, self._agreed[other], way, self._secrets)
+
+    def _shares_of(self, other: int) -> Pair:
+        if other == self.number:
+            return self._own
+        way = share_link(self.round, other, self.number)
+        return unseal(self._inbox[other], self._agreed[other], way)
+
+    def _check_roster(self, roster: Roster) -> None:
+        check_round(self.round, roster.terms.round, "the roster")
+        if roster.keys.get(self.number) != self._public:
+            raise RefusedRequestError(f"the roster does not hold client {self.number}'s own keys")
+        if any(k != keys.client or keys.round != self.round for k, keys in roster.keys.items()):
+            raise RefusedRequestError("the roster holds keys of another client or round")
+        holders, threshold = len(roster.keys), roster.terms.threshold
+        if not holders < 2 * threshold:
+            raise RefusedRequestError(f"a threshold of {threshold} is no majority of {holders} holders")
+
+    def _check_vector(self, integers: NDArray[np.int64]) -> None:
+        terms = self._roster.terms
+        if integers.shape != (terms.dim,):
+            raise WrongLengthError(f"a vector of shape {integers.shape}; agreed are {terms.dim} coordinates")
+        if integers.dtype != np.int64:
+            raise WrongLengthError(f"a vector of {integers.dtype}; the grid's integers are int64")
+        if max(int(integers.max(initial=0)), -int(integers.min(initial=0))) >= 2 ** (terms.bits - 1):
+            raise OutOfRangeError(f"a value beyond {terms.bits} bits: the sum would wrap around")
+
+    def _received(self, envelopes: Iterable[Envelope]) -> dict[int, Envelope]:
+        inbox: dict[int, Envelope] = {}
+        neighbours = self._roster.keys.keys() - {self.number}
+        for envelope in envelopes:
+            sender, recipient = envelope.sender, envelope.recipient
+            check_round(self.round, envelope.round, f"an envelope of client {sender}")
+            if recipient != self.number or sender not in neighbours:
+                raise UnknownClientError(f"client {self.number} got an envelope from {sender} to {recipient}")
+            if sender in inbox:
+                raise RepeatedMessageError(f"client {self.number} got a second envelope of client {sender}")
+            inbox[sender] = envelope
+        check_enough(1 + len(inbox), self._roster.terms.threshold, self.number)
+        return inbox
+
+    def _check_request(self, request: UnmaskRequest) -> None:
+        check_round(self.round, request.round, "the request to unmask")
+        if both := request.survivors & request.dropped:
+            raise RefusedRequestError(
+                f"both shares of client {min(both)} are asked for; together they unmask it"
+            )
+        if self.number not in request.survivors:
+            raise RefusedRequestError(
+                f"client {self.number} sent its vector, the server counts it as dropped"
+            )
+        if unknown := (request.survivors | request.dropped) - self._inbox.keys() - {self.number}:
+            raise UnknownClientError(f"client {min(unknown)} shared no secret with client {self.number}")
+        check_enough(len(request.survivors), self._roster.terms.threshold, self.number)

@@ -1,0 +1,213 @@
+"""Secure aggregation in place of a plain sum: one process plays the server and every client, message by message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from privtalk.methods.privacy.secure_aggregation.client import Client
+from privtalk.methods.privacy.secure_aggregation.errors import (
+    OutOfRangeError,
+    RepeatedMessageError,
+    TooFewClientsError,
+    WrongLengthError,
+)
+from privtalk.methods.privacy.secure_aggregation.graph import Topology
+from privtalk.methods.privacy.secure_aggregation.grid import Grid
+from privtalk.methods.privacy.secure_aggregation.keys import Secrets, stream_secrets
+from privtalk.methods.privacy.secure_aggregation.masks import word
+from privtalk.methods.privacy.secure_aggregation.server import Server
+from privtalk.methods.streams import Stream
+from privtalk.methods.transcript import Message
+
+NAME = "secure-aggregation"
+"""Of its streams."""
+
+
+class Traffic(NamedTuple):
+    """Bytes of one round, summed over clients: the payload, without framing."""
+
+    up: int
+    down: int
+
+
+class Seen(NamedTuple):
+    """All that the server of one round learns of vectors, and what it knows beside."""
+
+    total: NDArray[np.int64]
+    """int64 [d]: the sum on the grid, of those who arrived."""
+    masked: Mapping[int, NDArray[np.unsignedinteger]]
+    """Client -> its masked vector [d], uint32 or uint64 below 2^b."""
+    survivors: tuple[int, ...]
+    """Whose vectors are in the sum, ascending."""
+    dropped: tuple[int, ...]
+    """Who shared secrets and sent no vector; their keys are known to the server."""
+    neighbours: Mapping[int, tuple[int, ...]]
+    """Client -> those it shares masks with."""
+    threshold: int
+    """Shares that recover a secret."""
+    traffic: Traffic
+
+
+def play_protocol(
+    vectors: Mapping[int, NDArray[np.int64]],
+    server: Server,
+    secrets: Callable[[int], Secrets],
+    silent: Collection[int] = (),
+    lost: Collection[int] = (),
+) -> Seen:
+    """One round of `server` with honest clients, who hold integers [d] of the grid.
+
+    `silent` clients leave before they send their vector, which is then not in the sum; `lost` ones after.
+    """
+    clients = {k: Client(k, server.round, secrets(k)) for k in vectors}
+    up = down = 0
+    for client in clients.values():
+        keys = client.advertise()
+        up += keys.size
+        server.receive_keys(keys)
+    for k, roster in server.rosters().items():
+        bundle = clients[k].share(roster)
+        up, down = up + bundle.size, down + roster.size
+        server.receive_shares(bundle)
+    for k, inbox in server.inboxes().items():
+        down += sum(e.size for e in inbox)
+        if k not in silent:
+            masked = clients[k].mask(vectors[k], inbox)
+            up += masked.size
+            server.receive_masked(masked)
+    for k, request in server.requests().items():
+        down += request.size
+        if k not in lost:
+            reveal = clients[k].reveal(request)
+            up += reveal.size
+            server.receive_reveal(reveal)
+    total = server.total()
+    return Seen(
+        total,
+        server.masked,
+        server.survivors,
+        server.dropped,
+        server.neighbours,
+        server.threshold,
+        Traffic(up, down),
+    )
+
+
+ClientNoise = Callable[[int, int, int], NDArray[np.int64]]
+"""(client, round, d) -> integers [d]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecureSum:
+    """In the place of `plain_sum`: (messages, d) -> their sum on the grid, float64 [d].
+
+    It differs from the plain sum of K messages by at most K step / 2 a coordinate (K step with stochastic rounding; a
+    grid with a clip may shrink vectors first, see `Grid`), and depends neither on their order nor on any key.
+
+    Keys come from the operating system, as in a deployment, so that the masked vectors differ from run to run and the
+    sum does not. With `keys`, they come from a named stream, and masked vectors can be repeated too: who knows the seed
+    can take the masks off, so this is for simulations alone.
+    """
+
+    grid: Grid
+    topology: Topology = field(default_factory=Topology)
+    minimum: int = 2
+    """Fewest messages in a sum; a single one would be open. An empty round sums to zero. Below the minimum the round
+    is refused, not set to zero: that would let one client move the sum by more than its own message."""
+    keys: Stream | None = None
+    """Names client and round."""
+    rounding: Stream | None = None
+    """For stochastic rounding; names client and round."""
+    noise: ClientNoise | None = None
+    """Distributed discrete noise: what each client adds on the grid before it masks. Give the grid a bound above the
+    clip, for integers beyond `grid.room` are refused."""
+    round: int | None = None
+    """Which round this sums; needed where something is drawn by name, so that no draw repeats."""
+
+    def __post_init__(self) -> None:
+        if (self.rounding is None) != (self.grid.rounding == "nearest"):
+            raise ValueError("a stochastic grid needs a stream for rounding, and only that one does")
+
+    def at(self, round_: int) -> SecureSum:
+        """The same for one round."""
+        return replace(self, round=round_)
+
+    def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
+        if not messages:
+            return torch.zeros(dim, dtype=torch.float64)
+        return self.grid.decode(self.serve(messages, dim).total)
+
+    def serve(
+        self,
+        messages: Sequence[Message],
+        dim: int,
+        silent: Collection[int] = (),
+        lost: Collection[int] = (),
+    ) -> Seen:
+        """What the server sees of a round in which `silent` clients drop out before sending and `lost` ones after."""
+        if (self.keys or self.rounding or self.noise) and self.round is None:
+            raise ValueError(
+                "what a name determines would repeat in every round; say which it is by at(round)"
+            )
+        self._check(messages, {m.client for m in messages} - set(silent))
+        vectors = {m.client: self._encoded(m, dim) for m in messages}
+        server = Server(self.round or 0, dim, self.grid.bits, self.topology, self._secrets("server"))
+        return play_protocol(vectors, server, lambda k: self._secrets("client", k), silent, lost)
+
+    def traffic(self, clients: int, dim: int) -> Traffic:
+        """Of a round without drop-outs, by playing one without coordinates: what is said depends on no vector."""
+        if not clients:
+            return Traffic(0, 0)
+        dry = replace(self, keys=None, noise=None, minimum=1, round=0)
+        up, down = dry.serve([Message(k, torch.zeros(0)) for k in range(clients)], 0).traffic
+        return Traffic(up + clients * dim * word(self.grid.bits).itemsize, down)
+
+    def _encoded(self, message: Message, dim: int) -> NDArray[np.int64]:
+        client, shape = message.client, tuple(message.vector.shape)
+        if shape != (dim,):
+            raise WrongLengthError(f"client {client} sends a vector of shape {shape}; agreed are ({dim},)")
+        try:
+            integers = self.grid.encode(message.vector, self._rounding_of(client))
+        except OutOfRangeError as error:
+            raise OutOfRangeError(f"client {client}: {error}") from None
+        return self._with_noise(client, integers) if self.noise else integers
+
+    def _rounding_of(self, client: int) -> torch.Generator | None:
+        return (
+            self.rounding("client", client, "round", self.round or 0, "rounding") if self.rounding else None
+        )
+
+    def _with_noise(self, client: int, integers: NDArray[np.int64]) -> NDArray[np.int64]:
+        assert self.noise is not None
+        noisy = integers + self.noise(client, self.round or 0, len(integers))
+        if int(np.abs(noisy).max(initial=0)) > self.grid.room:
+            raise OutOfRangeError(
+                f"client {client}'s noise leaves the grid: its sum could wrap around; use more bits"
+            )
+        return noisy
+
+    def _check(self, messages: Sequence[Message], summed: Collection[int]) -> None:
+        numbers = [m.client for m in messages]
+        if len(numbers) > self.grid.clients:
+            raise OutOfRangeError(
+                f"{len(numbers)} messages on a grid for {self.grid.clients}; the sum could wrap around"
+            )
+        if len(numbers) != len(set(numbers)):
+            raise RepeatedMessageError(f"client {max(numbers, key=numbers.count)} sent more than one message")
+        if len(summed) < self.minimum:
+            raise TooFewClientsError(
+                f"{len(summed)} messages to sum, a sum of fewer than {self.minimum} hides none"
+            )
+
+    def _secrets(self, *names: str | int) -> Secrets:
+        if self.keys is None:
+            return os.urandom
+        return stream_secrets(self.keys(*names, "round", self.round or 0, NAME))

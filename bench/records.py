@@ -103,7 +103,7 @@ class Privacy(Frozen):
     """What was guaranteed, by which mechanism."""
 
     mechanism: str
-    """`none` or `central-gaussian`."""
+    """`none`, `central-gaussian` or `distributed-skellam`."""
     guarantee: bool
     reason: str | None = None
     """Why there is no guarantee."""
@@ -119,6 +119,10 @@ class Privacy(Frozen):
     """Most rounds that one client took part in."""
     ledger: list[dict[str, Any]] = Field(default_factory=list)
     """Every release (`methods.privacy.ledger`)."""
+    quantisation_step: float | None = None
+    """Distance of grid points, in units of an update, where sums are of integers."""
+    secure_aggregation_bits: int | None = None
+    """b of the sums mod 2^b; None without secure aggregation."""
     accountant: str | None = None
     """What composed the ledger: `PLD` or `RDP`."""
     epsilons: Epsilons = Field(default_factory=Epsilons)

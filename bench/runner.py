@@ -24,7 +24,7 @@ from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
 from privtalk.bench.stages.prepare import open_population
 from privtalk.bench.stages.score import mouth_reader, samples, score_clips, summarise
-from privtalk.bench.stages.train import Trained, client_data, forget, train_cell
+from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.generation import generate_clips
 from privtalk.methods.registry import METHODS, REFERENCES, kind
@@ -129,9 +129,10 @@ def _train(
 ) -> tuple[Trained | None, Privacy]:
     count = len(world.clients)
     if cell.training is None:
-        return None, privacy.account(cell, privacy.NO_PRIVACY, count, None)
+        return None, privacy.account(cell, privacy.NO_PRIVACY, count, 0, None)
     with clock.stage("accounting"):
-        used = privacy.mechanism(cell.training, count)
+        dim = initial_adapter(cell, cell.training, world.backbone).dim
+        used = privacy.mechanism(cell.training, count, dim)
     with clock.stage("loading"):
         data = client_data(world.clients, world.people, world.store)
         numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
@@ -142,7 +143,7 @@ def _train(
             ticking, cell, cell.training, world.backbone, data, evaluated, used, place.checkpoints(cell)
         )
     with clock.stage("accounting"):
-        return trained, privacy.account(cell, used, count, trained.state.transcript)
+        return trained, privacy.account(cell, used, count, dim, trained.state.transcript)
 
 
 def _stage(cell: Cell, world: World) -> Stage:

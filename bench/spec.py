@@ -91,6 +91,10 @@ class PrivacySpec(Frozen):
     """None: N^-1.1 for N clients, which lies below 1/N."""
     clip: float = Field(1.0, gt=0)
     """L2 bound of a client's update, where epsilon is given."""
+    placement: Literal["central", "distributed"] = "central"
+    """`central`: Gaussian, by whoever sums. `distributed`: Skellam on the integer grid, a share a client."""
+    honest: float = Field(0.5, gt=0, le=1)
+    """Share of a cohort's clients that are taken not to collude with the server, where noise is distributed."""
 
     @property
     def tier(self) -> str:

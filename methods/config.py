@@ -61,6 +61,10 @@ class FederationConfig(Frozen):
     """`public` q N ω̄; `appended`: a noisy Σ ω_k; `cohort`: the exact one, as published, which no guarantee survives."""
     appended_share: float = Field(0.25, gt=0)
     """β / C: size of the appended coordinate. Smaller is less noise on the update and more on Σ ω_k."""
+    secure_aggregation: bool = False
+    """Sums are taken by Bonawitz et al.'s protocol, in integers: the server sees no message."""
+    grid_bound: float = Field(1.0, gt=0)
+    """Largest coordinate of an update that secure aggregation takes where nothing is clipped."""
     chunk: int = Field(24, ge=1)
     """Windows in one stacked pass; bounds the memory. Results depend on it by rounding only."""
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.aggregation import with_shares
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig, Normalisation
@@ -26,6 +27,7 @@ from privtalk.methods.fedavg import FedAvg, ServerState
 from privtalk.methods.local import LocalResult, train_stacked
 from privtalk.methods.normalisation import appended_scale, carried, sensitivity, step
 from privtalk.methods.privacy.clipping import clip_factors, norm
+from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
 from privtalk.methods.state import TrainingState
 from privtalk.methods.streams import Stream
@@ -61,7 +63,8 @@ class Federation:
     config: FederationConfig
     method: FedAvg
     stream: Stream
-    mechanism: GaussianMechanism = NO_PRIVACY
+    mechanism: GaussianMechanism | DiscreteMechanism = NO_PRIVACY
+    """Gaussian: whoever sums adds the noise. Discrete: every client adds its share of it, on the grid."""
     aggregate: Aggregate = plain_sum
     keep: Keep = KEEP_LOG
 
@@ -70,6 +73,10 @@ class Federation:
         if not numbers or numbers != sorted(set(numbers)):
             raise ValueError(
                 "clients must be at least one, in ascending order of distinct numbers; sort them by index"
+            )
+        if isinstance(self.mechanism, DiscreteMechanism) and self.config.normalisation != "public":
+            raise ValueError(
+                f"normalisation {self.config.normalisation!r} has no discrete noise; use public, or central noise"
             )
 
     @property
@@ -104,7 +111,7 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     updates = (result.theta - state.adapters.to(result.theta)).cpu()
     weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
     factors = weights * clip_factors(updates, federation.mechanism.clip)
-    sent = carried(updates * factors.to(updates)[:, None], weights, *federation.normalisation)
+    sent = _sent(federation, state, cohort, updates * factors.to(updates)[:, None], weights)
     messages = [Message(client.index, vector) for client, vector in zip(cohort, sent, strict=True)]
     server = _update_server(federation, state, messages)
     log = _log(state, cohort, norm(updates), weights, sent.shape[1])
@@ -116,6 +123,20 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
         curves=state.curves_with(_curves(federation, log, result.loss, moved)),
         transcript=state.transcript.after(log, messages, state.adapters[0], federation.keep),
     )
+
+
+def _sent(
+    federation: Federation,
+    state: TrainingState,
+    cohort: Sequence[ClientData],
+    vectors: Tensor,
+    weights: Tensor,
+) -> Tensor:
+    """What leaves the devices, of clipped and weighted updates [K, d]."""
+    mechanism = federation.mechanism
+    if isinstance(mechanism, DiscreteMechanism):
+        return with_shares(vectors, cohort, mechanism, federation.stream, state.round)
+    return carried(vectors, weights, *federation.normalisation)
 
 
 def sample_cohort(
@@ -152,7 +173,7 @@ def _update_server(federation: Federation, state: TrainingState, messages: Seque
     kind, scale = federation.normalisation
     dim = state.adapters.shape[1] + (kind != "public")
     mechanism, total = federation.mechanism, federation.aggregate(messages, dim)
-    if mechanism.private:
+    if mechanism.private and isinstance(mechanism, GaussianMechanism):
         generator = federation.stream("round", state.round, "privacy")
         joint = replace(mechanism, clip=sensitivity(mechanism.clip, kind, scale))
         total = total + joint.noise(dim, generator)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.aggregation import summation
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import DEFAULT_OPTIONS, FederationConfig, MethodOptions
 from privtalk.methods.federation import Federation, federate
+from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
 from privtalk.methods.references import centralised, local_only
 from privtalk.methods.registry import METHODS, REFERENCES, build
@@ -26,7 +28,7 @@ def train(
     stream: Stream,
     *,
     options: MethodOptions = DEFAULT_OPTIONS,
-    mechanism: GaussianMechanism = NO_PRIVACY,
+    mechanism: GaussianMechanism | DiscreteMechanism = NO_PRIVACY,
     evaluated: Sequence[ClientData] = (),
     keep: Keep = KEEP_LOG,
     state: TrainingState | None = None,
@@ -45,6 +47,7 @@ def train(
             method=build(row, options),
             stream=stream,
             mechanism=mechanism,
+            aggregate=summation(config, mechanism, len(clients), template.dim).aggregate,
             keep=keep,
         )
         return federate(federation, state)

@@ -22,7 +22,7 @@ class Message(NamedTuple):
 
     client: int
     vector: Tensor
-    """float32 [d]: ω_k clip_C(Δ_k)."""
+    """[d]: ω_k clip_C(Δ_k), float32; with a share of discrete noise, multiples of the grid's step in float64."""
 
 
 Aggregate = Callable[[Sequence[Message], int], Tensor]

@@ -18,6 +18,7 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.clients import ClientData
+from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.noise import GaussianMechanism
 from privtalk.methods.state import TrainingState
 from privtalk.methods.training import train
@@ -46,12 +47,12 @@ def train_cell(
     backbone: Backbone,
     clients: Sequence[ClientData],
     evaluated: Sequence[ClientData],
-    mechanism: GaussianMechanism,
+    mechanism: GaussianMechanism | DiscreteMechanism,
     checkpoints: Path,
 ) -> Trained:
     """Trains from the last checkpoint on; one is written after every round."""
     stream = partial(torch_stream, cell.seed)
-    template = AdapterBank.initial(backbone.denoiser, training.adapter, stream)
+    template = initial_adapter(cell, training, backbone)
     state = restore(checkpoints / STATE)
     rounds = training.federation.rounds
     report("training", state.round if state else 0, rounds)
@@ -73,6 +74,11 @@ def train_cell(
     if state is None:
         raise RuntimeError("training ended without a round")
     return Trained(state=state, template=template)
+
+
+def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:
+    """What training starts from, equal for all rows of a seed."""
+    return AdapterBank.initial(backbone.denoiser, training.adapter, partial(torch_stream, cell.seed))
 
 
 def checked(state: TrainingState) -> TrainingState:

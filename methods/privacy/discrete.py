@@ -21,8 +21,8 @@ from torch import Tensor
 
 from privtalk.methods.privacy.clipping import check_clip
 from privtalk.methods.privacy.discrete_accounting import DiscreteNoise, Family
+from privtalk.methods.privacy.discrete_rounding import round_to_grid
 from privtalk.methods.privacy.discrete_sampling import discrete_gaussian, skellam
-from privtalk.methods.privacy.grid import round_to_grid
 from privtalk.methods.privacy.ledger import Release
 
 ENOUGH_BITS = 18

@@ -24,7 +24,7 @@ from privtalk.methods.privacy.discrete_accounting import (
     skellam_curve,
     sum_distance,
 )
-from privtalk.methods.privacy.grid import round_to_grid
+from privtalk.methods.privacy.discrete_rounding import round_to_grid
 from privtalk.methods.privacy.noise import GaussianMechanism, Mechanism
 
 

@@ -1,0 +1,111 @@
+"""Calibrated noise and what the record says of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from privtalk.bench import suites
+from privtalk.bench.stages import privacy
+from privtalk.methods.privacy.adversaries import threshold_delta
+from privtalk.methods.privacy.ledger import Ledger
+from privtalk.methods.transcript import RoundLog, Transcript
+
+DIM, CLIENTS = 2000, 64
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path))
+    privacy.calibrated.cache_clear()
+
+
+def cell(*changes: str, tier: str = "eps=8"):
+    plan = suites.expand(
+        suites.load("privacy_utility"),
+        "smoke",
+        methods=("fedavg",),
+        changes=("corpus.clients=64", "federation.rounds=4", "federation.rate=0.25", *changes),
+    )
+    return next(planned.cell for planned in plan.cells if planned.cell.tier == tier)
+
+
+def transcript(*cohorts: tuple[int, ...]) -> Transcript:
+    def log(number: int, cohort: tuple[int, ...]) -> RoundLog:
+        ones = (1.0,) * len(cohort)
+        return RoundLog(round=number, cohort=cohort, up_bytes=0, down_bytes=0, norms=ones, weights=ones)
+
+    return Transcript(tuple(log(number, cohort) for number, cohort in enumerate(cohorts)))
+
+
+COHORTS = transcript(tuple(range(16)), tuple(range(4, 20)), tuple(range(30, 50)), tuple(range(2, 17)))
+
+
+def account(*changes: str, tier: str = "eps=8"):
+    asked = cell(*changes, tier=tier)
+    used = privacy.mechanism(asked.training, CLIENTS, DIM)
+    return privacy.account(asked, used, CLIENTS, DIM, COHORTS)
+
+
+def test_central_noise_protects_from_the_outsider_alone():
+    found = account()
+    assert found.guarantee
+    assert 7.9 < found.epsilons.outsider <= 8
+    assert (found.epsilons.server, found.epsilons.secure_aggregation) == (None, None)
+    assert set(found.epsilons.reasons) == {"server", "secure_aggregation"}
+    assert set(found.epsilons.assumptions) == {"server", "secure_aggregation", "outsider"}
+    assert found.participations == 3
+    assert Ledger.from_json(found.ledger).epsilon(found.delta) == pytest.approx(found.epsilons.outsider)
+    assert found.quantisation_step is None
+
+
+def test_distributed_noise_protects_from_all_three_the_stronger_the_less():
+    found = account("privacy.placement=distributed", "federation.secure_aggregation=true")
+    epsilons = found.epsilons
+    assert epsilons.server > epsilons.secure_aggregation > epsilons.outsider
+    assert 7.9 < epsilons.outsider <= 8
+    assert found.accountant == "RDP"
+    assert found.quantisation_step == pytest.approx(found.clip / 2**18)
+    assert found.secure_aggregation_bits >= 18 + 6
+    assert found.checks["pld of a Gaussian alike"] < epsilons.outsider
+
+
+def test_without_secure_aggregation_sums_protect_nobody():
+    found = account("privacy.placement=distributed")
+    assert found.epsilons.secure_aggregation is None
+    assert "secure aggregation is off" in found.epsilons.reasons["secure_aggregation"]
+    assert found.secure_aggregation_bits is None
+
+
+def test_dropping_small_rounds_is_paid_for_by_delta():
+    """The noise is calibrated for what is left of δ."""
+    asked = cell("federation.secure_aggregation=true").training
+    left = privacy.setting(asked, CLIENTS, DIM).delta
+    assert left == privacy.delta(asked.privacy, CLIENTS) - threshold_delta(CLIENTS, 0.25, 4, 2)
+    with pytest.raises(ValueError, match="too many rounds below 2 clients"):
+        privacy.setting(cell("federation.secure_aggregation=true", "federation.rate=0.02").training, 64, DIM)
+
+
+def test_published_weights_have_no_guarantee_whatever_the_noise():
+    found = account("federation.normalisation=cohort")
+    assert not found.guarantee
+    assert found.mechanism == "central-gaussian"
+    assert "can approach 1" in found.reason
+    assert found.epsilons.outsider is None
+
+
+def test_quantisation_is_stated_without_noise_too():
+    found = account("federation.secure_aggregation=true", tier="none")
+    assert (found.guarantee, found.mechanism) == (False, "none")
+    assert found.quantisation_step > 0
+    assert found.secure_aggregation_bits == 32
+
+
+def test_a_kept_calibration_is_used_and_a_spoilt_one_is_made_again(tmp_path):
+    training = cell().training
+    first = privacy.mechanism(training, CLIENTS, DIM).noise_multiplier
+    [path] = (tmp_path / "accounting").iterdir()
+    privacy.calibrated.cache_clear()
+    assert privacy.mechanism(training, CLIENTS, DIM).noise_multiplier == first
+    path.write_text('{"noise_multiplier": 0.3}')
+    privacy.calibrated.cache_clear()
+    assert privacy.mechanism(training, CLIENTS, DIM).noise_multiplier == first

@@ -27,11 +27,15 @@ from privtalk.bench.stages.score import mouth_reader, samples, score_clips, summ
 from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.generation import generate_clips
-from privtalk.methods.registry import METHODS, REFERENCES, kind
+from privtalk.methods.registry import METHODS, REFERENCES, adapter_config, kind
+from privtalk.methods.state import Curves
 from privtalk.metrics import ClipScores
 
 PORTION = 8
 """Clips generated and scored between two reports."""
+
+RELEASED = ("cohort", "step_norm")
+"""Curves that tell nothing beyond who takes part and the noisy sums."""
 
 FORWARD = 0.004
 """Guessed seconds that a core takes for a 64 px frame through the denoiser."""
@@ -191,7 +195,7 @@ def _attack(
     question = attack.Question(
         spec=cell.training.attack,
         seed=cell.seed,
-        adapter=cell.training.adapter,
+        adapter=adapter_config(cell.method, cell.training.adapter),
         members=tuple(world.people[: cell.corpus.attacked]),
         nonmembers=tuple(world.population.people("heldout")),
         store=world.store,
@@ -229,9 +233,15 @@ def _record(
         timings={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
         peak_memory_mib=round(peak_memory_mib(), 1),
         communication_bytes=state.transcript.communication if state else {"up": 0, "down": 0},
-        training={name: list(values) for name, values in state.curves.items()} if state else {},
+        training=_curves(state.curves, guarantee) if state else {},
         privacy=guarantee,
         metrics=metrics,
         attacks=attacks,
         artifacts=artifacts,
     )
+
+
+def _curves(curves: Curves, guarantee: Privacy) -> dict[str, list[float | None]]:
+    """Curves by round. Losses, norms and weights are releases without noise, which a guarantee does not survive."""
+    shown = RELEASED if guarantee.guarantee else tuple(curves)
+    return {name: list(curves[name]) for name in shown if name in curves}

@@ -22,6 +22,7 @@ METHODS = {
     "centralised": "Centralised",
     "fedavg": "FedAvg",
     "fedprox": "FedProx",
+    "ffa_lora": "FFA-LoRA",
     "privfedtalk": "PrivFedTalk",
 }
 """Names of rows as people write them; a row that is not here is shown under its own name."""

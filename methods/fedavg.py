@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from privtalk.methods.config import DEFAULT_OPTIONS, FederationConfig, MethodOptions
+from privtalk.methods.config import DEFAULT_OPTIONS, AdapterConfig, FederationConfig, MethodOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,11 @@ class FedAvg:
 
     name: ClassVar[str] = "fedavg"
     options: MethodOptions = DEFAULT_OPTIONS
+
+    @staticmethod
+    def adapter(config: AdapterConfig) -> AdapterConfig:
+        """The adapter that the method trains, of the one that is configured for all."""
+        return config
 
     def extra_loss(self, step: LocalStep) -> Tensor | None:
         """[K] terms added to each client's diffusion loss, or None."""

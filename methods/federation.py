@@ -29,6 +29,7 @@ from privtalk.methods.normalisation import appended_scale, carried, sensitivity,
 from privtalk.methods.privacy.clipping import clip_factors, norm
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.residual import aggregation_residual
 from privtalk.methods.state import TrainingState
 from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import KEEP_LOG, WIRE_BYTES, Aggregate, Keep, Message, RoundLog, plain_sum
@@ -120,7 +121,10 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
         round=state.round + 1,
         adapters=server.adapter[None],
         momentum=server.momentum,
-        curves=state.curves_with(_curves(federation, log, result.loss, moved)),
+        curves=state.curves_with(
+            _curves(federation, log, result.loss, moved)
+            | {"residual": aggregation_residual(federation.template, result.theta)}
+        ),
         transcript=state.transcript.after(log, messages, state.adapters[0], federation.keep),
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from privtalk.methods.config import DEFAULT_OPTIONS, MethodOptions
+from privtalk.methods.config import DEFAULT_OPTIONS, AdapterConfig, MethodOptions
 from privtalk.methods.fedavg import FedAvg
 from privtalk.methods.fedprox import FedProx
+from privtalk.methods.ffa_lora import FFALoRA
 from privtalk.methods.privfedtalk import PrivFedTalk
 
 Kind = Literal["method", "floor", "ceiling", "reference"]
@@ -25,9 +25,10 @@ class Reference:
     about: str
 
 
-METHODS: dict[str, Callable[..., FedAvg]] = {
+METHODS: dict[str, type[FedAvg]] = {
     "fedavg": FedAvg,
     "fedprox": FedProx,
+    "ffa_lora": FFALoRA,
     "privfedtalk": PrivFedTalk,
 }
 
@@ -58,6 +59,11 @@ def build(name: str, options: MethodOptions = DEFAULT_OPTIONS) -> FedAvg:
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}; valid: {', '.join(METHODS)}")
     return METHODS[name](options=options)
+
+
+def adapter_config(row: str, config: AdapterConfig) -> AdapterConfig:
+    """The adapter that a row trains, of the one that is configured for all."""
+    return METHODS[row].adapter(config) if row in METHODS else config
 
 
 def kind(name: str) -> Kind:

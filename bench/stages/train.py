@@ -20,6 +20,7 @@ from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.clients import ClientData
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.registry import adapter_config
 from privtalk.methods.state import TrainingState
 from privtalk.methods.training import train
 
@@ -78,7 +79,8 @@ def train_cell(
 
 def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:
     """What training starts from, equal for all rows of a seed."""
-    return AdapterBank.initial(backbone.denoiser, training.adapter, partial(torch_stream, cell.seed))
+    config = adapter_config(cell.method, training.adapter)
+    return AdapterBank.initial(backbone.denoiser, config, partial(torch_stream, cell.seed))
 
 
 def checked(state: TrainingState) -> TrainingState:

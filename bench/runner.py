@@ -34,7 +34,7 @@ from privtalk.metrics import ClipScores
 PORTION = 8
 """Clips generated and scored between two reports."""
 
-RELEASED = ("cohort", "step_norm")
+RELEASED = ("cohort", "step_norm", "clip")
 """Curves that tell nothing beyond who takes part and the noisy sums."""
 
 FORWARD = 0.004
@@ -137,6 +137,7 @@ def _train(
     with clock.stage("accounting"):
         dim = initial_adapter(cell, cell.training, world.backbone).dim
         used = privacy.mechanism(cell.training, count, dim)
+        budget = privacy.budget(cell.training, count, dim)
     with clock.stage("loading"):
         data = client_data(world.clients, world.people, world.store)
         numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
@@ -144,7 +145,15 @@ def _train(
     ticking = clock.ticking(report)
     with clock.stage("training"):
         trained = train_cell(
-            ticking, cell, cell.training, world.backbone, data, evaluated, used, place.checkpoints(cell)
+            ticking,
+            cell,
+            cell.training,
+            world.backbone,
+            data,
+            evaluated,
+            used,
+            budget,
+            place.checkpoints(cell),
         )
     with clock.stage("accounting"):
         return trained, privacy.account(cell, used, count, dim, trained.state.transcript)

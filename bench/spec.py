@@ -89,8 +89,14 @@ class PrivacySpec(Frozen):
     """Target; None: neither clipping nor noise."""
     delta: float | None = Field(None, gt=0, lt=1)
     """None: N^-1.1 for N clients, which lies below 1/N."""
+    noise_multiplier: float | None = Field(None, gt=0)
+    """None: calibrated so that all rounds cost epsilon. Otherwise training stops before the round that exceeds it."""
     clip: float = Field(1.0, gt=0)
     """L2 bound of a client's update, where epsilon is given."""
+    clipping: Literal["fixed", "adaptive"] = "fixed"
+    """`adaptive`: the clip follows a quantile of the updates' norms, starting from `clip`."""
+    quantile: float = Field(0.5, gt=0, lt=1)
+    """Share of updates that adaptive clipping leaves whole."""
     placement: Literal["central", "distributed"] = "central"
     """`central`: Gaussian, by whoever sums. `distributed`: Skellam on the integer grid, a share a client."""
     honest: float = Field(0.5, gt=0, le=1)

@@ -15,8 +15,9 @@ from torch import Tensor
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.normalisation import appended_scale, sensitivity
+from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.noise import Mechanism
+from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
 from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Aggregate, Message, plain_sum
@@ -37,12 +38,14 @@ class Summation(NamedTuple):
     """b of integers mod 2^b; None without secure aggregation."""
 
 
-def summation(config: FederationConfig, mechanism: Mechanism, clients: int, dim: int) -> Summation:
+def summation(config: FederationConfig, mechanism: PrivacyMechanism, clients: int, dim: int) -> Summation:
     """The sum for messages of an adapter of `dim` numbers, from at most `clients` clients."""
     if isinstance(mechanism, DiscreteMechanism):
         return _discrete(config, mechanism, clients)
     if not config.secure_aggregation:
         return Summation(plain_sum, None, None)
+    if isinstance(mechanism, AdaptiveClipping):
+        raise ValueError("adaptive clipping has no fixed grid for secure aggregation; use fixed clipping")
     if math.isfinite(mechanism.clip):
         scale = appended_scale(mechanism.clip, config.appended_share)
         bound = sensitivity(mechanism.clip, config.normalisation, scale)

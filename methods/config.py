@@ -40,7 +40,9 @@ class FederationConfig(Frozen):
 
     rounds: int = Field(20, ge=1)
     rate: float = Field(0.25, gt=0, le=1)
-    """q: chance of each client to take part in a round (Poisson sampling)."""
+    """q: chance of each client to take part in a round."""
+    sampling: Literal["poisson", "cyclic"] = "poisson"
+    """`cyclic`: clients take turns, each every 1 / q rounds, where they cannot be sampled in secret."""
     local_steps: int = Field(2, ge=1)
     windows: int = Field(1, ge=1)
     """Windows a client a step."""
@@ -67,6 +69,20 @@ class FederationConfig(Frozen):
     """Largest coordinate of an update that secure aggregation takes where nothing is clipped."""
     chunk: int = Field(24, ge=1)
     """Windows in one stacked pass; bounds the memory. Results depend on it by rounding only."""
+
+    @property
+    def separation(self) -> int:
+        """Rounds from one turn of a client to its next, where clients take turns.
+
+        >>> FederationConfig(rate=0.25).separation
+        4
+        """
+        return max(1, round(1 / self.rate))
+
+    @property
+    def share(self) -> float:
+        """Expected share of clients in a round: q, or the turn's."""
+        return self.rate if self.sampling == "poisson" else 1 / self.separation
 
 
 class MethodOptions(Frozen):

@@ -11,6 +11,7 @@ Shape legend: N clients of which K take part, d trainable numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -26,9 +27,13 @@ from privtalk.methods.config import FederationConfig, Normalisation
 from privtalk.methods.fedavg import FedAvg, ServerState
 from privtalk.methods.local import LocalResult, train_stacked
 from privtalk.methods.normalisation import appended_scale, carried, sensitivity, step
+from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping, ClipState, within
 from privtalk.methods.privacy.clipping import clip_factors, norm
 from privtalk.methods.privacy.discrete import DiscreteMechanism
+from privtalk.methods.privacy.ledger import Budget
+from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.privacy.schedule import PrivacyMechanism, RoundMechanism, in_round
 from privtalk.methods.residual import aggregation_residual
 from privtalk.methods.state import TrainingState
 from privtalk.methods.streams import Stream
@@ -64,10 +69,12 @@ class Federation:
     config: FederationConfig
     method: FedAvg
     stream: Stream
-    mechanism: GaussianMechanism | DiscreteMechanism = NO_PRIVACY
-    """Gaussian: whoever sums adds the noise. Discrete: every client adds its share of it, on the grid."""
+    mechanism: PrivacyMechanism = NO_PRIVACY
+    """With discrete noise every client adds its share of it, on the grid; otherwise whoever sums adds the noise."""
     aggregate: Aggregate = plain_sum
     keep: Keep = KEEP_LOG
+    budget: Budget | None = None
+    """Training stops before the round that would exceed it."""
 
     def __post_init__(self) -> None:
         numbers = [client.index for client in self.clients]
@@ -75,46 +82,54 @@ class Federation:
             raise ValueError(
                 "clients must be at least one, in ascending order of distinct numbers; sort them by index"
             )
-        if isinstance(self.mechanism, DiscreteMechanism) and self.config.normalisation != "public":
-            raise ValueError(
-                f"normalisation {self.config.normalisation!r} has no discrete noise; use public, or central noise"
-            )
+        check_fit(self.config, self.mechanism)
 
     @property
     def public(self) -> PublicConstants:
         return PublicConstants.of(self.clients, self.config)
 
     @property
-    def normalisation(self) -> tuple[Normalisation, float]:
-        """(how the sum is normalised, β of the appended coordinate)."""
-        config = self.config
-        return config.normalisation, appended_scale(self.mechanism.clip, config.appended_share)
-
-    @property
     def denominator(self) -> float:
         """q N ω̄."""
         public = self.public
-        return self.config.rate * public.clients * public.mean_weight * self.method.expected_reliability()
+        return self.config.share * public.clients * public.mean_weight * self.method.expected_reliability()
+
+
+def check_fit(config: FederationConfig, mechanism: PrivacyMechanism) -> None:
+    """Raises where no account holds for the two together."""
+    fresh_central = isinstance(mechanism, (GaussianMechanism, AdaptiveClipping))
+    if not fresh_central and config.normalisation != "public":
+        raise ValueError(
+            f"normalisation {config.normalisation!r} works with fresh central noise alone; use public"
+        )
+    correlated = isinstance(mechanism, BandedMatrixFactorisation)
+    if mechanism.private and (config.sampling == "cyclic") != correlated:
+        raise ValueError(
+            "noise is accounted for clients that are sampled, or correlated for clients that take turns: use "
+            "BandedMatrixFactorisation with sampling=cyclic and with nothing else"
+        )
 
 
 def federate(federation: Federation, state: TrainingState | None = None) -> Iterator[TrainingState]:
     """The state after every round, from `state` (or the start) on to the last; nothing where it is the last."""
     state = state or TrainingState.start(federation.template)
-    while state.round < federation.config.rounds:
+    budget = federation.budget
+    while state.round < federation.config.rounds and (budget is None or budget.allows(state.round)):
         state = play_round(federation, state)
         yield state
 
 
 def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     """One round; a pure function of its arguments."""
-    cohort = sample_cohort(federation.clients, federation.config.rate, federation.stream, state.round)
+    mechanism = in_round(federation.mechanism, state.round, state.clip, federation.stream)
+    cohort = choose_cohort(federation, state.round)
     result = _train(federation, state, cohort)
     updates = (result.theta - state.adapters.to(result.theta)).cpu()
     weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
-    factors = weights * clip_factors(updates, federation.mechanism.clip)
-    sent = _sent(federation, state, cohort, updates * factors.to(updates)[:, None], weights)
+    factors = weights * clip_factors(updates, mechanism.clip)
+    sent = _sent(federation, mechanism, state, cohort, updates * factors.to(updates)[:, None], weights)
     messages = [Message(client.index, vector) for client, vector in zip(cohort, sent, strict=True)]
-    server = _update_server(federation, state, messages)
+    server = _update_server(federation, mechanism, state, messages)
     log = _log(state, cohort, norm(updates), weights, sent.shape[1])
     moved = float(norm(server.adapter - state.adapters[0]))
     return TrainingState(
@@ -122,25 +137,50 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
         adapters=server.adapter[None],
         momentum=server.momentum,
         curves=state.curves_with(
-            _curves(federation, log, result.loss, moved)
+            _curves(mechanism.clip, log, result.loss, moved)
             | {"residual": aggregation_residual(federation.template, result.theta)}
         ),
         transcript=state.transcript.after(log, messages, state.adapters[0], federation.keep),
+        clip=_next_clip(federation, mechanism, state, updates),
     )
+
+
+def _next_clip(
+    federation: Federation, mechanism: RoundMechanism, state: TrainingState, updates: Tensor
+) -> float | None:
+    adaptive = federation.mechanism
+    if not isinstance(adaptive, AdaptiveClipping):
+        return None
+    used = ClipState(clip=mechanism.clip)
+    generator = federation.stream("round", state.round, "clip")
+    return adaptive.after(used, within(updates, used.clip), generator).clip
 
 
 def _sent(
     federation: Federation,
+    mechanism: RoundMechanism,
     state: TrainingState,
     cohort: Sequence[ClientData],
     vectors: Tensor,
     weights: Tensor,
 ) -> Tensor:
     """What leaves the devices, of clipped and weighted updates [K, d]."""
-    mechanism = federation.mechanism
     if isinstance(mechanism, DiscreteMechanism):
         return with_shares(vectors, cohort, mechanism, federation.stream, state.round)
-    return carried(vectors, weights, *federation.normalisation)
+    return carried(vectors, weights, *_normalisation(federation.config, mechanism))
+
+
+def _normalisation(config: FederationConfig, mechanism: RoundMechanism) -> tuple[Normalisation, float]:
+    """(how the sum is normalised, β of the appended coordinate)."""
+    return config.normalisation, appended_scale(mechanism.clip, config.appended_share)
+
+
+def choose_cohort(federation: Federation, round_: int) -> list[ClientData]:
+    """Who takes part."""
+    config = federation.config
+    if config.sampling == "cyclic":
+        return list(federation.clients[round_ % config.separation :: config.separation])
+    return sample_cohort(federation.clients, config.rate, federation.stream, round_)
 
 
 def sample_cohort(
@@ -173,14 +213,17 @@ def _train(federation: Federation, state: TrainingState, cohort: Sequence[Client
     )
 
 
-def _update_server(federation: Federation, state: TrainingState, messages: Sequence[Message]) -> ServerState:
-    kind, scale = federation.normalisation
+def _update_server(
+    federation: Federation, mechanism: RoundMechanism, state: TrainingState, messages: Sequence[Message]
+) -> ServerState:
+    kind, scale = _normalisation(federation.config, mechanism)
     dim = state.adapters.shape[1] + (kind != "public")
-    mechanism, total = federation.mechanism, federation.aggregate(messages, dim)
-    if mechanism.private and isinstance(mechanism, GaussianMechanism):
-        generator = federation.stream("round", state.round, "privacy")
-        joint = replace(mechanism, clip=sensitivity(mechanism.clip, kind, scale))
-        total = total + joint.noise(dim, generator)
+    total = federation.aggregate(messages, dim)
+    if mechanism.private and not isinstance(mechanism, DiscreteMechanism):
+        joint: RoundMechanism = mechanism
+        if isinstance(mechanism, GaussianMechanism):
+            joint = replace(mechanism, clip=sensitivity(mechanism.clip, kind, scale))
+        total = total + joint.noise(dim, federation.stream("round", state.round, "privacy"))
     mean = step(total, kind, federation.denominator, scale)
     return federation.method.server_update(
         ServerState(state.adapters[0], state.momentum), mean, federation.config
@@ -200,9 +243,8 @@ def _log(
     )
 
 
-def _curves(federation: Federation, log: RoundLog, losses: Tensor, moved: float) -> dict[str, float | None]:
-    """Values of one round. All but `cohort` and `step_norm` are the simulator's knowledge."""
-    clip = federation.mechanism.clip
+def _curves(clip: float, log: RoundLog, losses: Tensor, moved: float) -> dict[str, float | None]:
+    """Values of one round. All but `cohort`, `clip` and `step_norm` are the simulator's knowledge."""
     return {
         "cohort": float(len(log.cohort)),
         "loss": _mean(losses.tolist()),
@@ -210,6 +252,7 @@ def _curves(federation: Federation, log: RoundLog, losses: Tensor, moved: float)
         "clipped": _mean([float(n > clip) for n in log.norms]),
         "weight": _mean(log.weights),
         "step_norm": moved,
+        "clip": clip if math.isfinite(clip) else None,
     }
 
 

@@ -31,6 +31,8 @@ class TrainingState:
     """float64 [d] of the server."""
     curves: Curves = field(default_factory=dict)
     transcript: Transcript = field(default_factory=Transcript)
+    clip: float | None = None
+    """What adaptive clipping has come to."""
 
     @classmethod
     def start(cls, template: AdapterBank, k: int = 1) -> TrainingState:
@@ -54,7 +56,7 @@ class TrainingState:
         tensors |= {f"messages.{r}": t for r, t in said.messages.items()}
         tensors |= {f"adapters.{r}": t for r, t in said.adapters.items()}
         log = [entry.model_dump() for entry in said.log]
-        meta = json.dumps({"round": self.round, "curves": self.curves, "log": log})
+        meta = json.dumps({"round": self.round, "curves": self.curves, "log": log, "clip": self.clip})
         partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata={"state": meta})
         partial.replace(path)
@@ -70,11 +72,14 @@ class TrainingState:
             said = Transcript(log, _numbered(tensors, "messages."), _numbered(tensors, "adapters."))
             curves = {name: tuple(values) for name, values in meta["curves"].items()}
             adapters, momentum, rounds = tensors["adapters"], tensors["momentum"], int(meta["round"])
+            clip = None if meta["clip"] is None else float(meta["clip"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path}: not a training state ({error}); delete it to start the cell again"
             ) from error
-        return cls(round=rounds, adapters=adapters, momentum=momentum, curves=curves, transcript=said)
+        return cls(
+            round=rounds, adapters=adapters, momentum=momentum, curves=curves, transcript=said, clip=clip
+        )
 
 
 def _numbered(tensors: Mapping[str, Tensor], prefix: str) -> dict[int, Tensor]:

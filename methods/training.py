@@ -10,8 +10,9 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import DEFAULT_OPTIONS, FederationConfig, MethodOptions
 from privtalk.methods.federation import Federation, federate
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.privacy.ledger import Budget
+from privtalk.methods.privacy.noise import NO_PRIVACY
+from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.references import centralised, local_only
 from privtalk.methods.registry import METHODS, REFERENCES, build
 from privtalk.methods.state import TrainingState
@@ -28,7 +29,8 @@ def train(
     stream: Stream,
     *,
     options: MethodOptions = DEFAULT_OPTIONS,
-    mechanism: GaussianMechanism | DiscreteMechanism = NO_PRIVACY,
+    mechanism: PrivacyMechanism = NO_PRIVACY,
+    budget: Budget | None = None,
     evaluated: Sequence[ClientData] = (),
     keep: Keep = KEEP_LOG,
     state: TrainingState | None = None,
@@ -49,6 +51,7 @@ def train(
             mechanism=mechanism,
             aggregate=summation(config, mechanism, len(clients), template.dim).aggregate,
             keep=keep,
+            budget=budget,
         )
         return federate(federation, state)
     trains = REFERENCES[row].trains if row in REFERENCES else None

@@ -6,22 +6,25 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from privtalk.bench.corpus.cache import cache_folder, content_hash
 from privtalk.bench.records import Epsilons, Privacy, write_atomic
 from privtalk.bench.spec import Cell, PrivacySpec, Training
 from privtalk.methods.aggregation import MINIMUM, summation
 from privtalk.methods.privacy import accounting, adversaries, calibration
+from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.adversaries import Exposure, most_participations, threshold_delta
 from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.ledger import Ledger, Release, Round
+from privtalk.methods.privacy.ledger import Budget, Ledger, Release, Round
+from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.registry import METHODS
 from privtalk.methods.transcript import Transcript
 
-SAMPLING = "poisson"
 NEAR = 0.999
 """A kept calibration's ε over its target, at least."""
 SELF_NORMALISED = (
@@ -29,43 +32,76 @@ SELF_NORMALISED = (
     "and their exact sum is released"
 )
 
-Mechanism = GaussianMechanism | DiscreteMechanism
-
 
 class Setting(NamedTuple):
     """All that an ε of this suite depends on, beside the noise."""
 
     placement: adversaries.Placement
+    clipping: Literal["fixed", "adaptive"]
+    sampling: Literal["poisson", "cyclic"]
     rate: float
     rounds: int
     delta: float
     dim: int
     """Numbers in an update; only integer noise depends on it."""
+    cohort: float
+    """Expected clients of a round; only the noise on adaptive clipping's bits depends on it."""
 
-    def release(self, noise_multiplier: float) -> Release:
-        """What a round releases."""
-        return self.mechanism(1.0, noise_multiplier).release(*self._grid)
-
-    def mechanism(self, clip: float, noise_multiplier: float) -> Any:
-        made = DiscreteMechanism if self.placement == "distributed" else GaussianMechanism
-        return made(clip=clip, noise_multiplier=noise_multiplier)
+    def mechanism(
+        self, noise_multiplier: float, clip: float = 1.0, quantile: float = 0.5
+    ) -> PrivacyMechanism:
+        """Of a run; its ε does not depend on `clip` and `quantile`."""
+        if self.sampling == "cyclic":
+            return BandedMatrixFactorisation(
+                clip=clip,
+                noise_multiplier=noise_multiplier,
+                rounds=self.rounds,
+                separation=max(1, round(1 / self.rate)),
+            )
+        if self.placement == "distributed":
+            return DiscreteMechanism(clip=clip, noise_multiplier=noise_multiplier)
+        if self.clipping == "adaptive":
+            return AdaptiveClipping(
+                noise_multiplier=noise_multiplier,
+                expected_cohort=self.cohort,
+                initial_clip=clip,
+                quantile=quantile,
+            )
+        return GaussianMechanism(clip=clip, noise_multiplier=noise_multiplier)
 
     def ledger(self, noise_multiplier: float) -> Ledger:
-        return Ledger((Round(releases=(self.release(noise_multiplier),), rate=self.rate, count=self.rounds),))
+        """Every release of the run."""
+        made = self.mechanism(noise_multiplier)
+        if isinstance(made, BandedMatrixFactorisation):
+            return Ledger((Round(releases=(made.release(),)),))
+        if isinstance(made, AdaptiveClipping):
+            releases: tuple[Release, ...] = made.releases()
+        elif isinstance(made, DiscreteMechanism):
+            releases = (made.release(self.dim, MINIMUM),)
+        else:
+            releases = (made.release(),)
+        return Ledger((Round(releases=releases, rate=self.rate, count=self.rounds),))
 
     def epsilon(self, noise_multiplier: float) -> float:
         """Of the released adapter."""
         return self.ledger(noise_multiplier).epsilon(self.delta)
 
-    def noise(self, noise_multiplier: float, cohort: int) -> adversaries.Noise:
-        if self.placement == "distributed":
-            found: DiscreteMechanism = self.mechanism(1.0, noise_multiplier)
-            return found.accounted(self.dim, cohort)
-        return adversaries.GaussianNoise(noise_multiplier)
-
-    @property
-    def _grid(self) -> tuple[int, ...]:
-        return (self.dim, MINIMUM) if self.placement == "distributed" else ()
+    def exposure(self, noise_multiplier: float, participations: int, cohort: int, honest: float) -> Exposure:
+        """What the three adversaries see."""
+        made = self.mechanism(noise_multiplier)
+        discrete = isinstance(made, DiscreteMechanism)
+        return Exposure(
+            placement=self.placement,
+            noise=made.accounted(self.dim, cohort)
+            if isinstance(made, DiscreteMechanism)
+            else adversaries.GaussianNoise(noise_multiplier),
+            rate=self.rate if self.sampling == "poisson" else 1.0,
+            rounds=self.rounds,
+            delta=self.delta,
+            cohort=cohort if discrete else 1,
+            honest=max(1, round(honest * cohort)) if discrete else 1,
+            participations=participations,
+        )
 
 
 def setting(training: Training, clients: int, dim: int) -> Setting:
@@ -80,17 +116,53 @@ def setting(training: Training, clients: int, dim: int) -> Setting:
             f"{clients} clients at rate {federation.rate:g} leave too many rounds below {MINIMUM} clients: that alone "
             f"costs delta {spent:.2g}; raise federation.rate or corpus.clients, or set secure_aggregation=false"
         )
-    return Setting(training.privacy.placement, federation.rate, federation.rounds, left, dim)
+    asked = training.privacy
+    if asked.placement == "distributed" and (asked.clipping, federation.sampling) != ("fixed", "poisson"):
+        raise ValueError(
+            "distributed noise is accounted for fixed clipping of sampled clients; set clipping=fixed, sampling=poisson"
+        )
+    if federation.sampling == "cyclic" and asked.clipping == "adaptive":
+        raise ValueError("correlated noise has one clip for all rounds; set privacy.clipping=fixed")
+    return Setting(
+        asked.placement,
+        asked.clipping,
+        federation.sampling,
+        federation.rate,
+        federation.rounds,
+        left,
+        dim,
+        federation.share * clients,
+    )
 
 
-def mechanism(training: Training, clients: int, dim: int) -> Mechanism:
+def mechanism(training: Training, clients: int, dim: int) -> PrivacyMechanism:
     """Clip and calibrated noise; none where no ε is asked for."""
     privacy = training.privacy
     if privacy.epsilon is None:
         return NO_PRIVACY
     asked = setting(training, clients, dim)
-    made: Mechanism = asked.mechanism(privacy.clip, calibrated(privacy.epsilon, asked))
-    return made
+    noise = privacy.noise_multiplier or calibrated(privacy.epsilon, asked)
+    return asked.mechanism(noise, privacy.clip, privacy.quantile)
+
+
+def budget(training: Training, clients: int, dim: int) -> Budget | None:
+    """What training may spend where the noise is given; calibrated noise spends it on all rounds."""
+    privacy = training.privacy
+    if privacy.epsilon is None or privacy.noise_multiplier is None:
+        return None
+    asked = setting(training, clients, dim)
+    if asked.sampling == "cyclic":
+        raise ValueError(
+            "correlated noise is spent on all rounds at once; leave privacy.noise_multiplier open"
+        )
+    [entry] = asked.ledger(privacy.noise_multiplier).rounds
+    found = Budget(entry=replace(entry, count=1), epsilon=privacy.epsilon, delta=asked.delta)
+    if not found.allows(0):
+        raise ValueError(
+            f"epsilon {privacy.epsilon:g} does not afford one round at noise multiplier {privacy.noise_multiplier:g}; "
+            "raise one of them, or leave privacy.noise_multiplier open"
+        )
+    return found
 
 
 def delta(privacy: PrivacySpec, clients: int) -> float:
@@ -98,7 +170,9 @@ def delta(privacy: PrivacySpec, clients: int) -> float:
     return accounting.default_delta(clients) if privacy.delta is None else privacy.delta
 
 
-def account(cell: Cell, used: Mechanism, clients: int, dim: int, transcript: Transcript | None) -> Privacy:
+def account(
+    cell: Cell, used: PrivacyMechanism, clients: int, dim: int, transcript: Transcript | None
+) -> Privacy:
     """The record's privacy block, of what was said in training."""
     training = cell.training
     if training is None or transcript is None:
@@ -110,19 +184,21 @@ def account(cell: Cell, used: Mechanism, clients: int, dim: int, transcript: Tra
     if not used.private:
         return _none("trained without noise").model_copy(update=on_grid)
     if training.federation.normalisation == "cohort":
-        return _none(SELF_NORMALISED, _name(training.privacy)).model_copy(update=on_grid)
+        return _none(SELF_NORMALISED, _name(training)).model_copy(update=on_grid)
     cohorts = tuple(entry.cohort for entry in transcript.log)
     asked = setting(training, clients, dim)
+    if asked.sampling == "poisson":
+        asked = asked._replace(rounds=len(cohorts))
     often, largest = most_participations(cohorts), max(map(len, cohorts), default=1)
     found = accounted(asked, used.noise_multiplier, often, max(1, largest), training.privacy.honest)
     return Privacy(
-        mechanism=_name(training.privacy),
+        mechanism=_name(training),
         guarantee=True,
         target_epsilon=training.privacy.epsilon,
         delta=delta(training.privacy, clients),
         noise_multiplier=used.noise_multiplier,
-        clip=used.clip,
-        sampling=SAMPLING,
+        clip=training.privacy.clip,
+        sampling=asked.sampling,
         sampling_rate=asked.rate,
         rounds=asked.rounds,
         neighbouring=found.ledger.neighbouring,
@@ -135,8 +211,12 @@ def account(cell: Cell, used: Mechanism, clients: int, dim: int, transcript: Tra
     )
 
 
-def _name(privacy: PrivacySpec) -> str:
-    return "distributed-skellam" if privacy.placement == "distributed" else "central-gaussian"
+def _name(training: Training) -> str:
+    if training.federation.sampling == "cyclic":
+        return "banded-matrix-factorisation"
+    if training.privacy.placement == "distributed":
+        return "distributed-skellam"
+    return f"central-gaussian{', adaptive clip' if training.privacy.clipping == 'adaptive' else ''}"
 
 
 def _recorded(found: adversaries.Epsilons, training: Training) -> Epsilons:
@@ -185,23 +265,19 @@ def accounted(
 ) -> Accounted:
     """`honest` share of the largest `cohort` does not collude."""
     ledger = asked.ledger(noise_multiplier)
-    exposure = Exposure(
-        placement=asked.placement,
-        noise=asked.noise(noise_multiplier, cohort),
-        rate=asked.rate,
-        rounds=asked.rounds,
-        delta=asked.delta,
-        cohort=cohort,
-        honest=max(1, round(honest * cohort)),
-        participations=participations,
-    )
+    exposure = asked.exposure(noise_multiplier, participations, cohort, honest)
     with _quiet():
-        checks = (
-            accounting.checks(noise_multiplier, asked.rate, asked.rounds, asked.delta)
-            if asked.placement == "central"
-            else {"pld of a Gaussian alike": accounting.epsilon(noise_multiplier, *asked[1:4])}
-        )
+        checks = _checks(asked, noise_multiplier)
     return Accounted(adversaries.three_epsilons(exposure, ledger), ledger, checks)
+
+
+def _checks(asked: Setting, noise_multiplier: float) -> dict[str, float]:
+    if asked.sampling == "cyclic":
+        return {"closed form": accounting.gaussian_epsilon(noise_multiplier, 1, asked.delta)}
+    of_round = noise_multiplier, asked.rate, asked.rounds, asked.delta
+    if asked.placement == "distributed":
+        return {"pld of a Gaussian alike": accounting.epsilon(*of_round)}
+    return accounting.checks(*of_round)
 
 
 @contextmanager

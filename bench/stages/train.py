@@ -18,8 +18,8 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.clients import ClientData
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.privacy.ledger import Budget
+from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.registry import adapter_config
 from privtalk.methods.state import TrainingState
 from privtalk.methods.training import train
@@ -48,7 +48,8 @@ def train_cell(
     backbone: Backbone,
     clients: Sequence[ClientData],
     evaluated: Sequence[ClientData],
-    mechanism: GaussianMechanism | DiscreteMechanism,
+    mechanism: PrivacyMechanism,
+    budget: Budget | None,
     checkpoints: Path,
 ) -> Trained:
     """Trains from the last checkpoint on; one is written after every round."""
@@ -66,6 +67,7 @@ def train_cell(
         stream,
         options=training.options,
         mechanism=mechanism,
+        budget=budget,
         evaluated=evaluated,
         state=state,
     ):

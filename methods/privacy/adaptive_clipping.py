@@ -80,6 +80,10 @@ class AdaptiveClipping:
         update_multiplier(self.noise_multiplier, self.deviation)
 
     @property
+    def private(self) -> bool:
+        return self.noise_multiplier > 0
+
+    @property
     def deviation(self) -> float:
         """σ_b."""
         if self.bit_deviation is None:

@@ -180,6 +180,20 @@ class Ledger:
             raise ValueError(f"not a ledger ({error}); write it with Ledger.to_json") from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a run may spend, and on what each of its rounds spends it."""
+
+    entry: Round
+    epsilon: float
+    delta: float
+
+    def allows(self, played: int) -> bool:
+        """Whether one more round, after so many, keeps ε within the target. Asked before the round."""
+        before = Ledger((replace(self.entry, count=played),) if played else ())
+        return not before.would_exceed(self.entry, self.epsilon, self.delta)
+
+
 def _release(found: Mapping[str, Any]) -> Release:
     discrete = found.get("discrete")
     return Release(**{**found, "discrete": None if discrete is None else DiscreteNoise(**discrete)})

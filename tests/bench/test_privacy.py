@@ -109,3 +109,56 @@ def test_a_kept_calibration_is_used_and_a_spoilt_one_is_made_again(tmp_path):
     path.write_text('{"noise_multiplier": 0.3}')
     privacy.calibrated.cache_clear()
     assert privacy.mechanism(training, CLIENTS, DIM).noise_multiplier == first
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("privacy.clipping=adaptive", "central-gaussian, adaptive clip"),
+        ("federation.sampling=cyclic", "banded-matrix-factorisation"),
+    ],
+)
+def test_other_mechanisms_are_calibrated_and_accounted_as_themselves(change, name):
+    found = account(change)
+    assert found.mechanism == name
+    assert 7.9 < found.epsilons.outsider <= 8
+    plain = account()
+    if "adaptive" in change:
+        kinds = [release["kind"] for release in found.ledger[0]["releases"]]
+        assert kinds == ["update_sum", "clipped_bits"]
+        assert found.noise_multiplier == pytest.approx(plain.noise_multiplier, rel=1e-3)
+    else:
+        assert found.ledger[0]["count"] == 1
+        assert found.noise_multiplier < plain.noise_multiplier
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("privacy.placement=distributed", "privacy.clipping=adaptive"),
+        ("privacy.placement=distributed", "federation.sampling=cyclic"),
+        ("federation.sampling=cyclic", "privacy.clipping=adaptive"),
+    ],
+)
+def test_settings_without_an_account_are_refused_in_one_line(changes):
+    with pytest.raises(ValueError, match=r"set (clipping|privacy\.clipping)=fixed") as caught:
+        account(*changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_given_noise_stops_training_before_the_budget_is_exceeded():
+    training = cell("privacy.noise_multiplier=0.6", "federation.rounds=30").training
+    budget = privacy.budget(training, CLIENTS, DIM)
+    played = next(n for n in range(31) if not budget.allows(n))
+    assert 0 < played < 30
+    asked = privacy.setting(training, CLIENTS, DIM)
+    spent, more = (asked._replace(rounds=played + n).epsilon(0.6) for n in (0, 1))
+    assert spent <= 8 < more
+    assert privacy.budget(cell().training, CLIENTS, DIM) is None
+    with pytest.raises(ValueError, match="does not afford one round"):
+        privacy.budget(tight(), CLIENTS, DIM)
+
+
+def tight():
+    training = cell("privacy.noise_multiplier=0.3").training
+    return training.model_copy(update={"privacy": training.privacy.model_copy(update={"epsilon": 0.5})})

@@ -95,7 +95,7 @@ def test_a_round_too_small_to_hide_anybody_is_dropped(federation: Federation):
 
 def test_discrete_noise_needs_the_public_normalisation(federation: Federation):
     config = federation.config.model_copy(update={"normalisation": "appended"})
-    with pytest.raises(ValueError, match="normalisation 'appended' has no discrete noise"):
+    with pytest.raises(ValueError, match="normalisation 'appended' works with fresh central noise alone"):
         replace(federation, config=config, mechanism=DiscreteMechanism(clip=1.0, noise_multiplier=1.0))
 
 

@@ -220,12 +220,11 @@ def _name(training: Training) -> str:
 
 
 def _recorded(found: adversaries.Epsilons, training: Training) -> Epsilons:
-    """Sums are what a server sees only where aggregation is secure."""
-    figures, reasons = found.figures(), found.reasons()
+    """Whole numbers have the same sum, plain or secure, so its ε is that of a run with secure aggregation."""
+    assumptions = found.assumptions()
     if training.privacy.placement == "distributed" and not training.federation.secure_aggregation:
-        figures["secure_aggregation"] = None
-        reasons["secure_aggregation"] = "secure aggregation is off: the server sees every message"
-    return Epsilons(**figures, assumptions=found.assumptions(), reasons=reasons)
+        assumptions["secure_aggregation"] += "; it was off in this run, its sums are the same bit for bit"
+    return Epsilons(**found.figures(), assumptions=assumptions, reasons=found.reasons())
 
 
 def _none(reason: str, mechanism: str = "none") -> Privacy:

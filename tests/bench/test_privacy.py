@@ -11,6 +11,13 @@ from privtalk.methods.privacy.ledger import Ledger
 from privtalk.methods.transcript import RoundLog, Transcript
 
 DIM, CLIENTS = 2000, 64
+PLAIN = (
+    "corpus.clients=64",
+    "federation.rounds=4",
+    "federation.rate=0.25",
+    "federation.secure_aggregation=false",
+    "privacy.placement=central",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +31,7 @@ def cell(*changes: str, tier: str = "eps=8"):
         suites.load("privacy_utility"),
         "smoke",
         methods=("fedavg",),
-        changes=("corpus.clients=64", "federation.rounds=4", "federation.rate=0.25", *changes),
+        changes=(*PLAIN, *changes),
     )
     return next(planned.cell for planned in plan.cells if planned.cell.tier == tier)
 
@@ -69,11 +76,13 @@ def test_distributed_noise_protects_from_all_three_the_stronger_the_less():
     assert found.checks["pld of a Gaussian alike"] < epsilons.outsider
 
 
-def test_without_secure_aggregation_sums_protect_nobody():
-    found = account("privacy.placement=distributed")
-    assert found.epsilons.secure_aggregation is None
-    assert "secure aggregation is off" in found.epsilons.reasons["secure_aggregation"]
-    assert found.secure_aggregation_bits is None
+def test_without_secure_aggregation_its_epsilon_is_that_of_the_same_sums():
+    on = account("privacy.placement=distributed", "federation.secure_aggregation=true").epsilons
+    off = account("privacy.placement=distributed")
+    assert off.epsilons.secure_aggregation == pytest.approx(on.secure_aggregation, rel=1e-3)
+    assert "off in this run" in off.epsilons.assumptions["secure_aggregation"]
+    assert "off in this run" not in on.assumptions["secure_aggregation"]
+    assert off.secure_aggregation_bits is None
 
 
 def test_dropping_small_rounds_is_paid_for_by_delta():

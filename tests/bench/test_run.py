@@ -86,11 +86,11 @@ def test_guarantees_are_stated_and_accounted(whole):
             assert privacy.epsilons.outsider is None
             continue
         assert 7.9 < privacy.epsilons.outsider <= 8
-        assert privacy.epsilons.server is None
-        assert privacy.epsilons.secure_aggregation is None
+        assert privacy.epsilons.server > privacy.epsilons.secure_aggregation > privacy.epsilons.outsider
+        assert privacy.quantisation_step == pytest.approx(privacy.clip / 2**18)
         assert privacy.delta == pytest.approx(8**-1.1)
-        assert privacy.checks["rdp[dp-accounting]"] > privacy.epsilons.outsider
-        assert (privacy.clip, privacy.sampling_rate, privacy.rounds) == (1.0, 0.6, 3)
+        assert privacy.checks["pld of a Gaussian alike"] < privacy.epsilons.outsider
+        assert (privacy.clip, privacy.sampling_rate, privacy.rounds) == (0.2, 0.6, 3)
 
 
 def test_released_adapters_are_attacked_with_controls(whole):

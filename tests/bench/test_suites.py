@@ -19,7 +19,9 @@ def expand(suite="privacy_utility", preset="smoke", **changes):
 def test_the_main_suite_has_every_row_at_every_tier_and_seed():
     plan = expand(preset="small")
     rows = {(cell.row, cell.cell.tier) for cell in plan.cells}
-    methods = {(m, t) for m in ("fedavg", "fedprox", "privfedtalk") for t in ("none", "eps=8", "eps=2")}
+    methods = {
+        (m, t) for m in ("fedavg", "fedprox", "ffa_lora", "privfedtalk") for t in ("none", "eps=8", "eps=2")
+    }
     references = {
         (r, "none") for r in ("noise", "static", "autoencoder", "difftalk", "local_only", "centralised")
     }

@@ -55,6 +55,8 @@ class FederationConfig(Frozen):
     """Factor on the mean update (PrivFedTalk: .5)."""
     server_momentum: float = Field(0.0, ge=0, lt=1)
     """FedAvgM (Hsu et al. 2019); 0 is FedAvg."""
+    pooled_windows: int = Field(24, ge=1)
+    """Windows in a step of the pooled row, which sees as many windows in a round as an expected cohort does."""
     reference_frames: int | None = Field(None, ge=1)
     """n̂: a client with at least this many frames weighs 1, a smaller one n_k / n̂. Public. None: the largest client."""
     mean_weight: float | None = Field(None, gt=0, le=1)

@@ -31,14 +31,13 @@ def centralised(
     stream: Stream,
     state: TrainingState | None = None,
 ) -> Iterator[TrainingState]:
-    """One adapter on everyone's data. A step sees as many windows as an expected cohort's: q·N·windows.
+    """One adapter on everyone's data. A round sees as many windows as an expected cohort's, in batches of its own size.
 
     There is no server, so its learning rate and momentum do not apply. With one client it is the federation of that
     client at q = 1 and a server rate of 1, bit for bit.
     """
     everyone = pooled(clients)
-    alone = {"windows": pooled_windows(len(clients), config), "server_lr": 1.0, "server_momentum": 0.0}
-    config = config.model_copy(update=alone)
+    config = config.model_copy(update=pooled_schedule(len(clients), config))
     state = state or TrainingState.start(template)
     while state.round < config.rounds:
         start = state.adapters.to(backbone.device)
@@ -56,13 +55,18 @@ def centralised(
         yield state
 
 
-def pooled_windows(clients: int, config: FederationConfig) -> int:
-    """Windows a step of the centralised row.
+def pooled_schedule(clients: int, config: FederationConfig) -> dict[str, float]:
+    """Settings of the pooled row: one client's own are left as they are.
 
-    >>> pooled_windows(256, FederationConfig(rate=0.25, windows=1))
-    64
+    >>> pooled_schedule(384, FederationConfig(rate=0.25, windows=1, local_steps=2, pooled_windows=24))
+    {'server_lr': 1.0, 'server_momentum': 0.0, 'windows': 24, 'local_steps': 8}
     """
-    return config.windows if clients == 1 else max(1, round(config.rate * clients)) * config.windows
+    alone = {"server_lr": 1.0, "server_momentum": 0.0}
+    if clients == 1:
+        return alone
+    seen = config.share * clients * config.windows * config.local_steps
+    steps = max(1, round(seen / config.pooled_windows))
+    return alone | {"windows": max(1, round(seen / steps)), "local_steps": steps}
 
 
 def local_only(

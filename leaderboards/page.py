@@ -38,6 +38,8 @@ class Run:
     tier: str
     record: Record
     total: float
+    residual: float | None
+    """Share of the mean product of factors that averaging them lost, mean over rounds; None where not recorded."""
     record_href: str
     samples_href: str
 
@@ -189,11 +191,17 @@ def _runs(board: Board, runs: Runs, site: Path) -> list[Run]:
                     tier=formats.tier_label(row.key.tier) if row.kind == "method" else row.kind,
                     record=record,
                     total=sum(record.timings.values()),
+                    residual=_residual(record),
                     record_href=f"data/records/{name}.json",
                     samples_href=f"data/samples/{name}.jsonl" if samples else "",
                 )
             )
     return shown
+
+
+def _residual(record: Record) -> float | None:
+    known = [value for value in record.training.get("residual", []) if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _scenes(board: Board, runs: Runs, site: Path, slug: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.aggregation import with_shares
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData
+from privtalk.methods.cohorts import choose_cohort
 from privtalk.methods.config import FederationConfig, Normalisation
 from privtalk.methods.fedavg import FedAvg, ServerState
 from privtalk.methods.local import LocalResult, train_stacked
@@ -122,7 +123,7 @@ def federate(federation: Federation, state: TrainingState | None = None) -> Iter
 def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     """One round; a pure function of its arguments."""
     mechanism = in_round(federation.mechanism, state.round, state.clip, federation.stream)
-    cohort = choose_cohort(federation, state.round)
+    cohort = choose_cohort(federation.clients, federation.config, federation.stream, state.round)
     result = _train(federation, state, cohort)
     updates = (result.theta - state.adapters.to(result.theta)).cpu()
     weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
@@ -173,22 +174,6 @@ def _sent(
 def _normalisation(config: FederationConfig, mechanism: RoundMechanism) -> tuple[Normalisation, float]:
     """(how the sum is normalised, β of the appended coordinate)."""
     return config.normalisation, appended_scale(mechanism.clip, config.appended_share)
-
-
-def choose_cohort(federation: Federation, round_: int) -> list[ClientData]:
-    """Who takes part."""
-    config = federation.config
-    if config.sampling == "cyclic":
-        return list(federation.clients[round_ % config.separation :: config.separation])
-    return sample_cohort(federation.clients, config.rate, federation.stream, round_)
-
-
-def sample_cohort(
-    clients: Sequence[ClientData], rate: float, stream: Stream, round_: int
-) -> list[ClientData]:
-    """Poisson sampling: each client takes part with chance `rate`, independently; the cohort may be empty."""
-    chance = torch.rand(len(clients), generator=stream("round", round_, "cohort"), dtype=torch.float64)
-    return [client for client, u in zip(clients, chance.tolist(), strict=True) if u < rate]
 
 
 def client_weights(cohort: Sequence[ClientData], public: PublicConstants) -> Tensor:

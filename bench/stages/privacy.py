@@ -8,20 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from privtalk.bench.corpus.cache import cache_folder, content_hash
 from privtalk.bench.records import Epsilons, Privacy, write_atomic
 from privtalk.bench.spec import Cell, PrivacySpec, Training
 from privtalk.methods.aggregation import MINIMUM, summation
 from privtalk.methods.privacy import accounting, adversaries, calibration
-from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.adversaries import Exposure, most_participations, threshold_delta
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.ledger import Budget, Ledger, Release, Round
-from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
-from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.privacy.adversaries import most_participations, threshold_delta
+from privtalk.methods.privacy.ledger import Budget, Ledger
+from privtalk.methods.privacy.noise import NO_PRIVACY
 from privtalk.methods.privacy.schedule import PrivacyMechanism
+from privtalk.methods.privacy.setting import Setting
 from privtalk.methods.registry import METHODS
 from privtalk.methods.transcript import Transcript
 
@@ -31,77 +29,6 @@ SELF_NORMALISED = (
     "weights are normalised over the cohort: one client's can approach 1, so that no bound on the sensitivity holds, "
     "and their exact sum is released"
 )
-
-
-class Setting(NamedTuple):
-    """All that an ε of this suite depends on, beside the noise."""
-
-    placement: adversaries.Placement
-    clipping: Literal["fixed", "adaptive"]
-    sampling: Literal["poisson", "cyclic"]
-    rate: float
-    rounds: int
-    delta: float
-    dim: int
-    """Numbers in an update; only integer noise depends on it."""
-    cohort: float
-    """Expected clients of a round; only the noise on adaptive clipping's bits depends on it."""
-
-    def mechanism(
-        self, noise_multiplier: float, clip: float = 1.0, quantile: float = 0.5
-    ) -> PrivacyMechanism:
-        """Of a run; its ε does not depend on `clip` and `quantile`."""
-        if self.sampling == "cyclic":
-            return BandedMatrixFactorisation(
-                clip=clip,
-                noise_multiplier=noise_multiplier,
-                rounds=self.rounds,
-                separation=max(1, round(1 / self.rate)),
-            )
-        if self.placement == "distributed":
-            return DiscreteMechanism(clip=clip, noise_multiplier=noise_multiplier)
-        if self.clipping == "adaptive":
-            return AdaptiveClipping(
-                noise_multiplier=noise_multiplier,
-                expected_cohort=self.cohort,
-                initial_clip=clip,
-                quantile=quantile,
-            )
-        return GaussianMechanism(clip=clip, noise_multiplier=noise_multiplier)
-
-    def ledger(self, noise_multiplier: float) -> Ledger:
-        """Every release of the run."""
-        made = self.mechanism(noise_multiplier)
-        if isinstance(made, BandedMatrixFactorisation):
-            return Ledger((Round(releases=(made.release(),)),))
-        if isinstance(made, AdaptiveClipping):
-            releases: tuple[Release, ...] = made.releases()
-        elif isinstance(made, DiscreteMechanism):
-            releases = (made.release(self.dim, MINIMUM),)
-        else:
-            releases = (made.release(),)
-        return Ledger((Round(releases=releases, rate=self.rate, count=self.rounds),))
-
-    def epsilon(self, noise_multiplier: float) -> float:
-        """Of the released adapter."""
-        return self.ledger(noise_multiplier).epsilon(self.delta)
-
-    def exposure(self, noise_multiplier: float, participations: int, cohort: int, honest: float) -> Exposure:
-        """What the three adversaries see."""
-        made = self.mechanism(noise_multiplier)
-        discrete = isinstance(made, DiscreteMechanism)
-        return Exposure(
-            placement=self.placement,
-            noise=made.accounted(self.dim, cohort)
-            if isinstance(made, DiscreteMechanism)
-            else adversaries.GaussianNoise(noise_multiplier),
-            rate=self.rate if self.sampling == "poisson" else 1.0,
-            rounds=self.rounds,
-            delta=self.delta,
-            cohort=cohort if discrete else 1,
-            honest=max(1, round(honest * cohort)) if discrete else 1,
-            participations=participations,
-        )
 
 
 def setting(training: Training, clients: int, dim: int) -> Setting:
@@ -132,6 +59,7 @@ def setting(training: Training, clients: int, dim: int) -> Setting:
         left,
         dim,
         federation.share * clients,
+        MINIMUM,
     )
 
 

@@ -11,6 +11,7 @@ from privtalk.bench.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, draw
+from privtalk.methods.cohorts import sample_cohort
 from privtalk.methods.config import FederationConfig, MethodOptions
 from privtalk.methods.federation import (
     Federation,
@@ -18,7 +19,6 @@ from privtalk.methods.federation import (
     client_weights,
     federate,
     play_round,
-    sample_cohort,
 )
 from privtalk.methods.local import forward, train_stacked
 from privtalk.methods.privacy.noise import GaussianMechanism

@@ -94,7 +94,9 @@ def test_rows_and_adapters_must_agree(
 
 
 def test_registry_is_loud() -> None:
-    with pytest.raises(ValueError, match="unknown method 'fedsgd'; valid: fedavg, fedprox, privfedtalk"):
+    with pytest.raises(
+        ValueError, match="unknown method 'fedsgd'; valid: fedavg, fedprox, ffa_lora, privfedtalk"
+    ):
         build("fedsgd")
     with pytest.raises(ValueError, match="unknown row"):
         kind("fedsgd")

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from privtalk.methods.clients import ClientData
+from privtalk.methods.cohorts import choose_cohort
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation import Federation, choose_cohort, federate, play_round
+from privtalk.methods.federation import Federation, federate, play_round
 from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.ledger import Budget, Ledger, Round
 from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
@@ -80,7 +81,7 @@ def turns(federation: Federation, rounds: int = 6) -> Federation:
 def test_taking_turns_keeps_the_separation_and_leaves_nobody_out(federation: Federation):
     run = turns(federation)
     assert run.config.separation == 2
-    cohorts = [[c.index for c in choose_cohort(run, r)] for r in range(6)]
+    cohorts = [[c.index for c in choose_cohort(run.clients, run.config, run.stream, r)] for r in range(6)]
     assert cohorts[:2] == [[0, 2, 4], [1, 3]]
     assert cohorts[2:] == cohorts[:2] * 2
 

@@ -1,0 +1,86 @@
+"""What decides how much privacy a run's noise buys: from a noise multiplier to mechanism, ledger and exposure."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.adversaries import Exposure, GaussianNoise, Placement
+from privtalk.methods.privacy.discrete import DiscreteMechanism
+from privtalk.methods.privacy.ledger import Ledger, Release, Round
+from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
+from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.privacy.schedule import PrivacyMechanism
+
+
+class Setting(NamedTuple):
+    """All that an ε depends on, beside the noise."""
+
+    placement: Placement
+    clipping: Literal["fixed", "adaptive"]
+    sampling: Literal["poisson", "cyclic"]
+    rate: float
+    rounds: int
+    delta: float
+    dim: int
+    """Numbers in an update; only integer noise depends on it."""
+    cohort: float
+    """Expected clients of a round; only the noise on adaptive clipping's bits depends on it."""
+    fewest: int
+    """Clients of the smallest round whose shares make the noise of a sum."""
+
+    def mechanism(
+        self, noise_multiplier: float, clip: float = 1.0, quantile: float = 0.5
+    ) -> PrivacyMechanism:
+        """Of a run; its ε does not depend on `clip` and `quantile`."""
+        if self.sampling == "cyclic":
+            return BandedMatrixFactorisation(
+                clip=clip,
+                noise_multiplier=noise_multiplier,
+                rounds=self.rounds,
+                separation=max(1, round(1 / self.rate)),
+            )
+        if self.placement == "distributed":
+            return DiscreteMechanism(clip=clip, noise_multiplier=noise_multiplier)
+        if self.clipping == "adaptive":
+            return AdaptiveClipping(
+                noise_multiplier=noise_multiplier,
+                expected_cohort=self.cohort,
+                initial_clip=clip,
+                quantile=quantile,
+            )
+        return GaussianMechanism(clip=clip, noise_multiplier=noise_multiplier)
+
+    def ledger(self, noise_multiplier: float) -> Ledger:
+        """Every release of the run."""
+        made = self.mechanism(noise_multiplier)
+        if isinstance(made, BandedMatrixFactorisation):
+            return Ledger((Round(releases=(made.release(),)),))
+        if isinstance(made, AdaptiveClipping):
+            releases: tuple[Release, ...] = made.releases()
+        elif isinstance(made, DiscreteMechanism):
+            releases = (made.release(self.dim, self.fewest),)
+        else:
+            releases = (made.release(),)
+        return Ledger((Round(releases=releases, rate=self.rate, count=self.rounds),))
+
+    def epsilon(self, noise_multiplier: float) -> float:
+        """Of the released adapter."""
+        return self.ledger(noise_multiplier).epsilon(self.delta)
+
+    def exposure(self, noise_multiplier: float, participations: int, cohort: int, honest: float) -> Exposure:
+        """What the three adversaries see."""
+        made = self.mechanism(noise_multiplier)
+        discrete = isinstance(made, DiscreteMechanism)
+        return Exposure(
+            placement=self.placement,
+            noise=made.accounted(self.dim, cohort)
+            if isinstance(made, DiscreteMechanism)
+            else GaussianNoise(noise_multiplier),
+            rate=self.rate if self.sampling == "poisson" else 1.0,
+            rounds=self.rounds,
+            delta=self.delta,
+            cohort=cohort if discrete else 1,
+            honest=max(1, round(honest * cohort)) if discrete else 1,
+            participations=participations,
+        )

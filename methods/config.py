@@ -98,8 +98,8 @@ class MethodOptions(Frozen):
     """PrivFedTalk: sharpness of the reliability weight; 0 weighs all alike."""
     alpha: float = Field(0.7, ge=0, le=1)
     """PrivFedTalk: share of identity similarity, against temporal stability, in the reliability score."""
-    expected_score: float = Field(0.8, ge=0, le=1)
-    """PrivFedTalk: reliability score expected of a client, a public constant of the denominator."""
+    expected_score: float = Field(0.95, ge=0, le=1)
+    """PrivFedTalk: reliability score expected of a client, a public constant of the denominator (measured: .955)."""
 
 
 DEFAULT_OPTIONS = MethodOptions()

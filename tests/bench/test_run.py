@@ -51,7 +51,7 @@ def whole(small_request, tmp_path_factory):
 def test_every_row_has_a_record(whole):
     records = list(RunStore(whole))
     assert sorted((r.method, r.tier) for r in records) == sorted(
-        [(m, t) for m in ("fedavg", "fedprox", "privfedtalk") for t in ("none", "eps=8")]
+        [(m, t) for m in ("fedavg", "fedprox", "ffa_lora", "privfedtalk") for t in ("none", "eps=8")]
         + [(m, "none") for m in ("noise", "static", "autoencoder", "difftalk", "local_only", "centralised")]
     )
     for record in records:
@@ -109,7 +109,7 @@ def test_released_adapters_are_attacked_with_controls(whole):
 def test_training_leaves_curves_and_traffic(whole):
     records = {(r.method, r.tier): r for r in RunStore(whole)}
     for (method, _), record in records.items():
-        if method in ("fedavg", "fedprox", "privfedtalk"):
+        if method in ("fedavg", "fedprox", "ffa_lora", "privfedtalk"):
             cohorts = record.training["cohort"]
             assert len(cohorts) == 3
             dim = record.communication_bytes["up"] / 4 / sum(cohorts)
@@ -150,7 +150,7 @@ def test_a_finished_run_has_nothing_to_do(whole, request_for, capsys):
     assert command.run(request_for(out=whole)) == command.OK
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("*.json")} == before
     captured = capsys.readouterr()
-    assert "12 cells, 12 of them finished before" in captured.err
+    assert "14 cells, 14 of them finished before" in captured.err
     assert "PrivFedTalk" in captured.out
     assert "next: bench publish" in captured.err
 
@@ -341,7 +341,7 @@ def test_sizes_that_do_not_fit_the_backbone_are_refused(request_for):
 @pytest.mark.parametrize(
     ("changes", "clients"),
     [
-        (("partition.kind=dirichlet", "partition.people=3"), 3),
+        (("partition.kind=dirichlet", "partition.people=3", "federation.secure_aggregation=false"), 3),
         (("partition.kind=quantity", "partition.skew=3"), 8),
         (("evaluation.track=inpaint", "evaluation.progressive=true"), 8),
     ],

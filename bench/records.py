@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: before metrics said what they are (`Score.family` and what follows it)."""
 
 Direction = Literal["higher", "lower", "reference"]
 """Which way is better; `reference` for a value that is only to be compared with ground truth's."""
@@ -46,6 +47,12 @@ class Score(Frozen):
     direction: Direction
     ground_truth: float | None = None
     """The same metric of the true clips, where it is not trivially perfect (temporal jitter, sync offset)."""
+    family: str = ""
+    """Which group of columns it stands in (`metrics.declaration.Family`); empty in records of schema 1."""
+    about: str = ""
+    """What it measures, in a line."""
+    level: Literal["clip", "set"] = "clip"
+    """`set`: of all clips together; a sample then holds its clip's share, and the mean of the shares is the value."""
 
 
 class OperatingPoint(Frozen):

@@ -8,15 +8,20 @@ from typing import Literal
 Direction = Literal["higher", "lower", "reference"]
 """Which way is better; `reference` for a value that is only to be compared with ground truth's."""
 
-Need = Literal["truth", "landmarks", "mouth_reader"]
+Family = Literal["quality", "distribution", "identity", "landmarks", "temporal", "sync", "mesh"]
+"""What kind of question a metric answers; boards group their columns by it."""
+
+Need = Literal["truth", "landmarks", "audio", "mouth_reader", "weights", "vertices"]
 """What a metric is computed from, beside the generated frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric of a clip."""
+    """One metric."""
 
     name: str
+    """Its standard name; where a network reads the frames, that network in brackets: `lpips[alex]`."""
+    family: Family
     direction: Direction
     unit: str
     """Empty for a pure number."""
@@ -27,6 +32,24 @@ class Metric:
     needs: tuple[Need, ...]
     about: str
     """One line for the board."""
+    level: Literal["clip", "set"] = "clip"
+    """`set`: of many clips together (a Fréchet distance); a clip's figure is then its share (`streaming`)."""
+
+    @property
+    def evaluator(self) -> str | None:
+        """The network in brackets.
+
+        >>> lpips = Metric(name="lpips[alex]", family="quality", direction="lower", unit="", range=(0, 1),
+        ...                worst=None, needs=(), about="")
+        >>> lpips.evaluator, lpips.base
+        ('alex', 'lpips')
+        """
+        return self.name.partition("[")[2].removesuffix("]") or None
+
+    @property
+    def base(self) -> str:
+        """The name before its evaluator."""
+        return self.name.partition("[")[0]
 
 
 class Undefined(Exception):

@@ -12,6 +12,7 @@ from privtalk.metrics.declaration import Metric, Undefined
 
 JITTER = Metric(
     name="jitter",
+    family="temporal",
     direction="reference",
     unit="",
     range=(0.0, 1.0),
@@ -21,6 +22,7 @@ JITTER = Metric(
 )
 JITTER_ERROR = Metric(
     name="jitter_error",
+    family="temporal",
     direction="lower",
     unit="",
     range=(0.0, float("inf")),

@@ -21,6 +21,7 @@ FLAT = 0.01
 
 MOUTH_SYNC = Metric(
     name="mouth_sync",
+    family="sync",
     direction="higher",
     unit="",
     range=(-1.0, 1.0),
@@ -30,6 +31,7 @@ MOUTH_SYNC = Metric(
 )
 MOUTH_SYNC_OFFSET = Metric(
     name="mouth_sync_offset",
+    family="sync",
     direction="reference",
     unit="frames",
     range=(-MAX_SHIFT, MAX_SHIFT),
@@ -39,6 +41,7 @@ MOUTH_SYNC_OFFSET = Metric(
 )
 MOUTH_OPENING_ERROR = Metric(
     name="mouth_opening_error",
+    family="sync",
     direction="lower",
     unit="eye distances",
     range=(0.0, float("inf")),

@@ -12,6 +12,7 @@ CAP = 100.0
 
 PSNR = Metric(
     name="psnr",
+    family="quality",
     direction="higher",
     unit="dB",
     range=(0.0, CAP),
@@ -21,6 +22,7 @@ PSNR = Metric(
 )
 PSNR_MOUTH = Metric(
     name="psnr_mouth",
+    family="quality",
     direction="higher",
     unit="dB",
     range=(0.0, CAP),

@@ -19,6 +19,7 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 SSIM = Metric(
     name="ssim",
+    family="quality",
     direction="higher",
     unit="",
     range=(-1.0, 1.0),
@@ -28,6 +29,7 @@ SSIM = Metric(
 )
 SSIM_MOUTH = Metric(
     name="ssim_mouth",
+    family="quality",
     direction="higher",
     unit="",
     range=(-1.0, 1.0),

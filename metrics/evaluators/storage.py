@@ -1,0 +1,55 @@
+"""Weights of the in-domain networks on disk: half precision, safetensors, a manifest beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from privtalk.metrics.evaluators.blocks import Network
+
+FOLDER = Path(__file__).parent / "talkhead"
+"""The embedded networks, for the embedded corpus."""
+CHUNK = 64
+"""Images that pass a network at a time."""
+
+
+def save_network(module: nn.Module, path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``<path>`` and, with its hash, ``<path>.json``: how it was fitted, on what, and how well it does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()}
+    save_file(tensors, str(path))
+    content = {"weights": path.name, "sha256": sha256(path), **manifest}
+    path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def load_network(module: Network, path: Path) -> Network:
+    """Weights from `save_network` put into `module`, which is frozen and returned."""
+    try:
+        tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+        module.load_state_dict(tensors)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ValueError(
+            f"{path}: no {type(module).__name__} ({str(error).splitlines()[0]}); "
+            "make it with: bench pretrain evaluators"
+        ) from error
+    return module.eval().requires_grad_(False)
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def to_images(crops: NDArray[np.float32] | NDArray[np.uint8]) -> Tensor:
+    """[N, 3, R, C] float32 of pictures [N, R, C, 3] in grey levels."""
+    return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float()

@@ -1,0 +1,38 @@
+"""Identity similarity: is the generated face the person's?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privtalk.metrics.declaration import Metric, Undefined
+
+
+def identity(evaluator: str) -> Metric:
+    """Declaration of the similarity by a network."""
+    return Metric(
+        name=f"identity[{evaluator}]",
+        family="identity",
+        direction="higher",
+        unit="",
+        range=(-1.0, 1.0),
+        worst=-1.0,
+        needs=("truth", "landmarks", "weights"),
+        about="cosine between each generated face and the template of the person's true frames",
+    )
+
+
+def identity_similarity(generated: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Mean over frames of the cosine between unit embeddings [T, D] and the truth's template; higher is better.
+
+    The template is the normalised mean of the true clip's embeddings [U, D], as in face verification: a single
+    true frame would reward sharing its pose and light.
+
+    >>> identity_similarity(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0]]))
+    0.5
+    """
+    template = truth.astype(np.float64).mean(0)
+    length = float(np.linalg.norm(template))
+    if not length > 0:
+        raise Undefined("the true frames' embeddings cancel: there is no template")
+    return float(np.clip((generated.astype(np.float64) @ template).mean() / length, -1, 1))

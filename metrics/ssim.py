@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,15 @@ SSIM_MOUTH = Metric(
 )
 
 
+class SimilarityParts(NamedTuple):
+    """The two factors of SSIM at every pixel, both of the images' shape."""
+
+    luminance: NDArray[np.float32]
+    """(2 μx μy + C1) / (μx² + μy² + C1), 0..1."""
+    structure: NDArray[np.float32]
+    """(2 σxy + C2) / (σx² + σy² + C2), contrast and structure together, -1..1."""
+
+
 def ssim(similarity: NDArray[np.float32], region: NDArray[np.bool_] | None = None) -> float:
     """Mean of a similarity map over a region of each frame, then over frames; higher is better.
 
@@ -72,8 +82,14 @@ def ssim_map(generated: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[
 
 def _similarity(generated: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.float32]:
     """`ssim_map` of a few frames."""
+    parts = similarity_parts(centred(generated), centred(truth))
+    similarity: NDArray[np.float32] = (parts.luminance * parts.structure).mean(1)
+    return similarity
+
+
+def similarity_parts(x: NDArray[np.float32], y: NDArray[np.float32]) -> SimilarityParts:
+    """The two factors of SSIM of centred images [..., H, W] (`centred`), edges mirrored."""
     # Variances do not change under a shift; centred values lose fewer digits in E[x²] - E[x]².
-    x, y = _centred(generated), _centred(truth)
     mean_x, mean_y = _blur(x), _blur(y)
     product = mean_x * mean_y
     squares = mean_x**2 + mean_y**2
@@ -83,11 +99,11 @@ def _similarity(generated: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArr
     shift = 127.5 * (mean_x + mean_y) + 127.5**2
     luminance = (2 * (product + shift) + C1) / (squares + 2 * shift + C1)
     structure = (2 * covariance + C2) / (variances + C2)
-    similarity: NDArray[np.float32] = (luminance * structure).mean(1)
-    return similarity
+    # The type checker takes a float32 array and a Python float for float64; nothing is copied.
+    return SimilarityParts(luminance.astype(np.float32, copy=False), structure.astype(np.float32, copy=False))
 
 
-def _centred(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+def centred(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     """[T, 3, H, W] float32, -127.5..127.5."""
     return np.ascontiguousarray(frames.transpose(0, 3, 1, 2), dtype=np.float32) - np.float32(127.5)
 

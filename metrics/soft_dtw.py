@@ -22,7 +22,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 BAND = 5
 """Frames, .2 s at 25 fps."""
 GAMMA = 1e-3
-"""Eye distances; errors worth scoring are tens of times that, and equal clips still score about as much."""
+"""Eye distances (.03 px of a 64 px face). On rendered clips equal mouths then score at most .0001, and points read
+with errors of .3 px some .015."""
 
 
 def _compiled(function: Function) -> Function:

@@ -30,6 +30,12 @@ def face(seed, count=30):
     return points
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_beforehand():
+    """Compiling takes longer than an example may."""
+    aligned_landmark_distance(face(0), face(1))
+
+
 def rigid(generated, truth):
     return normalised(landmark_distance(generated, truth), truth)
 

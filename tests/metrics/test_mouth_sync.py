@@ -25,6 +25,12 @@ def curve(seed, length=60):
     return np.maximum(0.08 + 0.15 * gaussian_filter1d(noise, 1.2)[20:-20], 0)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_beforehand():
+    """Compiling takes longer than an example may."""
+    aligned_opening_error(curve(0), curve(1))
+
+
 def test_sync_is_pearsons():
     a, b = curve(0), curve(1)
     assert mouth_sync(a, b) == pytest.approx(pearsonr(a, b).statistic, abs=1e-12)

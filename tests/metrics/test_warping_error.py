@@ -68,6 +68,17 @@ def test_flows_that_contradict_each_other_mark_what_is_hidden():
     assert not visible(forward, backward)[0, 4:8, 4:8].any()
 
 
+@pytest.mark.parametrize(
+    ("motion", "gap", "seen"), [(0, 0.6, True), (0, 0.9, False), (10, 0.9, True), (10, 2, False)]
+)
+def test_fast_motion_may_contradict_itself_by_more(motion, gap, seen):
+    """Ruder's bound: .36 and .81 px² against .5; .81 and 4 px² against .5 and a hundredth of some 180 px²."""
+    forward = np.zeros((1, 40, 40, 2), np.float32)
+    backward = forward.copy()
+    forward[..., 0], backward[..., 0] = motion, gap - motion
+    assert visible(forward, backward)[0, 20, 20] == seen
+
+
 def test_is_the_definition_pair_by_pair():
     frames = np.random.default_rng(0).integers(0, 256, (4, 8, 9, 3), dtype=np.uint8)
     mask = np.random.default_rng(1).random((3, 8, 9)) < 0.5

@@ -49,12 +49,30 @@ def clustered_mean(
         )
     present = [(name, value) for name, value in zip(clusters, values, strict=True) if value is not None]
     if not present:
-        return ClusteredMean(missing="no clip has a value")
+        return mean_of_means(np.empty(0), 0, generator)
     if not all(np.isfinite(value) for _, value in present):
         raise ValueError("a value is not finite; give None where a metric is undefined")
     means = cluster_means([name for name, _ in present], [value for _, value in present])
+    return mean_of_means(means, len(present), generator, level=level, resamples=resamples)
+
+
+def mean_of_means(
+    means: NDArray[np.float64],
+    n: int,
+    generator: np.random.Generator,
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> ClusteredMean:
+    """`clustered_mean` from the clusters' own means [G], of `n` values altogether.
+
+    >>> mean_of_means(np.array([1.0, 3.0]), 5, np.random.default_rng(0)).value
+    2.0
+    """
+    if not len(means):
+        return ClusteredMean(missing="no clip has a value")
     low, high = bootstrap(means, generator, level, resamples) if len(means) > 1 else (None, None)
-    return ClusteredMean(value=float(means.mean()), low=low, high=high, n=len(present), clusters=len(means))
+    return ClusteredMean(value=float(means.mean()), low=low, high=high, n=n, clusters=len(means))
 
 
 def cluster_means(clusters: Sequence[str], values: Sequence[float]) -> NDArray[np.float64]:

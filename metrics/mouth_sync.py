@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.soft_dtw import BAND, GAMMA, aligned_cost
 
 MAX_SHIFT = 8
 """Frames, the largest shift that is tried."""
@@ -48,6 +49,16 @@ MOUTH_OPENING_ERROR = Metric(
     worst=None,
     needs=("landmarks", "mouth_reader"),
     about="mean absolute error of the mouth opening",
+)
+MOUTH_OPENING_ERROR_ALIGNED = Metric(
+    name="mouth_opening_error_aligned",
+    family="sync",
+    direction="lower",
+    unit="eye distances",
+    range=(0.0, float("inf")),
+    worst=None,
+    needs=("landmarks", "mouth_reader"),
+    about=f"mean absolute error of the mouth opening along the best soft alignment within {BAND} frames",
 )
 
 
@@ -96,6 +107,23 @@ def mouth_opening_error(generated: NDArray[np.float64], truth: NDArray[np.float6
     0.125
     """
     return float(np.abs(generated - truth).mean())
+
+
+def aligned_opening_error(
+    generated: NDArray[np.float64], truth: NDArray[np.float64], band: int = BAND, gamma: float = GAMMA
+) -> float:
+    """`mouth_opening_error` along the soft alignment of the two curves; lower is better.
+
+    band: frames by which one may run ahead of the other; 0 is the rigid error. gamma: softness, in eye
+    distances; 0 is the best alignment alone. A harmless delay is no error here (arXiv 2606.01031).
+
+    >>> truth = np.array([0.0, 0.0, 0.25, 0.0, 0.0])
+    >>> aligned_opening_error(np.roll(truth, 1), truth, gamma=0), mouth_opening_error(np.roll(truth, 1), truth)
+    (0.0, 0.1)
+    """
+    if len(generated) != len(truth):
+        raise ValueError(f"{len(generated)} generated and {len(truth)} true frames; lengths must agree")
+    return aligned_cost(np.abs(generated[:, None] - truth), gamma, band)
 
 
 def _check(generated: NDArray[np.float64], truth: NDArray[np.float64], least: int) -> None:

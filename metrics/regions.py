@@ -1,10 +1,11 @@
-"""Where the mouth is, and how far it is open, from 68 iBUG landmarks.
+"""Where the mouth and the face are, and how far the mouth is open, from 68 iBUG landmarks.
 
 Landmarks are [T, 68, 2] (x, y) in pixels, (0, 0) the top-left corner of the top-left pixel.
 """
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,3 +64,32 @@ def mouth_region(landmarks: NDArray[np.floating], height: int, width: int) -> ND
     if not region.any((1, 2)).all():
         raise Undefined("the mouth lies outside the frame")
     return region
+
+
+def face_region(landmarks: NDArray[np.floating], height: int, width: int) -> NDArray[np.bool_]:
+    """[T, H, W] convex hull of each frame's 68 points: pixels whose centre lies inside. No forehead: iBUG has none.
+
+    >>> points = np.zeros((1, 68, 2)); points[0, :4] = [(1, 1), (1, 5), (5, 5), (5, 1)]; points[0, 4:] = 2
+    >>> face_region(points, 8, 8)[0].sum(0).tolist()
+    [0, 4, 4, 4, 4, 0, 0, 0]
+    """
+    columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
+    spans = np.stack([hull_spans(points, rows) for points in landmarks])
+    left, right = spans[..., :1], spans[..., 1:]
+    region: NDArray[np.bool_] = (columns >= left) & (columns < right)
+    if not region.any((1, 2)).all():
+        raise Undefined("the face lies outside the frame")
+    return region
+
+
+def hull_spans(points: NDArray[np.floating], rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """[R, 2] leftmost and rightmost x of the convex hull of points [N, 2] at heights y = rows; inf, -inf off it.
+
+    >>> hull_spans(np.array([(0, 0), (4, 0), (0, 4)]), np.array([1.0, 5.0])).tolist()
+    [[0.0, 3.0], [inf, -inf]]
+    """
+    corners = cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float64)
+    (x0, y0), (x1, y1) = corners.T[..., None], np.roll(corners, -1, axis=0).T[..., None]
+    crossing = (np.minimum(y0, y1) <= rows) & (rows < np.maximum(y0, y1))
+    x = x0 + (x1 - x0) * (rows - y0) / np.where(y0 == y1, 1, y1 - y0)
+    return np.stack([np.where(crossing, x, np.inf).min(0), np.where(crossing, x, -np.inf).max(0)], axis=-1)

@@ -11,6 +11,7 @@ from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.mouth_sync import (
     FLAT,
     MAX_SHIFT,
+    aligned_opening_error,
     mouth_opening_error,
     mouth_sync,
     mouth_sync_offset,
@@ -22,6 +23,12 @@ def curve(seed, length=60):
     """Opening of a speaking mouth: smooth, positive, no two stretches alike."""
     noise = np.random.default_rng(seed).normal(size=length + 40)
     return np.maximum(0.08 + 0.15 * gaussian_filter1d(noise, 1.2)[20:-20], 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_beforehand():
+    """Compiling takes longer than an example may."""
+    aligned_opening_error(curve(0), curve(1))
 
 
 def test_sync_is_pearsons():
@@ -79,3 +86,30 @@ def test_a_best_shift_at_the_edge_is_not_trusted():
         mouth_sync_offset(long[20:80], long[28:88])
     with pytest.raises(Undefined, match="at the edge"):
         mouth_sync_offset(long[28:88], long[20:80])
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_aligned_error_is_the_rigid_one_at_band_zero_and_never_above_it(a, b):
+    generated, truth = curve(a), curve(b)
+    rigid = mouth_opening_error(generated, truth)
+    assert aligned_opening_error(generated, truth, band=0) == pytest.approx(rigid, rel=1e-12)
+    assert aligned_opening_error(generated, truth, gamma=0) <= rigid + 1e-12
+
+
+def test_a_harmless_delay_is_forgiven_and_a_frozen_mouth_is_not():
+    long = curve(3, 80)
+    truth, late, frozen = long[10:70], long[7:67], np.full(60, long.mean())
+    assert aligned_opening_error(late, truth) < 0.3 * mouth_opening_error(late, truth)
+    assert aligned_opening_error(frozen, truth) > 0.7 * mouth_opening_error(frozen, truth)
+
+
+def test_a_delay_beyond_the_band_is_forgiven_in_part_only():
+    long = curve(3, 80)
+    errors = [aligned_opening_error(long[10 - d : 70 - d], long[10:70]) for d in (0, 3, 5, 9)]
+    assert errors[0] < 0.002 < errors[3]
+    assert errors[1] < errors[2] < errors[3]
+
+
+def test_nothing_is_resampled():
+    with pytest.raises(ValueError, match="59 generated and 60 true frames"):
+        aligned_opening_error(curve(0)[1:], curve(0))

@@ -1,0 +1,50 @@
+"""THEval's score: how close each metric comes to what ground truth itself scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from privtalk.metrics.declaration import Metric, Undefined
+
+THEVAL = Metric(
+    name="theval",
+    family="temporal",
+    direction="higher",
+    unit="",
+    range=(float("-inf"), 1.0),
+    worst=None,
+    needs=("truth",),
+    about="mean over metrics of 1 - |value - ground truth's| / |ground truth's|",
+)
+
+
+def normalised(value: float, truth: float) -> float:
+    """1 - |value - truth| / |truth|: 1 as ground truth, 0 a whole truth away, below 0 further; higher is better.
+
+    Not clipped, so that a metric far off is not taken for one that is merely bad.
+
+    >>> normalised(3, 2), normalised(0, 2), normalised(8, 2)
+    (0.5, 0.0, -2.0)
+    """
+    if truth == 0:
+        raise Undefined("ground truth's value is 0")
+    return 1 - abs(value - truth) / abs(truth)
+
+
+def theval(values: Mapping[str, float | None], truths: Mapping[str, float]) -> float:
+    """Mean of `normalised` over the metrics that have both values, at most 1; higher is better.
+
+    values: a clip's metrics, None where undefined; truths: ground truth's own. A metric without either, or
+    whose truth is 0, is left out.
+
+    >>> theval({"jitter": 0.02, "jerk": None, "consistency": 0.45}, {"jitter": 0.02, "jerk": 1, "consistency": 0.9})
+    0.75
+    """
+    scores = [
+        normalised(value, truths[name])
+        for name, value in values.items()
+        if value is not None and truths.get(name, 0) != 0
+    ]
+    if not scores:
+        raise Undefined("no metric has both a value and a ground truth other than 0")
+    return sum(scores) / len(scores)

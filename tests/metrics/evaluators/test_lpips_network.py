@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from privtalk.metrics.evaluators.lpips_network import Lpips, signed
+from privtalk.metrics.evaluators.lpips_network import Lpips
 
 import lpips  # isort: skip
 import torchvision  # isort: skip
@@ -52,9 +52,10 @@ def test_whole_and_map_are_the_packages(trunk, oracle):
     ours, theirs = clip(0), clip(1)
     result = Lpips(*trunk)(ours, theirs)
     with torch.no_grad():
-        whole = oracle(signed(ours), signed(theirs))[:, 0, 0, 0].numpy()
+        pair = [torch.from_numpy(frames).permute(0, 3, 1, 2) / 255 for frames in (ours, theirs)]
+        whole = oracle(*pair, normalize=True)[:, 0, 0, 0].numpy()
         oracle.spatial = True
-        by_place = oracle(signed(ours), signed(theirs))[:, 0].numpy()
+        by_place = oracle(*pair, normalize=True)[:, 0].numpy()
         oracle.spatial = False
     assert whole.min() > 0.01, "the oracle tells these frames apart"
     assert result.whole.shape == (3,)

@@ -15,7 +15,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("bench", "methods", "attacks", "metrics", "leaderboards")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ALLOWED = {"leaderboards": {"leaderboards", "bench.records"}, "metrics": {"metrics"}, "methods": {"methods"}}
+ALLOWED = {
+    "leaderboards": {"leaderboards", "bench.records"},
+    "metrics": {"metrics"},
+    # Both sides import packages that need torchvision, and neither may stand in the other's way.
+    "methods": {"methods", "metrics.torchvision_guard"},
+}
 """What a folder may import of the project, where that is narrow: dependencies point one way."""
 
 
@@ -74,10 +79,12 @@ def test_every_import_is_declared_and_every_dependency_imported() -> None:
     owners = packages_distributions()
     modules = {name.partition(".")[0] for folder in FOLDERS for name in imported(folder)}
     outside = modules - set(sys.stdlib_module_names) - {"privtalk"}
-    used = {normal(owner) for module in outside for owner in owners.get(module, [module])}
+    # Several distributions may hold a module (cv2: both of opencv's); one of them has to be declared.
+    used = {module: {normal(owner) for owner in owners.get(module, [module])} for module in outside}
     needed, optional = names(PROJECT["dependencies"]), names(extras()) | {"torchvision"}
-    assert used - needed - optional == set(), "imported, not declared"
-    assert needed - used == set(), "declared, not imported"
+    stray = {module for module, holders in used.items() if not holders & (needed | optional)}
+    assert stray == set(), "imported, not declared"
+    assert needed - set().union(*used.values()) == set(), "declared, not imported"
 
 
 def test_constraints_pin_every_direct_dependency() -> None:
@@ -85,5 +92,5 @@ def test_constraints_pin_every_direct_dependency() -> None:
     pins = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
     assert "torch==2.13.0" in pins
-    direct = names(PROJECT["dependencies"] + extras()) - {"privtalk-bench", "insightface"}
+    direct = names(PROJECT["dependencies"] + extras()) - {"privtalk-bench"}
     assert direct - names(pins) == set()

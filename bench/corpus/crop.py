@@ -6,17 +6,18 @@ centre lies at halves. A crop turns and stretches nothing: it is a centre and a 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 
+from privtalk.metrics.evaluators.square_crop import extract, from_crop, to_crop
+
+__all__ = ["Features", "Framing", "extract", "face_unit", "features", "frame_face", "from_crop", "to_crop"]
+
 Floats = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 
 SIDE = 3.6
 """Side of a crop in face units (`face_unit`). Brows to chin then fill .57-.64 of it and the eyes are .24-.28 apart,
@@ -83,33 +84,3 @@ def _slow(values: Floats, sigma: float) -> Floats:
     """[n, ...] freed of outliers by a short median, then smoothed over `sigma` frames."""
     calm = median_filter(values, size=(5, *[1] * (values.ndim - 1)), mode="nearest")
     return np.asarray(gaussian_filter1d(calm, sigma, axis=0, mode="nearest"))
-
-
-def extract(picture: Pixels, centre: Floats, side: float, size: int) -> Pixels:
-    """The square of `side` pixels around `centre` (x, y) as [size, size, 3].
-
-    Sampled at a whole multiple of `size` and averaged down (an area filter that need not start on a pixel);
-    outside the picture its edge is repeated.
-    """
-    fine = max(1, math.ceil(side / size)) * size
-    step = side / fine
-    left, top = centre[0] - side / 2, centre[1] - side / 2
-    # cv2 counts pixel centres as whole numbers: index i lies at i + 0.5.
-    back = np.array([[step, 0, left + step / 2 - 0.5], [0, step, top + step / 2 - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    square = cv2.warpAffine(picture, back, (fine, fine), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def to_crop(points: Floats, centre: Floats, side: float, size: int) -> Floats:
-    """Points [..., 2] of the picture in pixels of its crop (inverse: `from_crop`).
-
-    >>> to_crop(np.array([30.0, 40.0]), np.array([30.0, 40.0]), 50.0, 100).tolist()
-    [50.0, 50.0]
-    """
-    return (points - centre + side / 2) * (size / side)
-
-
-def from_crop(points: Floats, centre: Floats, side: float, size: int) -> Floats:
-    """Points [..., 2] of a crop in pixels of the picture."""
-    return points * (side / size) + centre - side / 2

@@ -15,10 +15,10 @@ from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.crop import extract, from_crop
+from privtalk.metrics.weights import folder
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -62,8 +62,8 @@ Detector = Callable[[Pixels], list[Face]]
 
 
 def weights_folder() -> Path:
-    """Folder of the user's data in which weights are looked for."""
-    return platformdirs.user_data_path("privtalk", appauthor=False) / "weights"
+    """Folder in which weights are looked for: where `bench weights` installs them."""
+    return folder()
 
 
 def find_weights(role: Role, path: Path | None = None) -> Path:

@@ -22,6 +22,7 @@ def test_help_imports_no_torch():
         "import sys; from privtalk.bench import cli\n"
         "assert cli.guarded(['--help']) == 0\n"
         "assert cli.guarded(['run', '--help']) == 0\n"
+        "assert cli.guarded(['weights', '--help']) == 0\n"
         "heavy = {'torch', 'diffusers', 'numba', 'cv2', 'altair'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

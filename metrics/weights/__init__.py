@@ -1,0 +1,22 @@
+"""Weights of published networks: what they are, where they come from, and where they lie."""
+
+from privtalk.metrics.weights.catalogue import CATALOGUE, Archive, Weights, weights
+from privtalk.metrics.weights.errors import LicenceNotAccepted, WeightsError, WeightsMissing
+from privtalk.metrics.weights.store import Installed, add, fetch, find, folder, installed, verify
+
+__all__ = [
+    "CATALOGUE",
+    "Archive",
+    "Installed",
+    "LicenceNotAccepted",
+    "Weights",
+    "WeightsError",
+    "WeightsMissing",
+    "add",
+    "fetch",
+    "find",
+    "folder",
+    "installed",
+    "verify",
+    "weights",
+]

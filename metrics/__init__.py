@@ -1,7 +1,8 @@
 """Quality metrics of generated clips: one a file, each with its declaration, listed in `METRICS`."""
 
-from privtalk.metrics.clip_scores import ClipScores, Reader, check_clip, score_clip
+from privtalk.metrics.clip_scores import ClipScores, check_clip, score_clip
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.readings import Pair, Reading
 from privtalk.metrics.registry import METRICS, metric
 
-__all__ = ["METRICS", "ClipScores", "Metric", "Reader", "Undefined", "check_clip", "metric", "score_clip"]
+__all__ = ["METRICS", "ClipScores", "Metric", "Pair", "Reading", "Undefined", "check_clip", "metric", "score_clip"]

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Undefined
-from privtalk.metrics.jitter import jitter, jitter_error
-from privtalk.metrics.mouth_sync import mouth_opening_error, mouth_sync, mouth_sync_offset
-from privtalk.metrics.psnr import psnr
-from privtalk.metrics.regions import mouth_opening, mouth_region
-from privtalk.metrics.registry import METRICS
-from privtalk.metrics.ssim import ssim, ssim_map
+from privtalk.metrics.readings import Pair
+from privtalk.metrics.scorers import SCORERS, Scorer
 
 Frames = NDArray[np.uint8]
 Landmarks = NDArray[np.floating]
-
-
-class Reader(Protocol):
-    """Reads mouth openings from pixels (`evaluators.mouth_opening.MouthReader`)."""
-
-    def __call__(self, frames: Frames, landmarks: Landmarks) -> NDArray[np.float64]:
-        """[T] opening in eye distances of frames [T, H, W, 3], placed by upper-face landmarks only."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,40 +21,30 @@ class ClipScores:
     """Scores of one clip."""
 
     scores: Mapping[str, float | None]
-    """Every metric of the registry, in its order; None where it has no value for this clip."""
+    """Every metric of a clip, in the registry's order; None where it has no value for this clip."""
     missing: Mapping[str, str]
     """Metric -> reason, for each None above."""
     truth: Mapping[str, float]
-    """The true clip's own value of the `reference` metrics."""
+    """The true clip's own value, where it is not trivially perfect."""
 
 
-def score_clip(
-    generated: Frames, truth: Frames, landmarks: Landmarks, reader: Reader | None = None, name: str = "clip"
-) -> ClipScores:
-    """Score a generated clip [T, H, W, 3] uint8 against the true one, whose landmarks are [T, 68, 2].
+def score_clip(pair: Pair, name: str = "clip") -> ClipScores:
+    """Score a generated clip beside the true one.
 
     Raises `ValueError`, naming the clip and the rule, for arrays that do not belong together. A metric that
-    the content leaves undefined (a frozen mouth, a single frame) is None, with its reason.
+    the content leaves undefined (a frozen mouth, a single frame, no network) is None, with its reason.
     """
-    check_clip(generated, truth, landmarks, name)
-    height, width = truth.shape[1:3]
-    similarity = cache(lambda: ssim_map(generated, truth))
-    region = cache(lambda: mouth_region(_finite(landmarks), height, width))
-    read = cache(lambda: _read(reader, generated, _finite(landmarks)))
-    exact = cache(lambda: mouth_opening(_finite(landmarks)))
-    true_jitter, own_jitter = cache(lambda: jitter(truth)), cache(lambda: jitter(generated))
-    values: dict[str, Callable[[], float]] = {
-        "psnr": lambda: psnr(generated, truth),
-        "psnr_mouth": lambda: psnr(generated, truth, region()),
-        "ssim": lambda: ssim(similarity()),
-        "ssim_mouth": lambda: ssim(similarity(), region()),
-        "jitter": own_jitter,
-        "jitter_error": lambda: jitter_error(own_jitter(), true_jitter()),
-        "mouth_sync": lambda: mouth_sync(_moving(generated, read()), exact()),
-        "mouth_sync_offset": lambda: mouth_sync_offset(_moving(generated, read()), exact()),
-        "mouth_opening_error": lambda: mouth_opening_error(read(), exact()),
-    }
-    return _collect(values, true_jitter)
+    check_clip(pair.generated.frames, pair.truth.frames, pair.truth.landmarks, name)
+    scores: dict[str, float | None] = {}
+    missing: dict[str, str] = {}
+    truth: dict[str, float] = {}
+    for metric, scorer in SCORERS.items():
+        try:
+            scores[metric] = _finite(float(scorer.value(pair)), metric, name)
+            truth |= _truth(scorer, pair)
+        except Undefined as reason:
+            scores[metric], missing[metric] = None, str(reason)
+    return ClipScores(scores=scores, missing=missing, truth=truth)
 
 
 def check_clip(generated: Frames, truth: Frames, landmarks: Landmarks, name: str) -> None:
@@ -92,32 +68,17 @@ def check_clip(generated: Frames, truth: Frames, landmarks: Landmarks, name: str
         )
 
 
-def _collect(values: Mapping[str, Callable[[], float]], true_jitter: Callable[[], float]) -> ClipScores:
-    scores: dict[str, float | None] = {}
-    missing: dict[str, str] = {}
-    for name in METRICS:
-        try:
-            scores[name] = float(values[name]())
-        except Undefined as reason:
-            scores[name], missing[name] = None, str(reason)
-    truth = {"mouth_sync_offset": 0.0} | ({"jitter": true_jitter()} if scores["jitter"] is not None else {})
-    return ClipScores(scores=scores, missing=missing, truth=truth)
+def _truth(scorer: Scorer, pair: Pair) -> dict[str, float]:
+    """Ground truth's own value by name; none where it has none."""
+    if scorer.truth is None:
+        return {}
+    try:
+        return {scorer.metric.name: float(scorer.truth(pair))}
+    except Undefined:
+        return {}
 
 
-def _finite(landmarks: Landmarks) -> Landmarks:
-    if not np.isfinite(landmarks).all():
-        raise Undefined("the landmarks are not finite")
-    return landmarks
-
-
-def _read(reader: Reader | None, frames: Frames, landmarks: Landmarks) -> NDArray[np.float64]:
-    if reader is None:
-        raise Undefined("no mouth reader was given")
-    return reader(frames, landmarks)
-
-
-def _moving(generated: Frames, opening: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The opening, unless the frames stand still: what the reader saw then was the moving crop."""
-    if len(generated) > 1 and (generated == generated[0]).all():
-        raise Undefined("the generated frames do not move")
-    return opening
+def _finite(value: float, metric: str, name: str) -> float:
+    if not np.isfinite(value):
+        raise ValueError(f"{name}: {metric} is {value}; a score must be finite or undefined")
+    return value

@@ -36,6 +36,8 @@ class Sync(NamedTuple):
     """Frames by which the sound comes late: the mouth at t fits the sound at t + offset."""
     windows: int
     """Windows behind every d(s)."""
+    reach: int
+    """Largest shift that was tried."""
 
 
 def lse_c(evaluator: str) -> Metric:
@@ -118,11 +120,12 @@ def lip_sync(video: NDArray[np.floating], audio: NDArray[np.floating]) -> Sync:
         distance=float(distances[best]),
         offset=best - reach,
         windows=len(video) - 2 * reach,
+        reach=reach,
     )
 
 
-def certain_offset(sync: Sync, windows: int) -> int:
-    """The offset, unless it lies at the edge of what was tried among `windows` windows."""
-    if 2 * abs(sync.offset) >= windows - sync.windows:
-        raise Undefined("no best shift within the range that was tried (the best lies at its edge)")
+def certain_offset(sync: Sync) -> int:
+    """The offset, unless it lies at the edge of what was tried."""
+    if abs(sync.offset) == sync.reach:
+        raise Undefined(f"no best shift within {sync.reach} frames (the best lies at the edge)")
     return sync.offset

@@ -20,6 +20,16 @@ PSNR = Metric(
     needs=("truth",),
     about="peak signal-to-noise ratio over the whole frame",
 )
+PSNR_FACE = Metric(
+    name="psnr_face",
+    family="quality",
+    direction="higher",
+    unit="dB",
+    range=(0.0, CAP),
+    worst=0.0,
+    needs=("truth", "landmarks"),
+    about="peak signal-to-noise ratio over the true face, brows to chin",
+)
 PSNR_MOUTH = Metric(
     name="psnr_mouth",
     family="quality",

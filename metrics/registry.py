@@ -1,23 +1,17 @@
-"""Every metric by its name."""
+"""Every metric of generated clips by its name, in the order of the board's columns."""
 
 from __future__ import annotations
 
-from privtalk.metrics.declaration import Metric
-from privtalk.metrics.jitter import JITTER, JITTER_ERROR
-from privtalk.metrics.mouth_sync import MOUTH_OPENING_ERROR, MOUTH_SYNC, MOUTH_SYNC_OFFSET
-from privtalk.metrics.psnr import PSNR, PSNR_MOUTH
-from privtalk.metrics.ssim import SSIM, SSIM_MOUTH
+from privtalk.metrics.declaration import Family, Metric
+from privtalk.metrics.distributions import SOURCES
+from privtalk.metrics.scorers import SCORERS
+
+FAMILIES: tuple[Family, ...] = ("quality", "distribution", "identity", "landmarks", "temporal", "sync")
+
+_DECLARED = [scorer.metric for scorer in SCORERS.values()] + [source.metric for source in SOURCES.values()]
 
 METRICS: dict[str, Metric] = {
-    "psnr": PSNR,
-    "psnr_mouth": PSNR_MOUTH,
-    "ssim": SSIM,
-    "ssim_mouth": SSIM_MOUTH,
-    "jitter": JITTER,
-    "jitter_error": JITTER_ERROR,
-    "mouth_sync": MOUTH_SYNC,
-    "mouth_sync_offset": MOUTH_SYNC_OFFSET,
-    "mouth_opening_error": MOUTH_OPENING_ERROR,
+    metric.name: metric for family in FAMILIES for metric in _DECLARED if metric.family == family
 }
 
 

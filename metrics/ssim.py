@@ -29,6 +29,16 @@ SSIM = Metric(
     needs=("truth",),
     about="structural similarity over the whole frame",
 )
+SSIM_FACE = Metric(
+    name="ssim_face",
+    family="quality",
+    direction="higher",
+    unit="",
+    range=(-1.0, 1.0),
+    worst=-1.0,
+    needs=("truth", "landmarks"),
+    about="structural similarity, mean of its map over the true face, brows to chin",
+)
 SSIM_MOUTH = Metric(
     name="ssim_mouth",
     family="quality",

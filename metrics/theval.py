@@ -6,16 +6,32 @@ from collections.abc import Mapping
 
 from privtalk.metrics.declaration import Metric, Undefined
 
-THEVAL = Metric(
-    name="theval",
-    family="temporal",
-    direction="higher",
-    unit="",
-    range=(float("-inf"), 1.0),
-    worst=None,
-    needs=("truth",),
-    about="mean over metrics of 1 - |value - ground truth's| / |ground truth's|",
+PARTS = (
+    "jitter",
+    "landmark_jerk[talkhead]",
+    "subject_consistency[talkhead]",
+    "lse_c[talkhead]",
+    "lse_d[talkhead]",
 )
+"""Metrics that are averaged: those for which ground truth is a value and not the limit."""
+
+
+def theval_metric(evaluator: str) -> Metric:
+    """Declaration of `theval` over `PARTS`, which one family of networks reads.
+
+    >>> theval_metric("talkhead").name
+    'theval[talkhead]'
+    """
+    return Metric(
+        name=f"theval[{evaluator}]",
+        family="temporal",
+        direction="higher",
+        unit="",
+        range=(float("-inf"), 1.0),
+        worst=None,
+        needs=("truth", "landmarks", "audio", "weights"),
+        about="closeness of jitter, landmark jerk, subject consistency and sync to ground truth's (1: equal)",
+    )
 
 
 def normalised(value: float, truth: float) -> float:

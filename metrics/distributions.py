@@ -1,0 +1,104 @@
+"""The metrics of many clips together, gathered clip by clip: FID, KID and FVD of every network.
+
+Features lie on disk meanwhile (`spool`); memory does not grow with the clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.evaluators.bundle import NAMES
+from privtalk.metrics.fid import fid
+from privtalk.metrics.frechet import SetScore, frechet
+from privtalk.metrics.fvd import fvd
+from privtalk.metrics.kernel_distance import kernel_distance
+from privtalk.metrics.kid import kid
+from privtalk.metrics.readings import Pair, Reading
+from privtalk.metrics.spool import Spool
+
+
+class Source(NamedTuple):
+    """What a metric of a set is computed from."""
+
+    metric: Metric
+    key: tuple[str, str]
+    """Kind and name of the network."""
+
+
+def _sources() -> Iterator[Source]:
+    for name in NAMES["frames"]:
+        yield Source(fid(name), ("frames", name))
+        yield Source(kid(name), ("frames", name))
+    for name in NAMES["video"]:
+        yield Source(fvd(name), ("video", name))
+
+
+SOURCES: dict[str, Source] = {source.metric.name: source for source in _sources()}
+
+READ: dict[str, Callable[[Reading, str], NDArray[np.float32]]] = {
+    "frames": Reading.features,
+    "video": Reading.windows,
+}
+
+
+class Gathered(NamedTuple):
+    """Features of generated and of true clips."""
+
+    generated: Spool
+    truth: Spool
+
+
+class Distributions:
+    """`update` with every clip, then `compute`; more clips may follow.
+
+    A network that cannot be had, or has no features for some clip, leaves its metrics with that reason.
+    """
+
+    def __init__(self) -> None:
+        self._gathered: dict[tuple[str, str], Gathered] = {}
+        self._reasons: dict[tuple[str, str], str] = {}
+        self._clusters: list[str] = []
+
+    def update(self, pair: Pair, cluster: str) -> None:
+        """Take in one clip of a cluster (a client)."""
+        self._clusters.append(cluster)
+        for key in dict.fromkeys(source.key for source in SOURCES.values()):
+            if key not in self._reasons:
+                try:
+                    self._take(key, pair)
+                except Undefined as reason:
+                    self._reasons[key] = str(reason)
+
+    def _take(self, key: tuple[str, str], pair: Pair) -> None:
+        kind, name = key
+        made, true = READ[kind](pair.generated, name), READ[kind](pair.truth, name)
+        if key not in self._gathered:
+            self._gathered[key] = Gathered(Spool(made.shape[1]), Spool(made.shape[1]))
+        self._gathered[key].generated.append(made)
+        self._gathered[key].truth.append(true)
+
+    def compute(self) -> tuple[dict[str, SetScore], dict[str, str]]:
+        """Metric -> its value with each clip's share, and metric -> reason where it has none."""
+        found: dict[str, SetScore] = {}
+        missing: dict[str, str] = {}
+        for name, source in SOURCES.items():
+            try:
+                found[name] = self._score(source)
+            except Undefined as reason:
+                missing[name] = str(reason)
+        return found, missing
+
+    def _score(self, source: Source) -> SetScore:
+        if source.key in self._reasons:
+            raise Undefined(self._reasons[source.key])
+        if source.key not in self._gathered:
+            raise Undefined("no clip was given")
+        gathered = self._gathered[source.key]
+        if source.metric.base == "kid":
+            return kernel_distance(gathered.generated, gathered.truth, self._clusters)
+        return frechet(gathered.generated, gathered.truth)

@@ -1,0 +1,160 @@
+"""Which function scores which metric of a clip, in the order of the board's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from privtalk.metrics import landmark_distance as points
+from privtalk.metrics import theval as thevals
+from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.evaluators.bundle import NAMES, TALKHEAD
+from privtalk.metrics.identity import identity, identity_similarity
+from privtalk.metrics.jitter import JITTER, JITTER_ERROR, jitter, jitter_error
+from privtalk.metrics.landmark_jerk import jerk, landmark_jerk
+from privtalk.metrics.lip_sync import av_offset, certain_offset, lse_c, lse_d
+from privtalk.metrics.lpips import REGIONS, lpips, lpips_metric
+from privtalk.metrics.mouth_sync import (
+    MOUTH_OPENING_ERROR,
+    MOUTH_OPENING_ERROR_ALIGNED,
+    MOUTH_SYNC,
+    MOUTH_SYNC_OFFSET,
+    aligned_opening_error,
+    mouth_opening_error,
+    mouth_sync,
+    mouth_sync_offset,
+)
+from privtalk.metrics.ms_ssim import MS_SSIM, MS_SSIM_3, ms_ssim
+from privtalk.metrics.psnr import PSNR, PSNR_FACE, PSNR_MOUTH, psnr
+from privtalk.metrics.readings import Pair, Reading, moving
+from privtalk.metrics.regions import mouth_opening
+from privtalk.metrics.ssim import SSIM, SSIM_FACE, SSIM_MOUTH, ssim
+from privtalk.metrics.subject_consistency import consistency, subject_consistency
+from privtalk.metrics.warping_error import WARPING_ERROR, warping_error
+
+
+class Scorer(NamedTuple):
+    """A metric of a clip."""
+
+    metric: Metric
+    value: Callable[[Pair], float]
+    truth: Callable[[Pair], float] | None = None
+    """Ground truth's own value, where it is not trivially perfect."""
+
+
+def _of_either(metric: Metric, value: Callable[[Reading], float]) -> Scorer:
+    """A metric that needs no truth, and is read beside ground truth's."""
+    return Scorer(metric, lambda pair: value(pair.generated), lambda pair: value(pair.truth))
+
+
+def _against(metric: Metric, value: Callable[[Reading, Reading], float]) -> Scorer:
+    """A metric that the reading of true frames itself does not do perfectly on."""
+    return Scorer(
+        metric, lambda pair: value(pair.generated, pair.truth), lambda pair: value(pair.truth, pair.truth)
+    )
+
+
+def _quality() -> Iterator[Scorer]:
+    yield Scorer(PSNR, lambda p: psnr(p.generated.frames, p.truth.frames))
+    for metric, region in ((PSNR_FACE, "face"), (PSNR_MOUTH, "mouth")):
+        yield Scorer(
+            metric,
+            lambda p, region=region: psnr(p.generated.frames, p.truth.frames, p.truth.region(region)),
+        )
+    yield Scorer(SSIM, lambda p: ssim(p.similarity()))
+    for metric, region in ((SSIM_FACE, "face"), (SSIM_MOUTH, "mouth")):
+        yield Scorer(metric, lambda p, region=region: ssim(p.similarity(), p.truth.region(region)))
+    for metric, scales in ((MS_SSIM, 5), (MS_SSIM_3, 3)):
+        yield Scorer(metric, lambda p, scales=scales: ms_ssim(p.generated.frames, p.truth.frames, scales))
+    for name in NAMES["perceptual"]:
+        for region in REGIONS:
+            yield Scorer(lpips_metric(name, region), partial(_lpips, name, region.removeprefix("_")))
+
+
+def _lpips(name: str, region: str, pair: Pair) -> float:
+    return lpips(pair.perceptual(name), pair.truth.region(region) if region else None)
+
+
+def _identity() -> Iterator[Scorer]:
+    for name in NAMES["identity"]:
+        yield _against(
+            identity(name), lambda own, true, name=name: identity_similarity(own.faces(name), true.faces(name))
+        )
+
+
+def _landmarks() -> Iterator[Scorer]:
+    for name in NAMES["landmarks"]:
+        yield _against(points.lmd(name), partial(_distance, points.landmark_distance, name))
+        yield _against(points.lmd_face(name), partial(_distance, points.face_landmark_distance, name))
+        yield _against(
+            points.lmd_aligned(name),
+            lambda own, true, name=name: points.aligned_landmark_distance(own.points(name), true.where),
+        )
+
+
+def _distance(function: Callable[..., float], name: str, own: Reading, true: Reading) -> float:
+    return points.normalised(function(own.points(name), true.where), true.where)
+
+
+def _temporal() -> Iterator[Scorer]:
+    yield _of_either(JITTER, lambda own: jitter(own.frames))
+    yield Scorer(JITTER_ERROR, lambda p: jitter_error(jitter(p.generated.frames), jitter(p.truth.frames)))
+    yield _against(WARPING_ERROR, lambda own, true: warping_error(own.frames, *true.motion()))
+    for name in NAMES["landmarks"]:
+        yield _of_either(landmark_jerk(name), lambda own, name=name: jerk(own.points(name)))
+    for name in NAMES["frames"]:
+        yield _of_either(subject_consistency(name), lambda own, name=name: consistency(own.features(name)))
+    yield Scorer(thevals.theval_metric(TALKHEAD), _theval)
+
+
+def _sync() -> Iterator[Scorer]:
+    yield _against(
+        MOUTH_SYNC, lambda own, true: mouth_sync(moving(own, own.opening()), mouth_opening(true.where))
+    )
+    yield Scorer(
+        MOUTH_SYNC_OFFSET,
+        lambda p: mouth_sync_offset(
+            moving(p.generated, p.generated.opening()), mouth_opening(p.truth.where)
+        ),
+        lambda p: 0.0,
+    )
+    yield _against(
+        MOUTH_OPENING_ERROR,
+        lambda own, true: mouth_opening_error(own.opening(), mouth_opening(true.where)),
+    )
+    yield _against(
+        MOUTH_OPENING_ERROR_ALIGNED,
+        lambda own, true: aligned_opening_error(own.opening(), mouth_opening(true.where)),
+    )
+    for name in NAMES["sync"]:
+        yield _of_either(lse_c(name), lambda own, name=name: own.sync(name).confidence)
+        yield _of_either(lse_d(name), lambda own, name=name: own.sync(name).distance)
+        yield Scorer(av_offset(name), partial(_offset, name), lambda p: 0.0)
+
+
+def _offset(name: str, pair: Pair) -> float:
+    sync = pair.generated.sync(name)
+    return certain_offset(sync)
+
+
+def _theval(pair: Pair) -> float:
+    """Over what ground truth has a value of its own for."""
+    values: dict[str, float | None] = {}
+    truths: dict[str, float] = {}
+    for name in thevals.PARTS:
+        scorer = SCORERS[name]
+        assert scorer.truth is not None
+        try:
+            truths[name] = scorer.truth(pair)
+            values[name] = scorer.value(pair)
+        except Undefined:
+            values[name] = None
+    return thevals.theval(values, truths)
+
+
+SCORERS: dict[str, Scorer] = {
+    scorer.metric.name: scorer
+    for family in (_quality, _identity, _landmarks, _temporal, _sync)
+    for scorer in family()
+}

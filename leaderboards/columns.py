@@ -10,7 +10,7 @@ from privtalk.leaderboards.model import Board, Metric
 
 ABOUT = {
     "quality": "how close each frame is to the true one",
-    "distribution": "whether the frames and clips, taken together, look like the true ones",
+    "distribution": "whether frames and clips as a whole look like the true ones",
     "identity": "whether it is still the same person",
     "landmarks": "whether the face is where the true one is",
     "temporal": "whether it moves as the true clips do",

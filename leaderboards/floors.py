@@ -73,6 +73,25 @@ def flags(row: Row, metrics: Sequence[Metric]) -> tuple[str, ...]:
     return tuple(f"{_phrase(floor)} on {concerned(some)}" for floor, some in failed.items())
 
 
+def flagged(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """(who, flag), rows that share a flag together."""
+    methods = [row for row in rows if row.kind == "method"]
+    by_flag: dict[str, list[Row]] = defaultdict(list)
+    for row in methods:
+        for flag in row.flags:
+            by_flag[flag].append(row)
+    every = "every method" if len(methods) > 1 else ""
+    return [(every * (some == methods) or _named(some), flag) for flag, some in by_flag.items()]
+
+
+def _named(rows: Sequence[Row]) -> str:
+    """Rows with their tier, tier by tier."""
+    tiers: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        tiers[row.key.tier].append(row.label)
+    return "; ".join(f"{formats.listing(names)}, {formats.tier_label(t)}" for t, names in tiers.items())
+
+
 def concerned(metrics: Sequence[Metric]) -> str:
     """Names of a few metrics, or how many of each family.
 

@@ -99,6 +99,11 @@ class Row:
         name = formats.method_label(self.key.method)
         return f"{name} ({self.key.variant})" if self.key.variant else name
 
+    @property
+    def at_floor(self) -> tuple[str, ...]:
+        """Metrics in which the row is not shown to beat every floor."""
+        return tuple(name for name, cell in self.cells.items() if cell.not_above)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from privtalk.leaderboards import page
+from privtalk.leaderboards import page, validation
 from privtalk.leaderboards.board import build, group
 from privtalk.leaderboards.loading import Runs, load
 from privtalk.leaderboards.model import Board
@@ -33,8 +33,11 @@ def publish(run_folders: Sequence[Path], out: Path) -> Path:
         partial.mkdir()
         (partial / MARKER).write_text("made by bench publish\n", encoding="utf-8")
         shutil.copytree(Path(__file__).parent / "static", partial / "static")
+        trust = (
+            validation.publish(runs.validation, partial) if runs.validation and runs.validation.page else ""
+        )
         for board, link in zip(boards.values(), links, strict=True):
-            page.write(board, runs, partial, link, links)
+            page.write(board, runs, partial, link, links, trust)
         _put_in_place(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,24 @@ def test_without_families_there_is_one_group_and_the_overview_is_everything(runs
     assert names(columns.overview(board)) == names(columns.families(board)[0].measured)
 
 
-def test_records_of_schema_1_still_load_and_group(tmp_path):
+def test_the_baseline_of_the_repository_loads_and_groups():
     runs = loading.load([BASELINE])
     board = build(runs.records, runs.samples)
-    if all(record.schema_version == 1 for record in runs.records):
-        assert board.families == ("",)
-    assert columns.overview(board)
+    assert runs.problems == []
+    assert board.headline in names(columns.overview(board))
+
+
+def test_records_of_schema_1_load_into_one_unnamed_group(runs, tmp_path):
+    runs.only(lambda r: r.tier == "none").write(tmp_path)
+    for path in (tmp_path / "records").glob("*.json"):
+        raw = json.loads(path.read_text(encoding="utf-8")) | {"schema_version": 1}
+        for score in raw["metrics"].values():
+            for field in ("family", "about", "level"):
+                del score[field]
+        path.write_text(json.dumps(raw), encoding="utf-8")
+    old = loading.load([tmp_path])
+    board = build(old.records, old.samples)
+    assert old.problems == []
+    assert board.families == ("",)
+    assert board.metric("fid[talkhead]").level == "clip"
+    assert "ssim" in names(columns.overview(board))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from privtalk.bench.records import Estimate
@@ -268,3 +269,12 @@ def first_of(items: Sequence[str], most: int = 3) -> str:
     if len(items) <= most + 1:
         return listing(items)
     return listing([*items[:most], f"{len(items) - most} more"])
+
+
+def safe_name(name: str) -> str:
+    """A name that is safe as a file's.
+
+    >>> safe_name("../a b")
+    '-a-b'
+    """
+    return re.sub(r"[^A-Za-z0-9_.=-]+", "-", name).lstrip(".") or "unnamed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +11,14 @@ from typing import Any
 import jinja2
 
 from privtalk.bench.records import Privacy, Record
-from privtalk.leaderboards import columns, figures, formats, media, published
+from privtalk.leaderboards import figures, formats, grids, media, published
 from privtalk.leaderboards.charts.data import board_rows
 from privtalk.leaderboards.findings import findings
 from privtalk.leaderboards.floors import flagged
 from privtalk.leaderboards.loading import Runs
-from privtalk.leaderboards.model import Board, Cell, Metric, Row
-from privtalk.leaderboards.validation import NoiseFloor, Validation
+from privtalk.leaderboards.model import Board, Row
 
 TITLES = {"privacy_utility": "Privacy and utility", "ablation": "Ablation", "smoke": "Smoke test"}
-_MARKS = "abcdefghijklmnopqrstuvwxyz"
-_COMMAND = re.compile(r"(.*): (bench [a-z-]+ .*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,33 +43,6 @@ class Run:
     samples_href: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """A metric at the head of its column."""
-
-    label: str
-    evaluator: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """A table of rows and metrics."""
-
-    anchor: str
-    title: str
-    about: str
-    metrics: tuple[Metric, ...]
-    marks: dict[str, str]
-    """Reason of a missing value -> its footnote mark."""
-    notes: list[tuple[str, str]]
-    """(mark, note)."""
-    absent: list[tuple[str, str, tuple[str, ...]]]
-    """(reason, command that helps, metrics) of columns that are not drawn."""
-    leading: bool
-    """Starts with place and difference in the headline."""
-
-
 def write(
     board: Board, runs: Runs, site: Path, link: Link, links: Sequence[Link], validation_href: str = ""
 ) -> None:
@@ -94,9 +63,9 @@ def write(
         },
         "findings": findings(board),
         "groups": _groups(board),
-        "overview": _overview(board),
-        "families": _families(board),
-        "headers": _headers(board, runs.validation),
+        "overview": grids.overview(board),
+        "families": grids.families(board),
+        "headers": grids.headers(board, runs.validation),
         "validation": validation_href,
         "incomplete": [row for row in board.rows if row.incomplete],
         "flagged": flagged(board.rows),
@@ -156,98 +125,6 @@ def _groups(board: Board) -> list[tuple[str, str, list[Row]]]:
     return [group for group in groups if group[2]]
 
 
-def _overview(board: Board) -> Grid:
-    """The few columns that speak for their families; where none is named, all of them."""
-    alone = board.families == ("",)
-    gone = columns.absent(board, board.metrics) if alone else ()
-    return _grid(board, "overview", "", "", columns.overview(board), gone, leading=True)
-
-
-def _families(board: Board) -> list[Grid]:
-    """A table for each family; none where no family is named."""
-    found = () if board.families == ("",) else columns.families(board)
-    return [
-        _grid(board, f"family-{safe_name(f.name)}", f.title, f.about, f.measured, f.absent) for f in found
-    ]
-
-
-def _grid(
-    board: Board,
-    anchor: str,
-    title: str,
-    about: str,
-    metrics: Sequence[Metric],
-    gone: Sequence[columns.Absent],
-    *,
-    leading: bool = False,
-) -> Grid:
-    missing: dict[str, list[str]] = {}
-    for metric in metrics:
-        for row in board.rows:
-            if row.cells[metric.name].estimate.value is None:
-                missing.setdefault(missing_reason(row.cells[metric.name]), []).append(metric.name)
-    marks = {reason: _MARKS[i] if i < len(_MARKS) else str(i + 1) for i, reason in enumerate(missing)}
-    notes = [
-        (marks[reason], f"{formats.listing(list(dict.fromkeys(names)))}: {reason}")
-        for reason, names in missing.items()
-    ]
-    sets = [m.name for m in metrics if m.level == "set"]
-    if sets:
-        notes.append(
-            ("", f"{formats.listing(sets)}: of all clips together; intervals rest on each clip's share")
-        )
-    return Grid(
-        anchor=anchor,
-        title=title,
-        about=about,
-        metrics=tuple(metrics),
-        marks=marks,
-        notes=notes,
-        absent=[(*command_of(a.reason), a.metrics) for a in gone],
-        leading=leading and board.headline is not None and board.baseline is not None,
-    )
-
-
-def missing_reason(cell: Cell) -> str:
-    return cell.estimate.missing or "no reason recorded"
-
-
-def command_of(reason: str) -> tuple[str, str]:
-    """A reason, and the command that it ends with.
-
-    >>> command_of("no weights of arcface: bench weights fetch arcface")
-    ('no weights of arcface', 'bench weights fetch arcface')
-    >>> command_of("the frames do not move")
-    ('the frames do not move', '')
-    """
-    found = _COMMAND.fullmatch(reason)
-    return (found[1], found[2]) if found else (reason, "")
-
-
-def _headers(board: Board, validation: Validation | None) -> dict[str, Header]:
-    """Metric -> how its column is headed."""
-    floors = validation.noise_floor if validation else {}
-    return {
-        m.name: Header(
-            label=formats.metric_label(m.name), evaluator=m.evaluator, title=_title(m, floors.get(m.name))
-        )
-        for m in board.metrics
-    }
-
-
-def _title(metric: Metric, floor: NoiseFloor | None) -> str:
-    """What a column measures, and how finely."""
-    said = [f"{metric.name}: {metric.about or formats.metric_help(metric.name)}".removesuffix(": ")]
-    if metric.evaluator:
-        said.append(f"evaluator: {metric.evaluator}")
-    if metric.level == "set":
-        said.append("of all clips together")
-    if floor is not None:
-        least = formats.number(floor.value, max(metric.digits, 2))
-        said.append(f"smallest difference that {floor.n} clips can show: {f'{least} {metric.unit}'.strip()}")
-    return "; ".join(said)
-
-
 def _attack_text(board: Board, name: str) -> str:
     attacks = [row.attacks[name] for row in board.rows if name in row.attacks]
     attack = max(attacks, key=lambda a: a.positives)
@@ -295,7 +172,7 @@ def _runs(board: Board, runs: Runs, site: Path) -> list[Run]:
     shown = []
     for row in board.rows:
         for record in row.records:
-            name = safe_name(record.cell_id)
+            name = formats.safe_name(record.cell_id)
             samples = runs.samples.get(record.cell_id, [])
             lines = "".join(sample.model_dump_json() + "\n" for sample in samples)
             _written(site / "data" / "records" / f"{name}.json", record.model_dump_json(indent=1) + "\n")
@@ -324,7 +201,7 @@ def _scenes(board: Board, runs: Runs, site: Path, slug: str) -> list[dict[str, A
     """Scenes with their files copied into the site."""
     shown = []
     for scene in media.scenes(board, runs.folders):
-        base = site / "media" / slug / safe_name(scene.clip)
+        base = site / "media" / slug / formats.safe_name(scene.clip)
         base.mkdir(parents=True, exist_ok=True)
         sheet = media.sheet(scene)
         if sheet is not None:
@@ -370,15 +247,6 @@ def _copied(path: Path | None, base: Path, slug: str, site: Path) -> str:
     target = base / f"{slug}{path.suffix}"
     shutil.copyfile(path, target)
     return _href(target, site)
-
-
-def safe_name(name: str) -> str:
-    """A name that is safe as a file's.
-
-    >>> safe_name("../a b")
-    '-a-b'
-    """
-    return re.sub(r"[^A-Za-z0-9_.=-]+", "-", name).lstrip(".") or "unnamed"
 
 
 def _href(path: Path, site: Path) -> str:

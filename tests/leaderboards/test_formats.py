@@ -12,7 +12,7 @@ from privtalk.bench.records import Estimate
 from privtalk.leaderboards import formats
 
 DOCUMENTED = ("board", "assembly", "model", "findings", "formats", "regression", "summaries", "tables")
-DOCUMENTED += ("figures", "page", "charts.data", "floors", "columns", "statistics", "validation")
+DOCUMENTED += ("figures", "page", "charts.data", "floors", "columns", "grids", "statistics", "validation")
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

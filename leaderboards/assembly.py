@@ -1,4 +1,4 @@
-"""How records become rows: grouping, scores, completeness, floors and ranks. The parts of `board.build`."""
+"""How records become rows: grouping, scores, completeness and ranks. The parts of `board.build`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from privtalk.bench.records import AttackResult, Estimate, Record, Score
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.model import Cell, Metric, Row, RowKey, Samples, Verdict, tier_order, verdict
+from privtalk.leaderboards.model import Cell, Metric, Row, RowKey, Samples, tier_order, verdict
 from privtalk.leaderboards.statistics import (
     Rank,
     Scores,
@@ -107,6 +107,9 @@ def metrics_of(grouped: Mapping[RowKey, Sequence[Record]]) -> tuple[Metric, ...]
                 direction=scored[0].direction,
                 ground_truth=sum(truths) / len(truths) if truths else None,
                 digits=3,
+                family=next((s.family for s in scored if s.family), ""),
+                about=next((s.about for s in scored if s.about), ""),
+                level=scored[0].level,
             )
         )
     return tuple(columns)
@@ -166,8 +169,9 @@ def with_digits(metrics: Sequence[Metric], rows: Sequence[Row]) -> tuple[Metric,
     def digits(metric: Metric) -> int:
         values = [row.cells[metric.name].estimate for row in rows]
         apart = [row.cells[metric.name].difference for row in rows if row.kind == "method"]
-        own = formats.digits_for(values)
-        return max(own, formats.digits_for(apart, default=own))
+        most = formats.most_digits(values)
+        own = formats.digits_for(values, most=most)
+        return max(own, formats.digits_for(apart, default=own, most=most))
 
     return tuple(replace(metric, digits=digits(metric)) for metric in metrics)
 
@@ -178,37 +182,23 @@ def completed(
     scores: Mapping[RowKey, Mapping[str, Scores]],
     headline: str | None,
 ) -> list[Row]:
-    """Methods with what they lack of what others have: whole metrics, or clips of the headline metric."""
+    """Methods with what they lack of what other methods have: whole metrics, or clips of the headline metric.
+
+    What no method has (no weights were installed) makes no row incomplete.
+    """
     methods = [row for row in rows if row.kind == "method"]
     known = [m.name for m in metrics if any(r.cells[m.name].estimate.value is not None for r in methods)]
     clips = {key for row in methods for key in scores[row.key].get(headline or "", {})}
     completed = []
     for row in rows:
         absent = [name for name in known if row in methods and row.cells[name].estimate.value is None]
-        notes = [f"{formats.listing(absent)} missing"] if absent else []
+        notes = [f"{formats.first_of(absent)} missing"] if absent else []
         expected = {key for key in clips if key[0] in row.seeds} if row in methods else set()
         lacking = expected - scores[row.key].get(headline or "", {}).keys()
         if lacking and headline not in absent:
             notes.append(f"{headline} missing for {len(lacking)} of {len(expected)} clips")
         completed.append(replace(row, incomplete=(*row.incomplete, *notes)))
     return completed
-
-
-def judged_by_floors(
-    rows: Sequence[Row], scores: Mapping[RowKey, Mapping[str, Scores]], metrics: Sequence[Metric]
-) -> list[Row]:
-    """Methods with the floors that each metric does not clear."""
-    floors = [row for row in rows if row.kind == "floor"]
-
-    def judged(row: Row, metric: Metric) -> Cell:
-        cell = row.cells[metric.name]
-        against = {f.key.method: _contrast(scores, row.key, f.key, metric) for f in floors}
-        return replace(cell, not_above=tuple(name for name, v in against.items() if v in ("worse", "level")))
-
-    return [
-        replace(row, cells={m.name: judged(row, m) for m in metrics}) if row.kind == "method" else row
-        for row in rows
-    ]
 
 
 def ranked(
@@ -227,13 +217,6 @@ def ranked(
         replace(row, cells={n: replace(c, rank=places.get((n, row.key))) for n, c in row.cells.items()})
         for row in rows
     ]
-
-
-def _contrast(
-    scores: Mapping[RowKey, Mapping[str, Scores]], row: RowKey, other: RowKey, metric: Metric
-) -> Verdict | None:
-    apart = paired_difference(scores[row].get(metric.name, {}), scores[other].get(metric.name, {}))
-    return verdict(apart, metric.sign)
 
 
 def headline_of(metrics: Sequence[Metric], wanted: str | None) -> str | None:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from privtalk.bench.records import Record
-from privtalk.leaderboards import assembly
+from privtalk.leaderboards import assembly, floors
 from privtalk.leaderboards.model import Board, Metric, Row, RowKey, Samples
 
 __all__ = ["BASELINE", "Board", "Metric", "Row", "RowKey", "Samples", "build", "corpus_name", "group"]
@@ -46,7 +46,7 @@ def build(
     rows = [assembly.make_row(key, rs, scores, base, metrics, seeds) for key, rs in grouped.items()]
     chosen = assembly.headline_of(metrics, headline)
     rows = assembly.completed(rows, metrics, scores, chosen)
-    rows = assembly.ranked(assembly.judged_by_floors(rows, scores, metrics), scores, metrics)
+    rows = assembly.ranked(floors.judged_by_floors(rows, scores, metrics), scores, metrics)
     metrics = assembly.with_digits(metrics, rows)
     lacking = [] if base else [f"no row {baseline!r} to compare with: differences are missing"]
     return Board(

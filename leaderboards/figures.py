@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from privtalk.leaderboards import charts, formats
+from privtalk.leaderboards import charts, columns, formats
 from privtalk.leaderboards.charts import data as chart_data
 from privtalk.leaderboards.charts.style import LAYOUTS, LIGHT, THEMES, WIDE, Layout, Theme, recoloured, render
 from privtalk.leaderboards.model import Board, Metric
+
+FEWEST = 4
+"""Metrics from which a chart of all of them says more than their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +30,21 @@ class Figure:
 
 
 def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
-    """All figures of a board by section: `main`, `more`, `roc`."""
-    main, more = [], []
-    drawn = [m for m in board.metrics if _drawable(board, m)]
-    for metric in drawn:
-        if metric.name == board.headline:
-            main += [_utility(board, metric, site, slug), _forest(board, metric, site, slug)]
-        else:
-            more.append(_forest(board, metric, site, slug))
+    """All figures of a board by section: `main` of the headline, `all` metrics at a glance, `more`, `roc`.
+
+    `more` are the families' main metrics: a forest for each of forty would be read by nobody.
+    """
+    lead = [m for m in board.metrics if m.name == board.headline and columns.compared(board, m)]
+    speak = [m for family in board.families for m in columns.main(board, family) if m.name != board.headline]
+    rows = chart_data.standardised_rows(board)
+    many = len({row["metric"] for row in rows}) >= FEWEST
     attacked = [a for a in board.attacks if any(a in row.attacks for row in board.methods())]
-    roc = [_roc(board, name, site, slug) for name in attacked if chart_data.roc_rows(board, name)]
-    return {"main": main, "more": more, "roc": roc}
+    return {
+        "main": [draw(board, m, site, slug) for m in lead for draw in (_utility, _forest)],
+        "all": [_all_metrics(board, rows, site, slug)] if many else [],
+        "more": [_forest(board, m, site, slug) for m in speak],
+        "roc": [_roc(board, name, site, slug) for name in attacked if chart_data.roc_rows(board, name)],
+    }
 
 
 def write_table(rows: chart_data.Table, path: Path) -> None:
@@ -83,6 +90,35 @@ def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
         alt=_described(board, metric),
         caption=f"Paired differences in {metric.name} with 95 % intervals, clustered by client. {_direction(metric)}",
     )
+
+
+def _all_metrics(board: Board, rows: chart_data.Table, site: Path, slug: str) -> Figure:
+    base = formats.method_label(board.baseline.method) if board.baseline else "the baseline"
+    return _written(
+        lambda theme, layout: charts.all_metrics(board, theme, layout),
+        rows,
+        site / "charts" / slug / "all-metrics",
+        title="All metrics at a glance",
+        alt=f"Every metric against {base}. {' '.join(_tally(board, rows))}",
+        caption=(
+            f"▲ better and ▼ worse than {base}: the paired difference is clear of zero; the stronger the colour, "
+            f"the more half-intervals away. Not corrected for many comparisons: of {len(rows)} cells about "
+            f"{round(0.05 * len(rows))} would be marked by chance alone."
+        ),
+    )
+
+
+def _tally(board: Board, rows: chart_data.Table) -> list[str]:
+    """A sentence a method and tier: in how many metrics it is better, and in which worse."""
+    sentences = []
+    for row in board.methods():
+        own = [r for r in rows if (r["label"], r["tier"]) == (row.label, row.key.tier)]
+        better = sum(r["verdict"] == "better" for r in own)
+        worse = [r["metric"] for r in own if r["verdict"] == "worse"]
+        bad = f", worse in {formats.listing(worse)}" if worse else ", worse in none"
+        where = f"{row.label} at {formats.tier_label(row.key.tier)}"
+        sentences.append(f"{where}: better in {better} of {len(own)}{bad}.")
+    return sentences
 
 
 def _roc(board: Board, attack: str, site: Path, slug: str) -> Figure:
@@ -134,12 +170,6 @@ def _written(
     named = {"csv": f"{path.name}.csv", "json": f"{path.name}.json", "spec": source.name}
     files |= {kind: path.with_name(name).relative_to(root).as_posix() for kind, name in named.items()}
     return Figure(title=title, alt=alt, caption=caption, files=files)
-
-
-def _drawable(board: Board, metric: Metric) -> bool:
-    return metric.sign != 0 and any(
-        row.cells[metric.name].difference.value is not None for row in board.methods()
-    )
 
 
 def _described(board: Board, metric: Metric) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, NamedTuple
 
 from privtalk.bench.records import Estimate
-from privtalk.leaderboards import formats
-from privtalk.leaderboards.model import Board, Row, Verdict, verdict
+from privtalk.leaderboards import columns, formats
+from privtalk.leaderboards.floors import flagged
+from privtalk.leaderboards.model import Board, Metric, Row, RowKey, Verdict, verdict
 from privtalk.leaderboards.statistics import Difference, holm
 from privtalk.leaderboards.summaries import AttackSummary
 
@@ -44,7 +45,7 @@ class Finding:
 
 def findings(board: Board) -> tuple[Finding, ...]:
     """All findings that the board has data for, in reading order."""
-    makers = (against_baseline, between_methods, price_of_privacy, attacker, validity)
+    makers = (against_baseline, beyond_the_headline, between_methods, price_of_privacy, attacker, validity)
     return tuple(found for make in makers if (found := make(board)) is not None)
 
 
@@ -67,6 +68,69 @@ def against_baseline(board: Board) -> Finding | None:
     method = board.baseline.method
     name = "the zero-shot backbone" if method == "difftalk" else formats.method_label(method)
     return _finding(f"Does training beat {name} on {metric}?", answers, lines)
+
+
+def beyond_the_headline(board: Board) -> Finding | None:
+    """Whether the families' main metrics agree with the headline, against the baseline, tier by tier.
+
+    The headline is the first question and stands on its own interval; the other metrics are told from the baseline
+    only if that survives Holm's correction over all methods and metrics of the tier.
+    """
+    others = [m for m in spokesmen(board) if m.name != board.headline]
+    if board.headline is None or board.baseline is None or not others:
+        return None
+    answers, lines = [], []
+    for tier in board.tiers:
+        told: dict[str, list[str]] = {}
+        compared = _corrected(board, board.methods(tier), others)
+        for row in board.methods(tier):
+            verdicts = {board.headline: row.cells[board.headline].verdict}
+            for metric in others:
+                apart, said = compared[row.key, metric.name]
+                verdicts[metric.name] = said
+                subject = f"{row.label}, {formats.tier_label(tier)}: {metric.name}"
+                lines.append(_line(board, subject, apart, said, metric))
+            told.setdefault(_pattern(verdicts), []).append(row.label)
+        parts = [f"{formats.listing(names)}: {pattern}" for pattern, names in told.items()]
+        answers.append(Answer(formats.tier_label(tier), "; ".join(parts)))
+    return _finding(f"Does it hold beyond {board.headline}?", answers, lines)
+
+
+def spokesmen(board: Board) -> list[Metric]:
+    """Main metrics of every family, in order."""
+    return [metric for family in board.families for metric in columns.main(board, family)]
+
+
+def _corrected(
+    board: Board, rows: Sequence[Row], metrics: Sequence[Metric]
+) -> dict[tuple[RowKey, str], tuple[Difference, Verdict | None]]:
+    """Row and metric -> difference to the baseline, and its verdict after Holm's correction over all of them."""
+    base = board.baseline or RowKey("", "")
+    apart = {(row.key, m.name): board.difference(row.key, base, m.name) for row in rows for m in metrics}
+    p_values = {key: difference.p for key, difference in apart.items() if difference.p is not None}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    return {
+        key: (difference, _unless(adjusted.get(key, 1.0), verdict(difference, board.metric(key[1]).sign)))
+        for key, difference in apart.items()
+    }
+
+
+def _unless(p: float, said: Verdict | None) -> Verdict | None:
+    """A verdict, or level where chance explains it."""
+    return "level" if said is not None and p >= ALPHA else said
+
+
+def _pattern(verdicts: Mapping[str, Verdict | None]) -> str:
+    """Metrics by what is said of them.
+
+    >>> _pattern({"psnr": "better", "ssim": "better", "jitter_error": "worse", "fid": "level"})
+    'better in psnr and ssim, worse in jitter_error'
+    >>> _pattern({"psnr": "level"})
+    'no difference is shown'
+    """
+    sides = {side: [name for name, said in verdicts.items() if said == side] for side in ("better", "worse")}
+    told = [f"{side} in {formats.listing(names)}" for side, names in sides.items() if names]
+    return ", ".join(told) or "no difference is shown"
 
 
 def between_methods(board: Board) -> Finding | None:
@@ -135,7 +199,6 @@ def validity(board: Board) -> Finding:
     for row in board.rows:
         where = f"{row.label}, {formats.tier_label(row.key.tier)}"
         lines += [Line(subject=where, figure=why, verdict="missing") for why in row.incomplete]
-        lines += [Line(subject=where, figure=flag, verdict="worse") for flag in row.flags]
         for name, attack in row.attacks.items():
             lines += [
                 Line(subject=where, figure=f"{name}: control {control!r} is not at chance", verdict="invalid")
@@ -143,6 +206,7 @@ def validity(board: Board) -> Finding:
                 if not result.passed
             ]
             lines += [Line(subject=where, figure=f"{name}: {b}", verdict="invalid") for b in attack.breaches]
+    lines += [Line(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
     sound = f"Yes: all {len(board.rows)} rows are complete over {seeds}, every method clears the floors"
     controls = ", and every attack's controls are at chance" if board.attacks else ""
@@ -166,8 +230,7 @@ def _pairs(board: Board, tier: str) -> Iterator[tuple[Row, Row, Difference, Verd
     adjusted = holm([1.0 if difference.p is None else difference.p for difference in apart])
     sign = board.metric(board.headline or "").sign
     for (first, second), difference, p in zip(pairs, apart, adjusted, strict=True):
-        said = verdict(difference, sign)
-        yield first, second, difference, "level" if said and p >= ALPHA else said
+        yield first, second, difference, _unless(p, verdict(difference, sign))
 
 
 def _finding(
@@ -180,8 +243,15 @@ def _answer(tier: str, text: str) -> Answer:
     return Answer(formats.tier_label(tier), text[:1].upper() + text[1:])
 
 
-def _line(board: Board, subject: str, estimate: Estimate | Difference, said: Verdict | None) -> Line:
-    metric = board.metric(board.headline or "")
+def _line(
+    board: Board,
+    subject: str,
+    estimate: Estimate | Difference,
+    said: Verdict | None,
+    metric: Metric | None = None,
+) -> Line:
+    """A difference in a metric, by default the headline."""
+    metric = metric or board.metric(board.headline or "")
     figure = formats.with_interval(estimate, metric.digits, metric.unit, signed=True)
     return Line(subject=subject, figure=estimate.missing or figure, verdict=said or "missing")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from privtalk.bench.records import Estimate
@@ -10,6 +11,8 @@ from privtalk.leaderboards.statistics import Difference, Rank
 
 MISSING = "-"
 MINUS = "\N{MINUS SIGN}"
+FIXED = 6
+"""Most decimals that are written out."""
 
 METHODS = {
     "truth": "Ground truth",
@@ -29,20 +32,36 @@ METHODS = {
 
 METRICS = {
     "psnr": "Peak signal-to-noise ratio against the true frames",
+    "psnr_face": "Peak signal-to-noise ratio in the box around the true face",
     "psnr_mouth": "Peak signal-to-noise ratio in the box around the true mouth",
     "ssim": "Structural similarity to the true frames",
+    "ssim_face": "Structural similarity in the box around the true face",
     "ssim_mouth": "Structural similarity in the box around the true mouth",
+    "ms_ssim": "Structural similarity over several scales",
     "lpips": "Learned perceptual distance to the true frames",
-    "fid": "Fréchet distance between frame distributions",
+    "fid": "Fréchet distance between the frames' distribution and the true frames'",
+    "kid": "Kernel distance between the frames' distribution and the true frames'",
+    "fvd": "Fréchet distance between the clips' distribution and the true clips'",
+    "identity": "Similarity of the face to the person's",
+    "lmd": "Distance of the face's landmarks from the true ones",
     "jitter": "Mean change from frame to frame, to be compared with the true clips'; a frozen face scores 0",
     "jitter_error": "Relative distance of the jitter from the true clips'",
+    "warping_error": "Change from frame to frame that motion does not explain",
     "mouth_sync": "Correlation over time of the mouth opening with the true one",
     "mouth_sync_offset": "Frames by which the mouth lags behind the true one",
     "mouth_opening_error": "Mean absolute error of the mouth opening",
+    "lse_c": "Confidence with which lips and speech are found in step",
+    "lse_d": "Distance of lips and speech at their best offset",
+    "av_offset": "Frames by which the lips lag behind the speech",
     "sync": "Agreement of the mouth's movement with the speech",
-    "identity": "Similarity of the face to the person's",
 }
-"""What a metric measures, by the name before its evaluator."""
+"""What a metric measures, by the name before its evaluator, for records that do not say it (schema 1)."""
+
+ACRONYMS = {
+    word: word.upper()
+    for word in ("psnr", "ssim", "ms", "lpips", "fid", "kid", "fvd", "lmd", "lse", "av", "vmaf", "csim")
+}
+JOINED = {"MS SSIM": "MS-SSIM", "LSE c": "LSE-C", "LSE d": "LSE-D"}
 
 
 def method_label(method: str) -> str:
@@ -61,6 +80,18 @@ def metric_help(metric: str) -> str:
     'Structural similarity to the true frames'
     """
     return METRICS.get(metric) or METRICS.get(metric.split("[")[0], "")
+
+
+def metric_label(name: str) -> str:
+    """A metric's name before its evaluator, as people write it.
+
+    >>> metric_label("psnr_mouth"), metric_label("lse_c[syncnet]"), metric_label("jitter_error")
+    ('PSNR mouth', 'LSE-C', 'jitter error')
+    """
+    label = " ".join(ACRONYMS.get(word, word) for word in name.partition("[")[0].split("_"))
+    for apart, joined in JOINED.items():
+        label = label.replace(apart, joined)
+    return label
 
 
 def tier_epsilon(tier: str) -> float | None:
@@ -90,17 +121,31 @@ def tier_label(tier: str) -> str:
 
 
 def number(value: float | None, digits: int, *, signed: bool = False) -> str:
-    """A number with a true minus sign, or a dash where there is none.
+    """A number with a true minus sign, or a dash where there is none; beyond `FIXED` decimals with an exponent.
 
     >>> number(-0.1234, 2), number(0.5, 1, signed=True), number(None, 2), number(-0.001, 2)
     ('−0.12', '+0.5', '-', '0.00')
+    >>> number(0.00123, 5), number(1.234e-6, 8), number(0.0, 8)
+    ('0.00123', '1.23e−6', '0')
     """
     if value is None:
         return MISSING
-    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    if digits > FIXED:
+        text = _scientific(value, digits, "+" if signed else "")
+    else:
+        text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("+-")
     return text.replace("-", MINUS)
+
+
+def _scientific(value: float, digits: int, sign: str) -> str:
+    """A number to `digits` decimals, written with an exponent."""
+    power = math.floor(math.log10(abs(value))) if value else 0
+    if power < -digits or not value:
+        return "0"
+    mantissa, _, exponent = f"{value:{sign}.{digits + power}e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def interval(estimate: Estimate | Difference, digits: int, *, signed: bool = False) -> str:
@@ -162,10 +207,20 @@ def digits_for(estimates: Iterable[Estimate], *, default: int = 3, most: int = 4
     """
     widths = sorted(width for width in map(half_width, estimates) if width)
     if not widths:
-        return default
+        return min(default, most)
     middle = widths[len(widths) // 2]
     power = math.floor(math.log10(middle))
     return min(max((1 if middle / 10**power < 3.5 else 0) - power, 0), most)
+
+
+def most_digits(estimates: Iterable[Estimate]) -> int:
+    """Decimals beyond which a column is not read: four, or four significant ones of a small typical value.
+
+    >>> most_digits([Estimate(value=24.0)]), most_digits([Estimate(value=0.0012)]), most_digits([])
+    (4, 6, 4)
+    """
+    sizes = sorted(abs(e.value) for e in estimates if e.value)
+    return max(4, 3 - math.floor(math.log10(sizes[len(sizes) // 2]))) if sizes else 4
 
 
 def duration(seconds: float) -> str:
@@ -203,3 +258,23 @@ def listing(items: Sequence[str]) -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def first_of(items: Sequence[str], most: int = 3) -> str:
+    """Items in a sentence, the later ones counted where they are many.
+
+    >>> first_of(["a", "b"]), first_of(["a", "b", "c", "d", "e"])
+    ('a and b', 'a, b, c and 2 more')
+    """
+    if len(items) <= most + 1:
+        return listing(items)
+    return listing([*items[:most], f"{len(items) - most} more"])
+
+
+def safe_name(name: str) -> str:
+    """A name that is safe as a file's.
+
+    >>> safe_name("../a b")
+    '-a-b'
+    """
+    return re.sub(r"[^A-Za-z0-9_.=-]+", "-", name).lstrip(".") or "unnamed"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from privtalk.bench.records import Record, RunStore, Sample, load_record
+from privtalk.leaderboards.validation import Validation, find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +21,13 @@ class Runs:
     """Run folder of each cell: artifact paths are relative to it."""
     problems: list[str] = field(default_factory=list)
     """Records and samples that could not be read, one line each."""
+    validation: Validation | None = None
+    """How far the metrics can be trusted, where a run folder says it."""
 
 
-def load(folders: Iterable[Path]) -> Runs:
+def load(folders: Sequence[Path]) -> Runs:
     """Read run folders; a folder without records is an error, an unreadable record a problem."""
-    runs = Runs()
+    runs = Runs(validation=find(folders))
     newest: dict[str, Record] = {}
     for folder in folders:
         paths = sorted((folder / "records").glob("*.json"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -14,8 +13,12 @@ from privtalk.leaderboards.summaries import AttackSummary
 
 Kind = Literal["method", "floor", "ceiling", "reference"]
 Verdict = Literal["better", "worse", "level"]
+Level = Literal["clip", "set"]
 Samples = Mapping[str, Sequence[Sample]]
 """Cell id -> its samples."""
+
+FAMILIES = ("quality", "distribution", "identity", "landmarks", "temporal", "sync", "mesh")
+"""Order of the families of columns; others follow as records name them, those without a name last."""
 
 
 class RowKey(NamedTuple):
@@ -38,6 +41,22 @@ class Metric:
     """The metric of the true clips, mean over the records that state it."""
     digits: int
     """Decimals that its intervals and those of its differences deserve."""
+    family: str = ""
+    """Which question it answers; empty in records of schema 1."""
+    about: str = ""
+    """What it measures, in a line; empty in records of schema 1."""
+    level: Level = "clip"
+    """`set`: of all clips together; scores are then the clips' shares, whose mean is the value."""
+
+    @property
+    def base(self) -> str:
+        """The name before its evaluator."""
+        return self.name.partition("[")[0]
+
+    @property
+    def evaluator(self) -> str:
+        """The network in brackets; empty where none reads the frames."""
+        return self.name.partition("[")[2].removesuffix("]")
 
     @property
     def sign(self) -> int:
@@ -72,6 +91,8 @@ class Row:
     incomplete: tuple[str, ...]
     """Why the row is not ranked; empty for a complete row."""
     records: tuple[Record, ...]
+    flags: tuple[str, ...] = ()
+    """Floors that the row is not shown to beat, each with the metrics concerned."""
 
     @property
     def label(self) -> str:
@@ -79,15 +100,9 @@ class Row:
         return f"{name} ({self.key.variant})" if self.key.variant else name
 
     @property
-    def flags(self) -> tuple[str, ...]:
-        """Floors that the row is not shown to beat, each with the metrics concerned."""
-        by_floor: dict[str, list[str]] = defaultdict(list)
-        for name, cell in self.cells.items():
-            for floor in cell.not_above:
-                by_floor[floor].append(name)
-        return tuple(
-            f"{_floor_phrase(floor)} on {formats.listing(names)}" for floor, names in by_floor.items()
-        )
+    def at_floor(self) -> tuple[str, ...]:
+        """Metrics in which the row is not shown to beat every floor."""
+        return tuple(name for name, cell in self.cells.items() if cell.not_above)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +135,11 @@ class Board:
     def metric(self, name: str) -> Metric:
         return next(metric for metric in self.metrics if metric.name == name)
 
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Families of the columns, in their fixed order."""
+        return tuple(sorted(dict.fromkeys(m.family for m in self.metrics), key=family_order))
+
     def difference(self, row: RowKey, other: RowKey, metric: str) -> Difference:
         """Row minus other, paired by seed, client and clip."""
         return paired_difference(self.scores[row].get(metric, {}), self.scores[other].get(metric, {}))
@@ -146,6 +166,15 @@ def tier_order(tier: str) -> tuple[float, str]:
     return (1.0 if epsilon is None else -epsilon, tier)
 
 
+def family_order(family: str) -> tuple[int, bool]:
+    """Known families first; sorting by it keeps the order of the others.
+
+    >>> sorted(["", "mine", "sync", "quality"], key=family_order)
+    ['quality', 'sync', 'mine', '']
+    """
+    return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), not family)
+
+
 def verdict(estimate: Estimate | Difference, sign: int) -> Verdict | None:
     """Better or worse only where the interval is clear of zero.
 
@@ -159,7 +188,3 @@ def verdict(estimate: Estimate | Difference, sign: int) -> Verdict | None:
     if estimate.high < 0:
         return "worse" if sign > 0 else "better"
     return "level"
-
-
-def _floor_phrase(floor: str) -> str:
-    return "at noise level" if floor == "noise" else f"not above {formats.method_label(floor).lower()}"

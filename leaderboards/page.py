@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +11,14 @@ from typing import Any
 import jinja2
 
 from privtalk.bench.records import Privacy, Record
-from privtalk.leaderboards import figures, formats, media, published
+from privtalk.leaderboards import figures, formats, grids, media, published
 from privtalk.leaderboards.charts.data import board_rows
 from privtalk.leaderboards.findings import findings
+from privtalk.leaderboards.floors import flagged
 from privtalk.leaderboards.loading import Runs
 from privtalk.leaderboards.model import Board, Row
 
 TITLES = {"privacy_utility": "Privacy and utility", "ablation": "Ablation", "smoke": "Smoke test"}
-_MARKS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +43,13 @@ class Run:
     samples_href: str
 
 
-def write(board: Board, runs: Runs, site: Path, link: Link, links: Sequence[Link]) -> None:
+def write(
+    board: Board, runs: Runs, site: Path, link: Link, links: Sequence[Link], validation_href: str = ""
+) -> None:
     """Write the page, its charts, media and downloads."""
     slug = Path(link.href).stem
     figures.write_table(board_rows(board), site / "data" / slug)
     own = _runs(board, runs, site)
-    marks = _footnotes(board)
     context: dict[str, Any] = {
         "board": board,
         "boards": links,
@@ -63,8 +63,12 @@ def write(board: Board, runs: Runs, site: Path, link: Link, links: Sequence[Link
         },
         "findings": findings(board),
         "groups": _groups(board),
-        "marks": marks,
-        "flagged": [row for row in board.rows if row.incomplete or row.flags],
+        "overview": grids.overview(board),
+        "families": grids.families(board),
+        "headers": grids.headers(board, runs.validation),
+        "validation": validation_href,
+        "incomplete": [row for row in board.rows if row.incomplete],
+        "flagged": flagged(board.rows),
         "figures": figures.draw_all(board, site, slug),
         "attack_texts": {name: _attack_text(board, name) for name in board.attacks},
         "targets": {name: _targets(board, name) for name in board.attacks},
@@ -121,17 +125,6 @@ def _groups(board: Board) -> list[tuple[str, str, list[Row]]]:
     return [group for group in groups if group[2]]
 
 
-def _footnotes(board: Board) -> dict[str, str]:
-    """`metric: reason` -> footnote mark."""
-    reasons = dict.fromkeys(
-        f"{name}: {cell.estimate.missing or 'no reason recorded'}"
-        for row in board.rows
-        for name, cell in row.cells.items()
-        if cell.estimate.value is None
-    )
-    return {reason: _MARKS[i] if i < len(_MARKS) else str(i + 1) for i, reason in enumerate(reasons)}
-
-
 def _attack_text(board: Board, name: str) -> str:
     attacks = [row.attacks[name] for row in board.rows if name in row.attacks]
     attack = max(attacks, key=lambda a: a.positives)
@@ -179,7 +172,7 @@ def _runs(board: Board, runs: Runs, site: Path) -> list[Run]:
     shown = []
     for row in board.rows:
         for record in row.records:
-            name = safe_name(record.cell_id)
+            name = formats.safe_name(record.cell_id)
             samples = runs.samples.get(record.cell_id, [])
             lines = "".join(sample.model_dump_json() + "\n" for sample in samples)
             _written(site / "data" / "records" / f"{name}.json", record.model_dump_json(indent=1) + "\n")
@@ -208,7 +201,7 @@ def _scenes(board: Board, runs: Runs, site: Path, slug: str) -> list[dict[str, A
     """Scenes with their files copied into the site."""
     shown = []
     for scene in media.scenes(board, runs.folders):
-        base = site / "media" / slug / safe_name(scene.clip)
+        base = site / "media" / slug / formats.safe_name(scene.clip)
         base.mkdir(parents=True, exist_ok=True)
         sheet = media.sheet(scene)
         if sheet is not None:
@@ -254,15 +247,6 @@ def _copied(path: Path | None, base: Path, slug: str, site: Path) -> str:
     target = base / f"{slug}{path.suffix}"
     shutil.copyfile(path, target)
     return _href(target, site)
-
-
-def safe_name(name: str) -> str:
-    """A name that is safe as a file's.
-
-    >>> safe_name("../a b")
-    '-a-b'
-    """
-    return re.sub(r"[^A-Za-z0-9_.=-]+", "-", name).lstrip(".") or "unnamed"
 
 
 def _href(path: Path, site: Path) -> str:

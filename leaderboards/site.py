@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from privtalk.leaderboards import page
+from privtalk.leaderboards import formats, page, validation
 from privtalk.leaderboards.board import build, group
 from privtalk.leaderboards.loading import Runs, load
 from privtalk.leaderboards.model import Board
@@ -33,8 +33,11 @@ def publish(run_folders: Sequence[Path], out: Path) -> Path:
         partial.mkdir()
         (partial / MARKER).write_text("made by bench publish\n", encoding="utf-8")
         shutil.copytree(Path(__file__).parent / "static", partial / "static")
+        trust = (
+            validation.publish(runs.validation, partial) if runs.validation and runs.validation.page else ""
+        )
         for board, link in zip(boards.values(), links, strict=True):
-            page.write(board, runs, partial, link, links)
+            page.write(board, runs, partial, link, links, trust)
         _put_in_place(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -64,7 +67,7 @@ def _links(keys: Sequence[tuple[str, str, str]]) -> list[page.Link]:
         several = sum(key[:2] == (suite, preset) for key in keys) > 1
         parts = [suite, preset, *([corpus] if several else [])]
         name = f"{page.TITLES.get(suite, suite)}, {preset} preset{f', {corpus}' if several else ''}"
-        href = "index.html" if index == 0 else f"{page.safe_name('-'.join(parts))}.html"
+        href = "index.html" if index == 0 else f"{formats.safe_name('-'.join(parts))}.html"
         links.append(page.Link(href=href, title=name))
     return links
 

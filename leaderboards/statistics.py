@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -69,7 +70,7 @@ def client_means(scores: Scores) -> dict[str, float]:
     by: dict[str, list[float]] = defaultdict(list)
     for key in sorted(scores):
         by[key[1]].append(scores[key])
-    return {client: float(np.mean(by[client])) for client in sorted(by)}
+    return {client: fmean(by[client]) for client in sorted(by)}
 
 
 def clustered_mean(

@@ -11,14 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from privtalk.bench.records import Estimate, Privacy
-from privtalk.leaderboards import formats
-from privtalk.leaderboards.comparison import Comparison, Status
+from privtalk.leaderboards import columns, formats
+from privtalk.leaderboards.comparison import Change, Comparison, Status
 from privtalk.leaderboards.findings import findings
+from privtalk.leaderboards.floors import flagged
 from privtalk.leaderboards.model import Board, Metric, Row
 from privtalk.leaderboards.summaries import AttackSummary
 
 WIDTH = 120
 """Widest table, in characters, on a terminal that is wider."""
+CONTINUED = " (continued)"
 STYLES = {"better": "green", "worse": "red", "level": "", None: ""}
 STATUS_STYLES: dict[Status, str] = {
     "regression": "bold red",
@@ -29,11 +31,11 @@ STATUS_STYLES: dict[Status, str] = {
 
 
 def show(board: Board, console: Console) -> None:
-    """Utility, then privacy and attacks, then the findings; works on partial runs."""
+    """Utility in overview and by family, then privacy and attacks, then the findings; works on partial runs."""
     width = min(console.width, WIDTH)
     for table in utility_tables(board, width):
         console.print(table)
-    for note in notes(board):
+    for note in [*not_measured(board), *notes(board)]:
         console.print(Text(note, style="dim"))
     console.print()
     for table in privacy_tables(board):
@@ -48,16 +50,36 @@ def show(board: Board, console: Console) -> None:
 
 
 def utility_tables(board: Board, width: int = WIDTH) -> Iterator[Table]:
-    """The metrics in as many tables as the width needs; each repeats the rows' names."""
-    columns = _leading(board)
-    start = columns
-    for metric in board.metrics:
+    """The overview, then each family that has more than the overview shows."""
+    shown = columns.overview(board)
+    yield from _split(board, f"{board.suite}, {board.preset}", _leading(board), shown, width)
+    for family in columns.families(board):
+        if set(family.measured) - set(shown):
+            title = f"{family.title}: {family.about}" if family.about else family.title
+            yield from _split(board, title, _names(board), family.measured, width)
+
+
+def _split(
+    board: Board, title: str, leading: Sequence[_Column], metrics: Sequence[Metric], width: int
+) -> Iterator[Table]:
+    """Columns in as many tables as the width needs; each repeats the rows' names."""
+    standing = start = list(leading)
+    for metric in metrics:
         column = _metric_column(board, metric)
-        if len(columns) > len(start) and _width([*columns, column]) > width:
-            yield _assembled(board, columns)
-            columns = start = _names(board)
-        columns = [*columns, column]
-    yield _assembled(board, columns)
+        if len(standing) > len(start) and _width([*standing, column]) > width:
+            yield _assembled(board, title, standing)
+            standing = start = _names(board)
+            title = title if title.endswith(CONTINUED) else title + CONTINUED
+        standing = [*standing, column]
+    yield _assembled(board, title, standing)
+
+
+def not_measured(board: Board) -> list[str]:
+    """Metrics without a value in any row, a line a reason."""
+    return [
+        f"Not measured here: {', '.join(gone.metrics)} {formats.MISSING} {gone.reason}"
+        for gone in columns.absent(board, board.metrics)
+    ]
 
 
 def privacy_tables(board: Board) -> Iterator[Table]:
@@ -94,24 +116,25 @@ def notes(board: Board) -> list[str]:
         f"* {row.label}, {formats.tier_label(row.key.tier)}: {'; '.join(row.incomplete)}; not ranked"
         for row in _incomplete(board)
     ]
-    lines += [
-        f"! {row.label}, {formats.tier_label(row.key.tier)}: {flag}"
-        for row in board.rows
-        for flag in row.flags
-    ]
+    lines += [f"! {who}: {flag}" for who, flag in flagged(board.rows)]
     lines += [f"{formats.MISSING} {reason}" for reason in reasons(board)]
     return lines + [f"! {problem}" for problem in board.problems]
 
 
 def reasons(board: Board) -> list[str]:
-    """Why values are missing: `metric: reason (rows)`."""
-    where: dict[str, list[str]] = {}
-    for row in board.rows:
-        for name, cell in row.cells.items():
-            if cell.estimate.value is None:
-                reason = f"{name}: {cell.estimate.missing or 'no reason recorded'}"
-                where.setdefault(reason, []).append(row.label)
-    return [f"{reason} ({formats.listing(list(dict.fromkeys(rows)))})" for reason, rows in where.items()]
+    """Why single values of a measured column are missing: `metrics: reason (rows)`."""
+    metrics: dict[str, list[str]] = {}
+    rows: dict[str, list[str]] = {}
+    for metric in board.metrics:
+        for row in board.rows if columns.measured(board, metric) else ():
+            if row.cells[metric.name].estimate.value is None:
+                reason = row.cells[metric.name].estimate.missing or "no reason recorded"
+                metrics.setdefault(reason, []).append(metric.name)
+                rows.setdefault(reason, []).append(row.label)
+    return [
+        f"{formats.first_of(_once(names))}: {reason} ({formats.listing(_once(rows[reason]))})"
+        for reason, names in metrics.items()
+    ]
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
@@ -123,7 +146,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for change in comparison.noteworthy:
-        digits = formats.digits_for([change.difference], default=4, most=5)
+        digits = formats.digits_for([change.difference], default=4, most=_most(change))
         difference = formats.with_interval(change.difference, digits, signed=True)
         table.add_row(
             formats.method_label(change.row.method),
@@ -132,7 +155,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
             formats.number(change.base, digits),
             formats.number(change.new, digits),
             change.difference.missing or difference,
-            formats.number(change.tolerance, 4),
+            formats.number(change.tolerance, max(digits, 4)),
             Text(change.status, style=STATUS_STYLES[change.status]),
         )
     if comparison.noteworthy:
@@ -201,13 +224,15 @@ def _value(estimate: Estimate, digits: int) -> str:
     return f"{formats.number(estimate.value, digits)} {formats.plus_minus(estimate, digits)}".strip()
 
 
-def _assembled(board: Board, columns: Sequence[_Column]) -> Table:
+def _assembled(board: Board, title: str, standing: Sequence[_Column]) -> Table:
     """A table with a rule between tiers."""
-    table = _table(f"{board.suite}, {board.preset}")
-    for column in columns:
-        table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
+    table = _table(title)
+    height = max(column.title.count("\n") for column in standing)
+    for column in standing:
+        raised = "\n" * (height - column.title.count("\n")) + column.title
+        table.add_column(Text(raised), justify="right" if column.right else "left", no_wrap=True)
     groups = [(row.kind == "method", row.key.tier) for row in board.rows]
-    for index, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
+    for index, cells in enumerate(zip(*(column.cells for column in standing), strict=True)):
         if index and groups[index] != groups[index - 1]:
             table.add_section()
         table.add_row(*cells)
@@ -220,14 +245,19 @@ def _tier(row: Row) -> str:
 
 
 def column_name(metric: Metric) -> str:
-    """Metric, then its unit and direction, on two lines.
+    """Metric, then its evaluator, unit and direction, on two lines, or on three where they are many.
 
     >>> column_name(Metric(name="psnr", unit="dB", direction="higher", ground_truth=None, digits=2))
     'psnr\\ndB ↑'
+    >>> column_name(Metric(name="lpips[alex]", unit="", direction="lower", ground_truth=None, digits=2))
+    'lpips\\n[alex] ↓'
     """
     truth = "" if metric.ground_truth is None else f"→ {formats.number(metric.ground_truth, metric.digits)}"
-    below = {"higher": "↑", "lower": "↓", "reference": truth}[metric.direction]
-    return f"{metric.name}\n{f'{metric.unit} {below}'.strip()}"
+    aim = {"higher": "↑", "lower": "↓", "reference": truth}[metric.direction]
+    evaluator = f"[{metric.evaluator}]" if metric.evaluator else ""
+    below = f"{metric.unit} {aim}".strip()
+    break_ = "\n" if metric.evaluator and metric.unit else " "
+    return f"{metric.base}\n{f'{evaluator}{break_}{below}'.strip()}"
 
 
 def _privacy_line(row: Row, name: str, targets: Sequence[float]) -> list[str | Text]:
@@ -268,3 +298,13 @@ def _incomplete(board: Board) -> list[Row]:
 
 def _seeds(board: Board) -> str:
     return f"seeds {formats.listing([str(seed) for seed in board.seeds])}"
+
+
+def _most(change: Change) -> int:
+    """Decimals beyond which a change is not read."""
+    return max(5, formats.most_digits([Estimate(value=change.base)]))
+
+
+def _once(items: Sequence[str]) -> list[str]:
+    """Each item once, in the order in which they appear."""
+    return list(dict.fromkeys(items))

@@ -23,7 +23,8 @@ def board_rows(board: Board) -> Table:
             apart = {f"difference_{name}": value for name, value in _figures(cell.difference).items()}
             table.append(
                 _identified(row)
-                | {"seeds": len(row.seeds), "metric": metric.name, "unit": metric.unit}
+                | {"seeds": len(row.seeds), "metric": metric.name, "family": metric.family}
+                | {"level": metric.level, "unit": metric.unit}
                 | {"direction": metric.direction, "missing": cell.estimate.missing}
                 | _figures(cell.estimate)
                 | apart
@@ -39,6 +40,24 @@ def utility_rows(board: Board, metric: str) -> Table:
         for row in board.rows
         if row.cells[metric].difference.value is not None
     ]
+
+
+def standardised_rows(board: Board) -> Table:
+    """Every method and metric against the baseline: the difference in half-intervals, positive where better.
+
+    Beyond 1 in size the interval is clear of zero. Metrics without a direction and differences without an interval
+    are left out.
+    """
+    table = []
+    for row in board.methods():
+        for metric in board.metrics:
+            cell = row.cells[metric.name]
+            half = formats.half_width(cell.difference)
+            if cell.verdict is not None and cell.difference.value is not None and half:
+                shown = {"metric": metric.name, "family": metric.family, "verdict": cell.verdict}
+                standardised = {"standardised": metric.sign * cell.difference.value / half}
+                table.append(_identified(row) | shown | standardised | _figures(cell.difference))
+    return table
 
 
 def attack_rows(board: Board, attack: str) -> Table:

@@ -34,6 +34,8 @@ class Theme:
     """By method, in alphabetical order (after Okabe and Ito)."""
     tiers: tuple[str, ...]
     """By tier, the weakest guarantee first."""
+    better: str
+    worse: str
 
 
 LIGHT = Theme(
@@ -43,6 +45,8 @@ LIGHT = Theme(
     grid="#e4e7eb",
     methods=("#0072b2", "#d55e00", "#008a64", "#b0578d", "#8a6d00", "#4a4a9c", "#2a8fbd", "#7a4a2a"),
     tiers=("#6a3d9a", "#00808c", "#c27c0e", "#5a5a5a", "#2b6cb0", "#a23b3b"),
+    better="#0b6e4f",
+    worse="#b3341f",
 )
 DARK = Theme(
     name="dark",
@@ -51,6 +55,8 @@ DARK = Theme(
     grid="#2b323b",
     methods=("#56b4e9", "#ff9d5c", "#3ccf9f", "#e59ac6", "#e6c84b", "#a5a5f0", "#8fd3ee", "#cf9f7a"),
     tiers=("#c4a5f0", "#4fd0d6", "#f0b64a", "#b0b0b0", "#7cb3ee", "#ee8d8d"),
+    better="#45c795",
+    worse="#ff8b73",
 )
 THEMES = (LIGHT, DARK)
 
@@ -124,6 +130,8 @@ def recoloured(svg: str, old: Theme, new: Theme) -> str:
         old.ink: new.ink,
         old.muted: new.muted,
         old.grid: new.grid,
+        old.better: new.better,
+        old.worse: new.worse,
         **dict(zip(old.methods, new.methods, strict=True)),
         **dict(zip(old.tiers, new.tiers, strict=True)),
     }

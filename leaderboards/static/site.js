@@ -36,6 +36,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+// A link to a closed part opens it.
+function reveal() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target?.tagName === "DETAILS") target.open = true;
+}
+addEventListener("hashchange", reveal);
+reveal();
+
 // Small videos show their picture; the controls come with the pointer or the focus.
 for (const video of document.querySelectorAll(".videos video")) {
   video.controls = false;

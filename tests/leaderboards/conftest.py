@@ -56,16 +56,41 @@ KINDS = {
 }
 KINDS |= {"centralised": "ceiling"}
 AUC = {"none": 0.76, "eps=8": 0.57, "eps=2": 0.51}
-METRICS: dict[str, tuple[str, Any]] = {
-    "psnr": ("dB", "higher"),
-    "psnr_mouth": ("dB", "higher"),
-    "ssim": ("", "higher"),
-    "ssim_mouth": ("", "higher"),
-    "jitter": ("", "reference"),
-    "jitter_error": ("", "lower"),
-    "mouth_sync": ("", "higher"),
-    "mouth_sync_offset": ("frames", "reference"),
+METRICS: dict[str, tuple[str, Any, str]] = {
+    "psnr": ("dB", "higher", "quality"),
+    "psnr_mouth": ("dB", "higher", "quality"),
+    "ssim": ("", "higher", "quality"),
+    "ssim_mouth": ("", "higher", "quality"),
+    "lpips[talkhead]": ("", "lower", "quality"),
+    "lpips[alex]": ("", "lower", "quality"),
+    "lpips_face[alex]": ("", "lower", "quality"),
+    "lpips[vgg]": ("", "lower", "quality"),
+    "fid[talkhead]": ("", "lower", "distribution"),
+    "kid[talkhead]": ("", "lower", "distribution"),
+    "fid[inception]": ("", "lower", "distribution"),
+    "identity[talkhead]": ("", "higher", "identity"),
+    "identity[arcface]": ("", "higher", "identity"),
+    "lmd[pfld]": ("face widths", "lower", "landmarks"),
+    "jitter": ("", "reference", "temporal"),
+    "jitter_error": ("", "lower", "temporal"),
+    "subject_consistency[talkhead]": ("", "higher", "temporal"),
+    "mouth_sync": ("", "higher", "sync"),
+    "mouth_sync_offset": ("frames", "reference", "sync"),
+    "lse_c[talkhead]": ("", "higher", "sync"),
+    "lse_c[syncnet]": ("", "higher", "sync"),
 }
+"""Name -> unit, direction, family."""
+SET_LEVEL = ("fid", "kid", "fvd")
+WEIGHTS = {
+    "lpips[alex]": "lpips-alex",
+    "lpips_face[alex]": "lpips-alex",
+    "lpips[vgg]": "lpips-vgg",
+    "fid[inception]": "inception",
+    "identity[arcface]": "arcface",
+    "lmd[pfld]": "pfld",
+    "lse_c[syncnet]": "syncnet",
+}
+"""Metric -> the weights without which it has no value in any row, as on the default run."""
 
 
 @dataclass
@@ -132,7 +157,8 @@ def make_samples(method: str, tier: str, seed: int, gain: float, clients: int = 
 def _scores(method: str, psnr: float, gain: float, own: np.random.Generator) -> dict[str, float | None]:
     still = method == "static"
     ssim = 1 / (1 + math.exp(-(psnr - 15) / 5))
-    return {
+    noise = 8.0 if method == "noise" else 0.0
+    measured = {
         "psnr": psnr,
         "psnr_mouth": psnr - 3.1 + 0.2 * own.normal(),
         "ssim": ssim,
@@ -141,13 +167,26 @@ def _scores(method: str, psnr: float, gain: float, own: np.random.Generator) -> 
         "jitter_error": 1.0 if still else abs(0.12 - 0.02 * gain + 0.03 * own.normal()),
         "mouth_sync": None if still else float(np.tanh(1.2 + 0.2 * gain + 0.15 * own.normal())),
         "mouth_sync_offset": None if still else float(own.integers(-1, 2)),
+        "lpips[talkhead]": 0.3 - 0.01 * (psnr - 22) + 0.01 * own.normal(),
+        "fid[talkhead]": 1.5 if still else 12.4 - 0.9 * gain + noise + 1.5 * own.normal(),
+        "kid[talkhead]": 4e-4 if still else 1.9e-3 - 2e-4 * gain + noise / 100 + 3e-4 * own.normal(),
+        "identity[talkhead]": 0.97 if still else 0.81 + 0.01 * gain - noise / 20 + 0.02 * own.normal(),
+        "subject_consistency[talkhead]": 1.0 if still else 0.95 - noise / 20 + 0.01 * own.normal(),
+        "lse_c[talkhead]": None if still else 4.1 + 0.2 * gain + 0.5 * own.normal(),
     }
+    return measured | dict.fromkeys(WEIGHTS)
 
 
 def estimate(samples: Sequence[Sample], metric: str) -> Estimate:
     values = np.array([v for s in samples if (v := s.scores.get(metric)) is not None])
     if not len(values):
-        return Estimate(missing="the generated frames do not move")
+        lacking = WEIGHTS.get(metric)
+        why = (
+            f"no weights of {lacking}: bench weights fetch {lacking}"
+            if lacking
+            else "the generated frames do not move"
+        )
+        return Estimate(missing=why)
     error = 1.96 * float(values.std()) / math.sqrt(len(values))
     middle = float(values.mean())
     return Estimate(value=middle, low=middle - error, high=middle + error, n=len(values), clusters=CLIENTS)
@@ -185,8 +224,16 @@ def make_record(method: str, tier: str, seed: int, samples: Sequence[Sample]) ->
         training={"loss": [0.9, 0.7, 0.6]} if trained else {},
         privacy=make_privacy(tier, trained),
         metrics={
-            n: Score(estimate=estimate(samples, n), unit=u, direction=d, ground_truth=truths.get(n))
-            for n, (u, d) in METRICS.items()
+            name: Score(
+                estimate=estimate(samples, name),
+                unit=unit,
+                direction=direction,
+                ground_truth=truths.get(name),
+                family=family,
+                about=f"What {name} measures",
+                level="set" if name.startswith(SET_LEVEL) else "clip",
+            )
+            for name, (unit, direction, family) in METRICS.items()
         },
         attacks={"user_inference": make_attack(AUC[tier], seed, method)}
         if trained and method != "local"

@@ -79,6 +79,34 @@ def test_lower_is_better_turns_the_verdict(runs):
     assert cell.verdict == "better"
 
 
+def test_what_nobody_measured_makes_no_row_incomplete(runs):
+    board = build(runs.records, runs.samples)
+    assert all(row.cells["lpips[alex]"].estimate.value is None for row in board.rows)
+    assert all(row.incomplete == () for row in board.rows)
+    assert all(row.cells["lpips[alex]"].rank is None for row in board.rows)
+
+
+def test_columns_say_what_they_are(runs):
+    metric = build(runs.records, runs.samples).metric("fid[talkhead]")
+    assert (metric.family, metric.level, metric.base, metric.evaluator) == (
+        "distribution",
+        "set",
+        "fid",
+        "talkhead",
+    )
+    assert metric.about == "What fid[talkhead] measures"
+
+
+def test_shares_of_a_set_are_paired_like_scores(runs):
+    cell = build(runs.records, runs.samples).row("privfedtalk").cells["fid[talkhead]"]
+    assert cell.verdict == "better"
+    assert cell.difference.low < cell.difference.value < cell.difference.high < 0
+
+
+def test_small_values_keep_their_digits(runs):
+    assert build(runs.records, runs.samples).metric("kid[talkhead]").digits in (5, 6)
+
+
 def test_a_missing_seed_is_shown_and_not_ranked(runs):
     partial = runs.only(lambda r: (r.method, r.tier, r.seed) != ("fedavg", "none", 1))
     row = build(partial.records, partial.samples).row("fedavg")
@@ -106,21 +134,6 @@ def test_a_missing_metric_keeps_its_reason(runs):
     assert row.cells["ssim"].estimate.value is None
     assert row.cells["ssim"].estimate.missing == "no weights"
     assert row.incomplete == ("ssim missing",)
-
-
-def test_floors_mark_methods_that_do_not_clear_them(make):
-    gains = {("difftalk", "none"): 0.0, ("static", "none"): -3.0, ("noise", "none"): -14.0}
-    runs = make(gains | {("fedavg", "none"): -3.5, ("fedprox", "none"): 1.0, ("privfedtalk", "none"): -14.0})
-    board = build(runs.records, runs.samples)
-    assert set(board.row("fedavg").cells["psnr"].not_above) == {"static"}
-    assert set(board.row("privfedtalk").cells["psnr"].not_above) == {"static", "noise"}
-    assert board.row("fedprox").flags == ()
-    assert any("not above static reference on psnr" in flag for flag in board.row("fedavg").flags)
-    assert any("at noise level" in flag for flag in board.row("privfedtalk").flags)
-
-
-def test_floors_themselves_are_not_marked(runs):
-    assert all(row.flags == () for row in build(runs.records, runs.samples).references())
 
 
 def test_cells_that_differ_in_settings_become_rows_of_their_own(runs):

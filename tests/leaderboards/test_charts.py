@@ -41,6 +41,7 @@ def test_recolouring_is_drawing_in_the_other_theme(board, layout):
     for draw in (
         lambda theme: charts.privacy_utility(board, "psnr", "user_inference", theme, layout),
         lambda theme: charts.forest(board, "psnr", theme, layout),
+        lambda theme: charts.all_metrics(board, theme, layout),
     ):
         assert recoloured(render(draw(LIGHT)), LIGHT, DARK) == render(draw(DARK))
 
@@ -48,6 +49,7 @@ def test_recolouring_is_drawing_in_the_other_theme(board, layout):
 def test_colours_of_a_theme_are_distinct():
     for theme in THEMES:
         colours = [theme.ink, theme.muted, theme.grid, *theme.methods, *theme.tiers]
+        colours += [theme.better, theme.worse]
         assert len(set(colours)) == len(colours)
 
 
@@ -88,6 +90,26 @@ def test_one_tier_without_attack_still_draws(make):
     bare = runs.changed(lambda r: r.model_copy(update={"attacks": {}}))
     board = build(bare.records, bare.samples)
     assert "FedAvg" in render(charts.privacy_utility(board, "psnr", None, LIGHT, WIDE))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_all_metrics_have_a_cell_and_a_glyph_where_they_are_clear_of_zero(board, layout):
+    rows = data.standardised_rows(board)
+    svg = render(charts.all_metrics(board, LIGHT, layout))
+    for verdict, glyph in (("better", "▲"), ("worse", "▼")):
+        assert svg.count(f">{glyph}<") == sum(row["verdict"] == verdict for row in rows)
+    for name in ("lpips[talkhead]", "fid[talkhead]", "temporal", "no DP"):
+        assert name in svg
+    assert "lpips[alex]" not in svg
+
+
+def test_standardised_differences_are_clear_of_zero_beyond_one(board):
+    rows = data.standardised_rows(board)
+    assert {row["metric"] for row in rows} >= {"psnr", "jitter_error", "kid[talkhead]"}
+    assert "jitter" not in {row["metric"] for row in rows}
+    for row in rows:
+        assert (row["standardised"] > 1) == (row["verdict"] == "better")
+        assert (row["standardised"] < -1) == (row["verdict"] == "worse")
 
 
 def test_one_client_draws_points_without_intervals(make):

@@ -20,6 +20,7 @@ def test_every_question_is_answered(board):
     questions = [finding.question for finding in f.findings(board)]
     assert questions == [
         "Does training beat the zero-shot backbone on psnr?",
+        "Does it hold beyond psnr?",
         "Which method is best?",
         "What does the guarantee cost?",
         "Could an attacker tell who took part?",
@@ -34,6 +35,58 @@ def test_claims_follow_the_intervals(board):
             clear = row.cells["psnr"].difference.low > 0
             part = next(p for p in said[label].split("; ") if row.label in p)
             assert (" beat" in part) == clear
+
+
+def test_beyond_the_headline_each_family_has_its_say(board):
+    assert [m.name for m in f.spokesmen(board)] == [
+        "psnr",
+        "lpips[talkhead]",
+        "fid[talkhead]",
+        "identity[talkhead]",
+        "jitter_error",
+        "mouth_sync",
+        "lse_c[talkhead]",
+    ]
+    said = answers(f.beyond_the_headline(board))
+    assert set(said) == {"no DP", "ε = 8", "ε = 2"}
+    assert "better in psnr, lpips[talkhead], fid[talkhead]" in said["no DP"]
+
+
+def test_a_price_paid_elsewhere_is_named(runs):
+    worse = runs.rescored(
+        lambda r, s: {"jitter_error": s.scores["jitter_error"] + 0.2} if r.method == "privfedtalk" else {}
+    )
+    said = answers(f.beyond_the_headline(build(worse.records, worse.samples)))
+    clause = next(part for part in said["no DP"].split("; ") if part.startswith("PrivFedTalk"))
+    assert clause.endswith(", worse in jitter_error")
+
+
+def test_many_metrics_by_chance_are_corrected_for(make):
+    """Rows without any gain: uncorrected, some of the many intervals are clear of zero."""
+    null = {("difftalk", "none"): 0.0} | {(f"m{i}", "none"): 0.0 for i in range(30)}
+    runs = make(null, seeds=(0,))
+    board = build(runs.records, runs.samples)
+    names = [m.name for m in f.spokesmen(board) if m.name != "psnr"]
+    bare = sum(row.cells[n].verdict in ("better", "worse") for row in board.methods() for n in names)
+    lines = f.beyond_the_headline(board).lines
+    assert len(lines) == 30 * len(names)
+    assert sum(line.verdict in ("better", "worse") for line in lines) == 0 < bare
+
+
+def test_one_metric_alone_has_no_beyond(runs):
+    def bare(record):
+        return record.model_copy(update={"metrics": {"psnr": record.metrics["psnr"]}})
+
+    assert f.beyond_the_headline(build(runs.changed(bare).records, runs.samples)) is None
+
+
+def test_remarks_that_rows_share_are_one_line(runs):
+    noise = runs.rescored(lambda r, s: {"psnr": 1.0} if r.kind == "method" else {})
+    lines = f.validity(build(noise.records, noise.samples)).lines
+    assert [(line.subject, line.figure) for line in lines] == [
+        ("every method", "at noise level on psnr"),
+        ("every method", "not above static reference on psnr"),
+    ]
 
 
 def test_no_difference_is_claimed_between_equal_methods(make):

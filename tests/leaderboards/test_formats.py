@@ -12,7 +12,7 @@ from privtalk.bench.records import Estimate
 from privtalk.leaderboards import formats
 
 DOCUMENTED = ("board", "assembly", "model", "findings", "formats", "regression", "summaries", "tables")
-DOCUMENTED += ("figures", "page", "charts.data")
+DOCUMENTED += ("figures", "page", "charts.data", "floors", "columns", "grids", "statistics", "validation")
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
@@ -34,6 +34,19 @@ def test_digits_show_the_interval_but_not_much_more(half):
     shown = float(f"{half:.{digits}f}")
     assert abs(shown - half) <= 0.17 * half
     assert digits <= max(0, 2 - math.floor(math.log10(half)))
+
+
+@given(st.floats(1e-12, 1e-3), st.integers(7, 12))
+def test_tiny_numbers_read_back_with_an_exponent(value, digits):
+    text = formats.number(-value, digits).replace(formats.MINUS, "-")
+    assert float(text) == pytest.approx(-value, abs=1.01 * 10**-digits)
+
+
+def test_small_columns_show_four_digits_and_large_ones_no_more_than_before():
+    small = [Estimate(value=v, low=v - 1e-4, high=v + 1e-4) for v in (1.2e-3, 1.9e-3)]
+    large = [Estimate(value=0.8, low=0.8 - 1e-6, high=0.8 + 1e-6)]
+    assert formats.digits_for(small, most=formats.most_digits(small)) == 5
+    assert formats.digits_for(large, most=formats.most_digits(large)) == 4
 
 
 def test_zero_width_and_missing_intervals_do_not_count():

@@ -67,6 +67,20 @@ def test_tolerances_can_be_set(runs):
     assert compared(runs, worse, tolerances={"psnr": 0.5}).exit_code == OK
 
 
+def test_metrics_of_a_set_have_a_relative_tolerance(runs):
+    less = runs.rescored(lambda r, s: {"fid[talkhead]": 1.04 * s.scores["fid[talkhead]"]})
+    more = runs.rescored(lambda r, s: {"fid[talkhead]": 1.06 * s.scores["fid[talkhead]"]})
+    assert compared(runs, less).exit_code == OK
+    assert compared(runs, more).exit_code == REGRESSION
+    assert compared(runs, more, tolerances={"fid": 99.0}).exit_code == OK
+
+
+def test_a_metric_that_was_never_measured_is_not_compared(runs):
+    found = compared(runs, runs)
+    assert not any(change.metric == "lpips[alex]" for change in found.changes)
+    assert not any("lpips[alex]" in check.text for check in found.checks)
+
+
 def test_a_risen_epsilon_is_a_regression_however_small(runs):
     def rise(record):
         epsilons = record.privacy.epsilons.model_copy(update={"outsider": 7.991})

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 import pytest
 
 from privtalk.bench.records import Record, Sample
-from privtalk.leaderboards import loading, site
+from privtalk.leaderboards import loading, site, validation
 
 VOID = {"meta", "link", "img", "br", "source", "input", "hr"}
 SMALL = {
@@ -151,7 +151,7 @@ def test_publishing_again_gives_the_same_page(small, published, tmp_path):
 
 def test_an_old_site_is_replaced_as_a_whole(small, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        site.page, "write", lambda board, runs, folder, link, links: (folder / link.href).write_text("x")
+        site.page, "write", lambda board, runs, folder, link, *_: (folder / link.href).write_text("x")
     )
     small.write(tmp_path / "run")
     out = tmp_path / "site"
@@ -191,6 +191,88 @@ def test_other_peoples_folders_are_not_replaced(small, tmp_path):
     with pytest.raises(ValueError, match="holds the run"):
         site.publish([tmp_path / "run"], tmp_path)
     assert (full / "thesis.tex").exists()
+
+
+@pytest.fixture(scope="module")
+def whole(make, tmp_path_factory):
+    """A site with every metric, and a validation beside the run."""
+    folder = tmp_path_factory.mktemp("whole")
+    make(SMALL, seeds=(0,), clients=5).write(folder / "run")
+    report = folder / "run" / "validation"
+    (report / "plots").mkdir(parents=True)
+    (report / "index.html").write_text("<p>report</p>")
+    (report / "plots" / "psnr.svg").write_text("<svg/>")
+    (folder / "secret.txt").write_text("secret")
+    (report / "leak.txt").symlink_to(folder / "secret.txt")
+    floors = {"psnr": {"n": 40, "value": 0.083}, "ssim": {"n": "many"}, "lpips[talkhead]": None}
+    (report / "metrics.json").write_text(json.dumps({"noise_floor": floors}))
+    site.publish([folder / "run"], folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def text(whole):
+    return (whole / "index.html").read_text(encoding="utf-8")
+
+
+def test_there_is_an_overview_and_a_table_a_family(text):
+    assert Page(text).open == []
+    for family in ("quality", "distribution", "identity", "landmarks", "temporal", "sync"):
+        assert f'id="family-{family}"' in text
+        assert f'href="#family-{family}"' in text
+    assert text.count("<details open") + text.count('family" open') >= 1
+    overview = text.split('id="family-quality"')[0].split('id="table"')[1]
+    assert "FID" in overview
+    assert "KID" not in overview
+
+
+def test_evaluators_stand_in_the_head_with_what_is_measured(text):
+    assert '<span class="evaluator">talkhead</span>' in text
+    assert "What lpips[talkhead] measures" in text
+
+
+def test_columns_without_a_value_are_listed_with_the_command(text):
+    quality = text.split('id="family-quality"')[1].split("<details")[0]
+    assert "LPIPS" in quality
+    words = Page(quality.split("<details")[0].split("</details>")[0].split(">", 1)[1]).words
+    assert "Not measured here: lpips[alex], lpips_face[alex] - no weights of lpips-alex" in words
+    assert "<code>bench weights fetch lpips-alex</code>" in quality
+    assert '<span class="evaluator">alex</span>' not in text
+
+
+def test_few_charts_for_many_metrics(whole):
+    drawn = {path.stem for path in (whole / "charts").rglob("*.csv")}
+    assert drawn == {
+        "privacy-utility-psnr",
+        "differences-psnr",
+        "all-metrics",
+        "differences-lpips-talkhead",
+        "differences-fid-talkhead",
+        "differences-identity-talkhead",
+        "differences-jitter_error",
+        "differences-mouth_sync",
+        "differences-lse_c-talkhead",
+        "roc-user_inference",
+    }
+
+
+def test_a_validation_is_published_and_linked_twice(whole, text):
+    assert text.count('href="validation/index.html"') == 2
+    assert (whole / "validation" / "plots" / "psnr.svg").is_file()
+    assert not (whole / "validation" / "leak.txt").exists()
+    assert "smallest difference that 40 clips can show: 0.08" in text
+
+
+def test_without_a_validation_there_is_no_link(published):
+    assert "validation" not in (published / "index.html").read_text(encoding="utf-8")
+    assert not (published / "validation").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"noise_floor": 3}', '{"noise_floor": {"psnr": [1]}}'])
+def test_a_broken_validation_is_passed_over(tmp_path, content):
+    (tmp_path / "validation").mkdir()
+    (tmp_path / "validation" / "metrics.json").write_text(content)
+    assert validation.find([tmp_path]) is None
 
 
 def test_a_folder_without_records_is_refused(tmp_path):

@@ -27,7 +27,7 @@ def test_tables_fit_120_columns_and_cut_nothing_off(runs):
 @pytest.mark.parametrize("width", [80, 100, 120, 160])
 def test_every_metric_and_row_is_shown_at_any_width(runs, width):
     text = printed(tables.show, build(runs.records, runs.samples), width)
-    for name in ("psnr", "psnr_mouth", "ssim", "jitter_error", "mouth_sync_offset"):
+    for name in ("psnr", "psnr_mouth", "ssim", "jitter_error", "mouth_sync_offset", "kid", "[talkhead]"):
         assert name in text
     for label in ("FedAvg", "PrivFedTalk", "Zero-shot DiffTalk", "Static reference"):
         assert label in text
@@ -35,7 +35,41 @@ def test_every_metric_and_row_is_shown_at_any_width(runs, width):
 
 def test_missing_values_are_dashes_with_a_reason(runs):
     text = printed(tables.show, build(runs.records, runs.samples))
-    assert "- mouth_sync: the generated frames do not move (Static reference)" in text
+    assert (
+        "- mouth_sync, mouth_sync_offset and lse_c[talkhead]: the generated frames do not move (Static"
+        in text
+    )
+
+
+def test_an_overview_then_families_then_what_is_not_measured(runs):
+    text = printed(tables.show, build(runs.records, runs.samples))
+    order = ("privacy_utility, default", "Quality: ", "Distribution: ", "Temporal: ", "Not measured here: ")
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    assert "Identity: " not in text  # its one measured column stands in the overview
+    overview = text[: places[1]]
+    assert [name for name in ("psnr", "fid", "identity", "jitter_error", "mouth_sync") if name in overview]
+    assert "ssim" not in overview
+
+
+def test_what_is_not_measured_is_a_line_a_reason(runs):
+    lines = tables.not_measured(build(runs.records, runs.samples))
+    assert len(lines) == 6
+    assert lines[0] == (
+        "Not measured here: lpips[alex], lpips_face[alex] - "
+        "no weights of lpips-alex: bench weights fetch lpips-alex"
+    )
+
+
+def test_records_without_families_are_shown_in_one_run_of_tables(runs):
+    def old(record):
+        plain = {n: s.model_copy(update={"family": ""}) for n, s in record.metrics.items()}
+        return record.model_copy(update={"metrics": plain})
+
+    text = printed(tables.show, build(runs.changed(old).records, runs.samples), 160)
+    assert "Quality" not in text
+    for name in ("psnr", "ssim_mouth", "kid", "mouth_sync_offset"):
+        assert name in text
 
 
 def test_partial_runs_are_shown_and_marked(runs):

@@ -27,6 +27,7 @@ from privtalk.methods.backbone.pretrain import (
     pretrain_denoiser,
 )
 from privtalk.methods.backbone.weights import Manifest, save
+from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.evaluators.mouth_opening import MouthReader
 
 Stage = Literal["autoencoder", "denoiser", "all"]
@@ -108,7 +109,12 @@ def pretrain(
         data={"pool": pool.model_dump(), "frames": len(data.frames), "sha256": data.digest()},
         recipe=recipe.model_dump(),
         curves={"autoencoder": first, "denoiser": second},
-        validation=validate(backbone, held_out, partial(stream, "validate"), MouthReader.load()),
+        validation=validate(
+            backbone,
+            held_out,
+            partial(stream, "validate"),
+            Given({("mouth", TALKHEAD): MouthReader.load()}),
+        ),
     )
 
 

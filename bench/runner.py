@@ -23,13 +23,12 @@ from privtalk.bench.stages import attack, exhibits, privacy
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
 from privtalk.bench.stages.prepare import open_population
-from privtalk.bench.stages.score import mouth_reader, samples, score_clips, summarise
+from privtalk.bench.stages.score import Judge, Verdict
 from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.generation import generate_clips
 from privtalk.methods.registry import METHODS, REFERENCES, adapter_config, kind
 from privtalk.methods.state import Curves
-from privtalk.metrics import ClipScores
 
 PORTION = 8
 """Clips generated and scored between two reports."""
@@ -76,13 +75,14 @@ def run_cell(report: Report, planned: Planned, place: Place) -> str:
     trained, guarantee = _train(report, cell, place, world, clock)
     with clock.stage("loading"):
         stage = _stage(cell, world)
-    frames, scored = _generate(report, cell, world, stage, trained, clock)
+    shown, verdict = _generate(report, cell, world, stage, trained, clock)
     attacks = _attack(report, cell, world, trained, clock)
     with clock.stage("writing"):
-        shown = exhibits.exhibit(place.folder, store.artifacts(cell.id), frames, stage, trained)
-    metrics = summarise(scored, stage, cell.seed)
-    record = _record(planned, place, trained, guarantee, metrics, attacks, shown, clock)
-    store.write(record, samples(scored, stage))
+        artifacts = exhibits.exhibit(place.folder, store.artifacts(cell.id), shown, stage, trained)
+    with clock.stage("scoring"):
+        metrics = verdict.summary(cell.seed)
+    record = _record(planned, place, trained, guarantee, metrics, attacks, artifacts, clock)
+    store.write(record, verdict.samples())
     forget(place.checkpoints(cell))
     return cell.id
 
@@ -168,10 +168,11 @@ def _stage(cell: Cell, world: World) -> Stage:
 
 def _generate(
     report: Report, cell: Cell, world: World, stage: Stage, trained: Trained | None, clock: Clock
-) -> tuple[Tensor, list[ClipScores]]:
-    """uint8 frames [N, T, H, W, 3] of every test clip, and their scores."""
-    made: list[Tensor] = []
-    scored: list[ClipScores] = []
+) -> tuple[dict[int, Tensor], Verdict]:
+    """uint8 frames [T, H, W, 3] of the clips that are shown, by number, and every clip's scores."""
+    chosen = exhibits.chosen(stage)
+    shown: dict[int, Tensor] = {}
+    judge = Judge(stage, cell.corpus.name)
     bank = None if trained is None else trained.bank
     for first in range(0, len(stage), PORTION):
         report("generating", first, len(stage))
@@ -186,10 +187,11 @@ def _generate(
                 bank,
             )
         with clock.stage("scoring"):
-            scored += score_clips(frames, stage, first, mouth_reader(cell.corpus.name))
-        made.append(frames)
+            judge.update(frames)
+        shown |= {k: frames[k - first].clone() for k in chosen if first <= k < first + len(frames)}
     report("generating", len(stage), len(stage))
-    return torch.cat(made), scored
+    with clock.stage("scoring"):
+        return shown, judge.verdict()
 
 
 def _attack(

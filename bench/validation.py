@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from privtalk.bench.corpus.clip import Clip
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.metrics import Reader, score_clip
+from privtalk.metrics import Pair, Reading, score_clip
+from privtalk.metrics.evaluators.bundle import Evaluators
 
 STEPS = 8
 """DDIM steps of the samples."""
@@ -21,7 +22,7 @@ KEPT = ("psnr", "psnr_mouth", "ssim", "mouth_sync")
 
 
 def validate(
-    backbone: Backbone, clips: Sequence[Clip], stream: Callable[..., torch.Generator], reader: Reader | None
+    backbone: Backbone, clips: Sequence[Clip], stream: Callable[..., torch.Generator], evaluators: Evaluators
 ) -> dict[str, float]:
     """Mean scores over people of the rows `autoencoder`, `static` and `zero_shot`, as ``row/metric``.
 
@@ -31,7 +32,9 @@ def validate(
     found: dict[str, list[float]] = {}
     for portrait, spoken in pairs(clips):
         for row, frames in rows(backbone, portrait, spoken, stream(spoken.identity)).items():
-            scores = score_clip(frames, spoken.frames, spoken.landmarks, reader, spoken.identity).scores
+            truth = Reading(spoken.frames, spoken.landmarks, evaluators)
+            made = Reading(frames, spoken.landmarks, evaluators)
+            scores = score_clip(Pair(made, truth), spoken.identity).scores
             for metric in KEPT:
                 if (value := scores[metric]) is not None:
                     found.setdefault(f"{row}/{metric}", []).append(value)

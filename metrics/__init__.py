@@ -5,4 +5,14 @@ from privtalk.metrics.declaration import Metric, Undefined
 from privtalk.metrics.readings import Pair, Reading
 from privtalk.metrics.registry import METRICS, metric
 
-__all__ = ["METRICS", "ClipScores", "Metric", "Pair", "Reading", "Undefined", "check_clip", "metric", "score_clip"]
+__all__ = [
+    "METRICS",
+    "ClipScores",
+    "Metric",
+    "Pair",
+    "Reading",
+    "Undefined",
+    "check_clip",
+    "metric",
+    "score_clip",
+]

@@ -105,6 +105,8 @@ def _power(matrix: Array, exponent: float) -> Array:
     """Power of a symmetric positive semi-definite matrix, on its range."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     kept = values > RANK * max(values[-1], 0.0)
-    raised = np.where(kept, np.maximum(values, RANK) ** exponent, 0.0) if kept.any() else np.zeros_like(values)
+    raised = (
+        np.where(kept, np.maximum(values, RANK) ** exponent, 0.0) if kept.any() else np.zeros_like(values)
+    )
     result: Array = (vectors * raised) @ vectors.T
     return result

@@ -97,9 +97,7 @@ class Reading:
         network = self.evaluators.get("sync", name)
 
         def measured() -> Sync:
-            heard = self.once(
-                ("heard", name), lambda: network.audio(self.audio, len(self.frames), self.fps)
-            )
+            heard = self.once(("heard", name), lambda: network.audio(self.audio, len(self.frames), self.fps))
             return lip_sync(network.video(self.frames, self.where), heard)
 
         if len(self.frames) < network.window:

@@ -79,7 +79,8 @@ def _lpips(name: str, region: str, pair: Pair) -> float:
 def _identity() -> Iterator[Scorer]:
     for name in NAMES["identity"]:
         yield _against(
-            identity(name), lambda own, true, name=name: identity_similarity(own.faces(name), true.faces(name))
+            identity(name),
+            lambda own, true, name=name: identity_similarity(own.faces(name), true.faces(name)),
         )
 
 
@@ -114,9 +115,7 @@ def _sync() -> Iterator[Scorer]:
     )
     yield Scorer(
         MOUTH_SYNC_OFFSET,
-        lambda p: mouth_sync_offset(
-            moving(p.generated, p.generated.opening()), mouth_opening(p.truth.where)
-        ),
+        lambda p: mouth_sync_offset(moving(p.generated, p.generated.opening()), mouth_opening(p.truth.where)),
         lambda p: 0.0,
     )
     yield _against(

@@ -41,16 +41,17 @@ class Sittings:
     sittings: int = 4
     frames: int = 4
     """Frames a sitting."""
+    made_up: bool = False
+    """Looks drawn anew from the broader world, so that judges know its hair, beards and glasses without its people."""
 
     @property
     def name(self) -> str:
-        return f"{self.role}-{self.sittings}x{self.frames}-{self.first:05d}+{self.people}"
+        kind = f"{self.role}{'-made-up' if self.made_up else ''}"
+        return f"{kind}-{self.sittings}x{self.frames}-{self.first:05d}+{self.people}"
 
     @property
     def path(self) -> Path:
-        origin = content_hash(
-            {"version": [EMBEDDED_VERSION, VERSION], "seed": self.seed, "size": self.size}
-        )
+        origin = content_hash({"version": [EMBEDDED_VERSION, VERSION], "seed": self.seed, "size": self.size})
         return cache_folder() / "studio" / origin / f"{self.name}.safetensors"
 
 
@@ -75,18 +76,28 @@ class Portraits:
         return len(self.frames)
 
 
-def files(role: Role, people: int, *, size: int = 64, sittings: int = 4, frames: int = 4) -> list[Sittings]:
-    """The files of the first `people` of a role."""
+def files(
+    role: Role,
+    people: int,
+    *,
+    size: int = 64,
+    sittings: int = 4,
+    frames: int = 4,
+    made_up: bool = False,
+    start: int = 0,
+) -> list[Sittings]:
+    """The files of `people` of a role, from number `start` on."""
     return [
         Sittings(
             size=size,
             role=role,
             first=first,
-            people=min(FILE, people - first),
+            people=min(FILE, start + people - first),
             sittings=sittings,
             frames=frames,
+            made_up=made_up,
         )
-        for first in range(0, people, FILE)
+        for first in range(start, start + people, FILE)
     ]
 
 
@@ -124,9 +135,10 @@ def _sit(file: Sittings, index: int) -> Iterator[dict[str, NDArray[np.generic]]]
     from privtalk.bench.corpus.embedded import character
 
     person = character(file.seed, file.role, index)
+    own = sample_look(person.stream("studio", "look"), "broad") if file.made_up else person.look
     for number in range(file.sittings):
         rng = person.stream("studio", number)
-        look, performance = redressed(person.look, rng), posed(rng, file.frames)
+        look, performance = redressed(own, rng), posed(rng, file.frames)
         shown = renderer.render(look, performance, file.size, rng=rng)
         controls = np.concatenate([performance.articulators, performance.pose, performance.blink], 1)
         yield {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ SHARED = "artifacts/truth"
 """Folder of the true clips, which all rows share."""
 
 
-def exhibit(run: Path, folder: Path, frames: Tensor, stage: Stage, trained: Trained | None) -> dict[str, str]:
-    """Writes everything; name -> path relative to the run's folder. `frames`: uint8 [N, T, H, W, 3]."""
+def exhibit(
+    run: Path, folder: Path, frames: Mapping[int, Tensor], stage: Stage, trained: Trained | None
+) -> dict[str, str]:
+    """Writes everything; name -> path relative to the run's folder. `frames`: uint8 [T, H, W, 3] of `chosen` clips."""
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, str] = {}
     for k in chosen(stage):

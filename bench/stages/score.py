@@ -2,74 +2,128 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 from torch import Tensor
 
+from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.records import Estimate, Sample, Score
 from privtalk.bench.seeds import numpy_stream
 from privtalk.bench.spec import EMBEDDED
 from privtalk.bench.stages.generate import Stage
-from privtalk.metrics import METRICS, ClipScores, Reader, score_clip
+from privtalk.metrics import METRICS, ClipScores, Pair, Reading, score_clip
+from privtalk.metrics.distributions import Distributions
+from privtalk.metrics.evaluators.bundle import Installed
+from privtalk.metrics.frechet import SetScore
 from privtalk.metrics.intervals import clustered_mean
 
+KEPT = 2**28
+"""Bytes of readings of true clips that a process keeps: every row of a run is scored against the same ones."""
+READ = 4
+"""Bytes that are read from a byte of frames, about (most of them optical flow)."""
 
-def score_clips(frames: Tensor, stage: Stage, first: int, reader: Reader | None) -> list[ClipScores]:
-    """Scores of generated frames [n, T, H, W, 3], which are the stage's clips from `first` on."""
-    return [
-        score_clip(
-            shown.numpy(),
-            stage.truth[k].frames,
-            stage.truth[k].landmarks,
-            reader=reader,
-            name=stage.scene.names[k],
+
+class Judge:
+    """Scores a row clip by clip; what it keeps does not grow with the clips but for their scores."""
+
+    def __init__(self, stage: Stage, corpus: str) -> None:
+        self.stage = stage
+        self.evaluators = evaluators(corpus)
+        self.distributions = Distributions()
+        self.scored: list[ClipScores] = []
+
+    def update(self, frames: Tensor) -> None:
+        """The next clips [n, T, H, W, 3] uint8 of the stage."""
+        for shown in frames:
+            k = len(self.scored)
+            truth = true_reading(self.stage.truth[k], self.evaluators)
+            made = Reading(shown.numpy(), truth.landmarks, self.evaluators, audio=truth.audio, fps=truth.fps)
+            pair = Pair(made, truth)
+            self.scored.append(score_clip(pair, self.stage.scene.names[k]))
+            self.distributions.update(pair, self.stage.clients[k])
+
+    def verdict(self) -> Verdict:
+        """Everything so far."""
+        sets, missing = self.distributions.compute()
+        return Verdict(self.stage, self.scored, sets, missing)
+
+
+class Verdict:
+    """All scores of a row."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        scored: Sequence[ClipScores],
+        sets: Mapping[str, SetScore],
+        missing: Mapping[str, str],
+    ) -> None:
+        self.stage, self.scored, self.sets, self.missing = stage, scored, sets, missing
+
+    def values(self, name: str) -> list[float | None]:
+        """[N] a metric of each clip; of a set's metric its share."""
+        if METRICS[name].level == "clip":
+            return [scores.scores[name] for scores in self.scored]
+        return list(self.sets[name].shares) if name in self.sets else [None] * len(self.scored)
+
+    def samples(self) -> list[Sample]:
+        """Per-clip scores as a record keeps them."""
+        columns = {name: self.values(name) for name in METRICS}
+        owners = zip(self.stage.clients, self.stage.clips, strict=True)
+        return [
+            Sample(client=client, clip=clip, scores={name: column[k] for name, column in columns.items()})
+            for k, (client, clip) in enumerate(owners)
+        ]
+
+    def summary(self, seed: int) -> dict[str, Score]:
+        """Every metric's mean over clients with its interval; a metric without any value says why."""
+        return {name: self._score(name, seed) for name in METRICS}
+
+    def _score(self, name: str, seed: int) -> Score:
+        metric = METRICS[name]
+        mean = clustered_mean(self.values(name), self.stage.clients, numpy_stream(seed, "interval", name))
+        estimate = Estimate(**vars(mean))
+        if estimate.value is None:
+            estimate = estimate.model_copy(update={"missing": self._reason(name)})
+        truths = [scores.truth[name] for scores in self.scored if name in scores.truth]
+        return Score(
+            estimate=estimate,
+            unit=metric.unit,
+            direction=metric.direction,
+            ground_truth=float(np.mean(truths)) if truths else None,
+            family=metric.family,
+            about=metric.about,
+            level=metric.level,
         )
-        for k, shown in enumerate(frames, start=first)
-    ]
 
-
-def samples(scored: Sequence[ClipScores], stage: Stage) -> list[Sample]:
-    """Per-clip scores as a record keeps them."""
-    return [
-        Sample(client=client, clip=clip, scores=dict(scores.scores))
-        for client, clip, scores in zip(stage.clients, stage.clips, scored, strict=True)
-    ]
-
-
-def summarise(scored: Sequence[ClipScores], stage: Stage, seed: int) -> dict[str, Score]:
-    """Every metric's mean over clients with its interval; a metric without any value says why."""
-    return {name: _summary(name, scored, stage.clients, seed) for name in METRICS}
-
-
-def _summary(name: str, scored: Sequence[ClipScores], clients: Sequence[str], seed: int) -> Score:
-    metric = METRICS[name]
-    mean = clustered_mean([s.scores[name] for s in scored], clients, numpy_stream(seed, "interval", name))
-    estimate = Estimate(**vars(mean))
-    if estimate.value is None:
-        estimate = estimate.model_copy(update={"missing": _reason([s.missing for s in scored], name)})
-    truths = [s.truth[name] for s in scored if name in s.truth]
-    return Score(
-        estimate=estimate,
-        unit=metric.unit,
-        direction=metric.direction,
-        ground_truth=float(np.mean(truths)) if truths else None,
-    )
-
-
-def _reason(missing: Sequence[Mapping[str, str]], name: str) -> str:
-    """The commonest reason."""
-    reasons = [reasons[name] for reasons in missing if name in reasons]
-    return max(sorted(set(reasons)), key=reasons.count) if reasons else "no clip has a value"
+    def _reason(self, name: str) -> str:
+        """The commonest reason."""
+        reasons = [scores.missing[name] for scores in self.scored if name in scores.missing]
+        if name in self.missing:
+            return self.missing[name]
+        return max(sorted(set(reasons)), key=reasons.count) if reasons else "no clip has a value"
 
 
 @lru_cache(maxsize=1)
-def mouth_reader(corpus: str) -> Reader | None:
-    """The reader of mouth openings that was fitted on a corpus; None, which the metrics then say, where there is none.
+def evaluators(corpus: str) -> Installed:
+    """The networks that a corpus is scored with; the embedded ones know rendered faces alone."""
+    return Installed(embedded=corpus == EMBEDDED)
 
-    The embedded one knows rendered faces alone, so recorded ones are not read with it.
-    """
-    from privtalk.metrics.evaluators.mouth_opening import WEIGHTS, MouthReader
 
-    return MouthReader.load() if corpus == EMBEDDED and WEIGHTS.exists() else None
+_TRUE: OrderedDict[str, Reading] = OrderedDict()
+
+
+def true_reading(clip: Clip, using: Installed) -> Reading:
+    """A true clip's reading, kept for the next row of this process."""
+    key = hashlib.blake2b(clip.frames.tobytes() + clip.audio.tobytes()).hexdigest()
+    reading = _TRUE.pop(key, None)
+    if reading is None or reading.evaluators is not using:
+        reading = Reading(clip.frames, clip.landmarks, using, audio=clip.audio, fps=clip.fps)
+    _TRUE[key] = reading
+    while len(_TRUE) > 1 and READ * sum(kept.frames.nbytes for kept in _TRUE.values()) > KEPT:
+        _TRUE.popitem(last=False)
+    return reading

@@ -41,7 +41,9 @@ class Evaluators(Protocol):
 class Given:
     """Networks at hand, all others being absent for one reason."""
 
-    def __init__(self, networks: Mapping[tuple[Kind, str], Any] | None = None, reason: str = "not given") -> None:
+    def __init__(
+        self, networks: Mapping[tuple[Kind, str], Any] | None = None, reason: str = "not given"
+    ) -> None:
         self.networks = dict(networks or {})
         self.reason = reason
 

@@ -117,7 +117,9 @@ def calibrate(network: FeatureNetwork, portraits: NDArray[np.uint8], clips: list
     network.centre.copy_(torch.from_numpy(raw.mean(0)))
     network.spread.copy_(torch.from_numpy(raw.std(0)))
     moving = [frames(clip) for clip in clips]
-    _, _, directions = np.linalg.svd(np.concatenate(moving) - np.concatenate(moving).mean(0), full_matrices=False)
+    _, _, directions = np.linalg.svd(
+        np.concatenate(moving) - np.concatenate(moving).mean(0), full_matrices=False
+    )
     network.planes.copy_(torch.from_numpy(directions[:PLANES]))
     steps = np.concatenate([np.diff(clip, axis=0) for clip in moving]) @ directions[:PLANES].T
     network.motion.copy_(torch.from_numpy(np.sqrt(np.square(steps).mean(0))))

@@ -10,6 +10,7 @@ embedding the features of `fid[talkhead]` and `kid[talkhead]`; windows of embedd
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ class FeatureNetwork(nn.Module):
         super().__init__()
         first = nn.Sequential(*convolution(3, WIDTHS[0]))
         self.stages = nn.ModuleList([first])
-        for inputs, width in zip(WIDTHS, WIDTHS[1:], strict=False):
+        for inputs, width in pairwise(WIDTHS):
             self.stages.append(nn.Sequential(*convolution(inputs, width, stride=2), Residual(width)))
         cells = (SIZE // 2 ** (len(WIDTHS) - 1)) ** 2
         self.embed = nn.Linear(WIDTHS[-1] * cells, DIM)

@@ -59,7 +59,9 @@ class SyncProblem(nn.Module):
         seen = self._seen(chosen, draw)
         heard = self._heard(chosen, draw)
         scores = self.sharpness.exp() * seen @ heard.T
-        own = torch.block_diag(*[torch.ones(len(seen) // len(chosen), len(seen) // len(chosen))] * len(chosen))
+        own = torch.block_diag(
+            *[torch.ones(len(seen) // len(chosen), len(seen) // len(chosen))] * len(chosen)
+        )
         within = scores.masked_fill(own == 0, -1e4)
         return matching(scores) + matching(within)
 
@@ -68,9 +70,7 @@ class SyncProblem(nn.Module):
         clips = self.mouths[chosen]
         maps = misplacement(len(chosen), draw, self.config.wear, ROWS, COLUMNS)
         count = clips.shape[1]
-        images = cut(
-            to_images(clips.flatten(0, 1).numpy()), maps.repeat_interleave(count, 0), ROWS, COLUMNS
-        )
+        images = cut(to_images(clips.flatten(0, 1).numpy()), maps.repeat_interleave(count, 0), ROWS, COLUMNS)
         strips = images.unflatten(0, (-1, count)).transpose(1, 2).flatten(2, 3)
         lit = worn(strips, draw, self.config.wear).unflatten(2, (count, ROWS)).transpose(1, 2)
         return self.encoders.video(torch.cat([stacked(clip) for clip in lit]))

@@ -77,9 +77,7 @@ def test_shares_are_the_jackknifes_to_first_order():
     whole = frechet(spooled(generated), spooled(truth)).value
     without = np.array(
         [
-            frechet(
-                spooled(generated[:k] + generated[k + 1 :]), spooled(truth[:k] + truth[k + 1 :])
-            ).value
+            frechet(spooled(generated[:k] + generated[k + 1 :]), spooled(truth[:k] + truth[k + 1 :])).value
             for k in range(60)
         ]
     )

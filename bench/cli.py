@@ -124,7 +124,12 @@ def suites() -> None:
 
 @app.command()
 def pretrain(
-    part: Annotated[str, typer.Argument(help="autoencoder, denoiser, all, or mouth_reader.")] = "all",
+    part: Annotated[
+        str,
+        typer.Argument(
+            help="autoencoder, denoiser or all; evaluators, identity, sync, landmarks, features or mouth_reader."
+        ),
+    ] = "all",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weights and manifest.")] = Path(
         "weights"
     ),
@@ -134,7 +139,7 @@ def pretrain(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that film the corpus.")] = None,
 ) -> None:
-    """Train the backbone, or the reader of mouth openings, on the public identities of the embedded corpus."""
+    """Train the backbone, or the networks that metrics read with, on the public identities of the embedded corpus."""
     from privtalk.bench.commands import pretrain as command
 
     command.pretrain(part, out, size=size, people=people, workers=workers)

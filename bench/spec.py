@@ -119,6 +119,8 @@ class EvaluationSpec(Frozen):
     track: Literal["reenact", "inpaint"] = "reenact"
     progressive: bool = False
     """The frame just generated is the reference of the next (DiffTalk)."""
+    evaluators: dict[str, str] = Field(default_factory=dict)
+    """Network that scores -> sha256 of its weights. Filled in when a suite is expanded, from those at hand."""
 
 
 class AttackSpec(Frozen):

@@ -25,7 +25,7 @@ MAIN = {
     "distribution": ("fid", "fvd"),
     "identity": ("identity",),
     "landmarks": ("lmd_aligned", "lmd"),
-    "temporal": ("jitter_error", "warping_error"),
+    "temporal": ("jitter_error", "theval"),
     "sync": ("mouth_sync", "lse_c"),
 }
 """Family -> the measures, by the name before the evaluator, that speak for it where they were taken."""

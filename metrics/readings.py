@@ -135,8 +135,9 @@ class Pair:
         return distance
 
 
-def moving(reading: Reading, opening: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The opening, unless the frames stand still: what the reader saw then was the moving crop."""
+def moving(reading: Reading) -> NDArray[np.float64]:
+    """The mouth's opening, unless the frames stand still: what the reader saw then was the moving crop."""
+    opening = reading.opening()
     if len(reading.frames) > 1 and (reading.frames == reading.frames[0]).all():
         raise Undefined("the generated frames do not move")
     return opening

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from privtalk.metrics import landmark_distance as points
 from privtalk.metrics import theval as thevals
 from privtalk.metrics.declaration import Metric, Undefined
@@ -56,46 +59,59 @@ def _against(metric: Metric, value: Callable[[Reading, Reading], float]) -> Scor
 
 
 def _quality() -> Iterator[Scorer]:
-    yield Scorer(PSNR, lambda p: psnr(p.generated.frames, p.truth.frames))
-    for metric, region in ((PSNR_FACE, "face"), (PSNR_MOUTH, "mouth")):
-        yield Scorer(
-            metric,
-            lambda p, region=region: psnr(p.generated.frames, p.truth.frames, p.truth.region(region)),
-        )
-    yield Scorer(SSIM, lambda p: ssim(p.similarity()))
-    for metric, region in ((SSIM_FACE, "face"), (SSIM_MOUTH, "mouth")):
-        yield Scorer(metric, lambda p, region=region: ssim(p.similarity(), p.truth.region(region)))
+    for metric, region in ((PSNR, ""), (PSNR_FACE, "face"), (PSNR_MOUTH, "mouth")):
+        yield Scorer(metric, partial(_psnr, region))
+    for metric, region in ((SSIM, ""), (SSIM_FACE, "face"), (SSIM_MOUTH, "mouth")):
+        yield Scorer(metric, partial(_ssim, region))
     for metric, scales in ((MS_SSIM, 5), (MS_SSIM_3, 3)):
-        yield Scorer(metric, lambda p, scales=scales: ms_ssim(p.generated.frames, p.truth.frames, scales))
+        yield Scorer(metric, partial(_ms_ssim, scales))
     for name in NAMES["perceptual"]:
         for region in REGIONS:
             yield Scorer(lpips_metric(name, region), partial(_lpips, name, region.removeprefix("_")))
 
 
+def _psnr(region: str, pair: Pair) -> float:
+    return psnr(pair.generated.frames, pair.truth.frames, _where(region, pair))
+
+
+def _ssim(region: str, pair: Pair) -> float:
+    return ssim(pair.similarity(), _where(region, pair))
+
+
+def _ms_ssim(scales: int, pair: Pair) -> float:
+    return ms_ssim(pair.generated.frames, pair.truth.frames, scales)
+
+
 def _lpips(name: str, region: str, pair: Pair) -> float:
-    return lpips(pair.perceptual(name), pair.truth.region(region) if region else None)
+    return lpips(pair.perceptual(name), _where(region, pair))
+
+
+def _where(region: str, pair: Pair) -> NDArray[np.bool_] | None:
+    return pair.truth.region(region) if region else None
 
 
 def _identity() -> Iterator[Scorer]:
     for name in NAMES["identity"]:
-        yield _against(
-            identity(name),
-            lambda own, true, name=name: identity_similarity(own.faces(name), true.faces(name)),
-        )
+        yield _against(identity(name), partial(_likeness, name))
+
+
+def _likeness(name: str, own: Reading, true: Reading) -> float:
+    return identity_similarity(own.faces(name), true.faces(name))
 
 
 def _landmarks() -> Iterator[Scorer]:
     for name in NAMES["landmarks"]:
         yield _against(points.lmd(name), partial(_distance, points.landmark_distance, name))
         yield _against(points.lmd_face(name), partial(_distance, points.face_landmark_distance, name))
-        yield _against(
-            points.lmd_aligned(name),
-            lambda own, true, name=name: points.aligned_landmark_distance(own.points(name), true.where),
-        )
+        yield _against(points.lmd_aligned(name), partial(_aligned, name))
 
 
 def _distance(function: Callable[..., float], name: str, own: Reading, true: Reading) -> float:
     return points.normalised(function(own.points(name), true.where), true.where)
+
+
+def _aligned(name: str, own: Reading, true: Reading) -> float:
+    return points.aligned_landmark_distance(own.points(name), true.where)
 
 
 def _temporal() -> Iterator[Scorer]:
@@ -103,38 +119,50 @@ def _temporal() -> Iterator[Scorer]:
     yield Scorer(JITTER_ERROR, lambda p: jitter_error(jitter(p.generated.frames), jitter(p.truth.frames)))
     yield _against(WARPING_ERROR, lambda own, true: warping_error(own.frames, *true.motion()))
     for name in NAMES["landmarks"]:
-        yield _of_either(landmark_jerk(name), lambda own, name=name: jerk(own.points(name)))
+        yield _of_either(landmark_jerk(name), partial(_jerk, name))
     for name in NAMES["frames"]:
-        yield _of_either(subject_consistency(name), lambda own, name=name: consistency(own.features(name)))
+        yield _of_either(subject_consistency(name), partial(_consistency, name))
     yield Scorer(thevals.theval_metric(TALKHEAD), _theval)
 
 
+def _jerk(name: str, own: Reading) -> float:
+    return jerk(own.points(name))
+
+
+def _consistency(name: str, own: Reading) -> float:
+    return consistency(own.features(name))
+
+
 def _sync() -> Iterator[Scorer]:
-    yield _against(
-        MOUTH_SYNC, lambda own, true: mouth_sync(moving(own, own.opening()), mouth_opening(true.where))
-    )
+    yield _against(MOUTH_SYNC, lambda own, true: mouth_sync(moving(own), mouth_opening(true.where)))
     yield Scorer(
         MOUTH_SYNC_OFFSET,
-        lambda p: mouth_sync_offset(moving(p.generated, p.generated.opening()), mouth_opening(p.truth.where)),
+        lambda p: mouth_sync_offset(moving(p.generated), mouth_opening(p.truth.where)),
         lambda p: 0.0,
     )
     yield _against(
-        MOUTH_OPENING_ERROR,
-        lambda own, true: mouth_opening_error(own.opening(), mouth_opening(true.where)),
+        MOUTH_OPENING_ERROR, lambda own, true: mouth_opening_error(own.opening(), mouth_opening(true.where))
     )
     yield _against(
         MOUTH_OPENING_ERROR_ALIGNED,
         lambda own, true: aligned_opening_error(own.opening(), mouth_opening(true.where)),
     )
     for name in NAMES["sync"]:
-        yield _of_either(lse_c(name), lambda own, name=name: own.sync(name).confidence)
-        yield _of_either(lse_d(name), lambda own, name=name: own.sync(name).distance)
+        yield _of_either(lse_c(name), partial(_confidence, name))
+        yield _of_either(lse_d(name), partial(_sync_distance, name))
         yield Scorer(av_offset(name), partial(_offset, name), lambda p: 0.0)
 
 
+def _confidence(name: str, own: Reading) -> float:
+    return own.sync(name).confidence
+
+
+def _sync_distance(name: str, own: Reading) -> float:
+    return own.sync(name).distance
+
+
 def _offset(name: str, pair: Pair) -> float:
-    sync = pair.generated.sync(name)
-    return certain_offset(sync)
+    return certain_offset(pair.generated.sync(name))
 
 
 def _theval(pair: Pair) -> float:

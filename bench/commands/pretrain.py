@@ -1,7 +1,8 @@
-"""`bench pretrain`: the backbone and the mouth reader, from the public identities of the embedded corpus."""
+"""`bench pretrain`: the backbone and the evaluators, from the public identities of the embedded corpus."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import cast, get_args
 
@@ -12,15 +13,16 @@ from privtalk.bench.environment import usable_cores
 from privtalk.bench.errors import unknown
 
 READER = "mouth_reader"
+EVALUATORS = "evaluators"
 
 
 def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: int | None) -> None:
     """Trains, or goes on with it, and writes weights and manifest to `out`."""
-    from privtalk.bench.evaluators import fit_mouth_reader
+    from privtalk.bench.evaluators import FITS, fit_evaluators, fit_mouth_reader
     from privtalk.bench.pretraining import Pool, Stage, pretrain
     from privtalk.methods.backbone.config import BackboneConfig
 
-    parts = (*get_args(Stage), READER)
+    parts = (*get_args(Stage), READER, EVALUATORS, *FITS)
     if part not in parts:
         raise unknown("part", part, parts)
     pool = Pool(size=size) if people is None else Pool(size=size, people=people)
@@ -37,6 +39,11 @@ def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: in
         if part == READER:
             found = fit_mouth_reader(out, pool, None, workers or usable_cores(), tell)
             Console().print(f"correlation on held-out people: {found.correlation:.3f}", highlight=False)
+            return
+        if part == EVALUATORS or part in FITS:
+            only = () if part == EVALUATORS else (part,)
+            results = fit_evaluators(out, None, only, workers or usable_cores(), tell)
+            Console().print_json(json.dumps(results))
             return
         config = BackboneConfig(size=size)
         manifest = pretrain(out, cast(Stage, part), config, None, pool, workers or usable_cores(), tell)

@@ -23,6 +23,7 @@ from privtalk.bench.records import RunStore, write_atomic
 from privtalk.bench.runner import Place, costs, run_cell
 from privtalk.bench.spec import Planned
 from privtalk.bench.stages.prepare import make_features, make_footage, open_population
+from privtalk.metrics.evaluators.bundle import fingerprint
 
 OK, FAILED = 0, 2
 PLAN = "run.json"
@@ -64,7 +65,10 @@ def prepare(request: Request) -> tuple[Network, suites.Plan]:
     suite = suites.load(request.suite)
     name, changes = split_backbone(request.changes)
     network = find_network(name, choose_device(request.device))
-    fixed: dict[str, Any] = {"backbone": network.spec.model_dump()}
+    fixed: dict[str, Any] = {
+        "backbone": network.spec.model_dump(),
+        "evaluation": {"evaluators": fingerprint(embedded=request.corpus is None)},
+    }
     if network.folder is None or request.corpus is not None:
         fixed["corpus"] = {"size": network.size}
     plan = suites.expand(suite, request.preset, changes=changes, fixed=fixed)

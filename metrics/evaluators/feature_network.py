@@ -76,7 +76,7 @@ class TalkheadPerceptual:
     def __init__(self, network: FeatureNetwork) -> None:
         self.network = network
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, generated: NDArray[np.uint8], truth: NDArray[np.uint8]) -> PerceptualDistance:
         """Distances [T] and maps [T, H, W] of two clips [T, H, W, 3]."""
         parts = zip(seen(generated).split(CHUNK), seen(truth).split(CHUNK), strict=True)
@@ -93,7 +93,7 @@ class TalkheadFrames:
     def __init__(self, network: FeatureNetwork) -> None:
         self.network = network
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[T, 64] of frames [T, H, W, 3]."""
         return torch.cat([self.network(part) for part in seen(frames).split(CHUNK)]).numpy()

@@ -43,7 +43,7 @@ class TalkheadIdentity:
     def __init__(self, path: Path = WEIGHTS) -> None:
         self.network = load_network(IdentityNetwork(), path)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, frames: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
         """[T, 64] unit vectors of frames [T, H, W, 3]."""
         crops = to_images(face_crops(frames, landmarks)).split(CHUNK)

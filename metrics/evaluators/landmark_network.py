@@ -43,7 +43,7 @@ class TalkheadLandmarks:
     def __init__(self, path: Path = WEIGHTS) -> None:
         self.network = load_network(LandmarkNetwork(), path)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, frames: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
         """[T, 68, 2] pixels of frames [T, H, W, 3]; `landmarks` say where the eyes are, no more."""
         place = face_placement(landmarks)

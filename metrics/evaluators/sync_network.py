@@ -84,13 +84,13 @@ class TalkheadSync:
     def __init__(self, path: Path = WEIGHTS) -> None:
         self.encoders = load_network(SyncEncoders(), path)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def video(self, frames: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
         """[W, 64] of frames [T, H, W, 3]."""
         mouths = to_images(crops(frames, placement(landmarks)))
         return torch.cat([self.encoders.video(part) for part in stacked(mouths).split(CHUNK)]).numpy()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def audio(self, audio: NDArray[np.float32], frames: int, fps: float) -> NDArray[np.float32]:
         """[W, 64] of audio [S] that belongs to `frames` video frames."""
         heard = torch.from_numpy(mel_windows(audio, frames, fps, SPAN, LENGTH))

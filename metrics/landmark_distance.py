@@ -132,6 +132,6 @@ def _declare(name: str, unit: str, about: str) -> Metric:
         unit=unit,
         range=(0.0, float("inf")),
         worst=None,
-        needs=("landmarks",),
+        needs=("truth", "landmarks", "weights"),
         about=about,
     )

@@ -25,7 +25,7 @@ def landmark_jerk(evaluator: str) -> Metric:
         unit="eye distances/frame³",
         range=(0.0, float("inf")),
         worst=None,
-        needs=("landmarks",),
+        needs=("landmarks", "weights"),
         about="mean third difference of the landmarks over time, to be compared with ground truth's",
     )
 

@@ -38,10 +38,16 @@ class Reading:
     _known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What `make` gives, made at the first call."""
+        """What `make` gives, or why it has no value, made at the first call."""
         if key not in self._known:
-            self._known[key] = make()
-        return self._known[key]
+            try:
+                self._known[key] = make()
+            except Undefined as reason:
+                self._known[key] = reason
+        found = self._known[key]
+        if isinstance(found, Undefined):
+            raise Undefined(str(found))
+        return found
 
     @property
     def where(self) -> Landmarks:

@@ -166,7 +166,9 @@ def _offset(name: str, pair: Pair) -> float:
 
 
 def _theval(pair: Pair) -> float:
-    """Over what ground truth has a value of its own for."""
+    """Over what ground truth has a value of its own for; missing where a network is, whose parts the name promises."""
+    for kind in thevals.KINDS:
+        pair.generated.evaluators.get(kind, TALKHEAD)
     values: dict[str, float | None] = {}
     truths: dict[str, float] = {}
     for name in thevals.PARTS:

@@ -24,7 +24,7 @@ def subject_consistency(evaluator: str) -> Metric:
         unit="",
         range=(0.0, 1.0),
         worst=None,
-        needs=("landmarks",),
+        needs=("weights",),
         about="likeness of each frame to the first and to the one before, to be compared with ground truth's",
     )
 

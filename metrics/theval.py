@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.evaluators.bundle import Kind
 
 PARTS = (
     "jitter",
@@ -14,6 +15,9 @@ PARTS = (
     "lse_d[talkhead]",
 )
 """Metrics that are averaged: those for which ground truth is a value and not the limit."""
+
+KINDS: tuple[Kind, ...] = ("landmarks", "frames", "sync")
+"""Networks that read them: without one of these the mean would be of other things than its name says."""
 
 
 def theval_metric(evaluator: str) -> Metric:

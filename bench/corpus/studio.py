@@ -107,14 +107,17 @@ def missing(wanted: Sequence[Sittings]) -> list[Task]:
 
 
 def load(wanted: Sequence[Sittings]) -> Portraits:
-    """All frames of files that have been built."""
+    """All frames of files that have been built; people of other roles, seeds or made-up looks are other people."""
     parts = [read_tensors(file.path) for file in wanted]
     together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    people = [np.arange(file.first, file.first + file.people) for file in wanted]
-    each = wanted[0].sittings * wanted[0].frames
-    numbers = np.unique(np.concatenate(people), return_inverse=True)[1]
-    sitting = np.tile(np.repeat(np.arange(wanted[0].sittings), wanted[0].frames), len(numbers))
-    return Portraits(**together, person=np.repeat(numbers, each), sitting=sitting)
+    numbers: dict[tuple[int, Role, bool, int], int] = {}
+    person, sitting = [], []
+    for file in wanted:
+        for index in range(file.first, file.first + file.people):
+            number = numbers.setdefault((file.seed, file.role, file.made_up, index), len(numbers))
+            person.append(np.full(file.sittings * file.frames, number))
+            sitting.append(np.repeat(np.arange(file.sittings), file.frames))
+    return Portraits(**together, person=np.concatenate(person), sitting=np.concatenate(sitting))
 
 
 def build(report: Report, file: Sittings) -> int:

@@ -113,6 +113,8 @@ def detail(images: Tensor) -> Tensor:
 def calibrate(network: FeatureNetwork, portraits: NDArray[np.uint8], clips: list[NDArray[np.uint8]]) -> None:
     """Set mean and spread by portraits [N, H, W, 3], and principal directions and their usual speed by clips."""
     frames = TalkheadFrames(network)
+    network.centre.zero_()
+    network.spread.fill_(1)
     raw = frames(portraits)
     network.centre.copy_(torch.from_numpy(raw.mean(0)))
     network.spread.copy_(torch.from_numpy(raw.std(0)))

@@ -16,6 +16,9 @@ Landmarks = NDArray[np.floating]
 Audio = NDArray[np.float32]
 Floats = NDArray[np.float32]
 
+SAMPLE_RATE = 16_000
+"""Audio samples a second."""
+
 
 class PerceptualDistance(NamedTuple):
     """How far apart two clips are, frame by frame."""

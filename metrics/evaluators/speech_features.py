@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import stft
 
-SAMPLE_RATE = 16_000
+from privtalk.metrics.evaluators.protocols import SAMPLE_RATE
+
 RATE = 100
 """Mel frames a second."""
 BINS = 32

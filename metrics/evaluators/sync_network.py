@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.blocks import GROUPS, trunk
 from privtalk.metrics.evaluators.mouth_crop import COLUMNS, ROWS, crops, placement
 from privtalk.metrics.evaluators.speech_features import BINS, mel_windows
 from privtalk.metrics.evaluators.storage import CHUNK, FOLDER, load_network, to_images
 
+FPS = 25.0
 SPAN = 5
 """Video frames of a window."""
 LENGTH = 32
@@ -92,7 +94,9 @@ class TalkheadSync:
 
     @torch.inference_mode()
     def audio(self, audio: NDArray[np.float32], frames: int, fps: float) -> NDArray[np.float32]:
-        """[W, 64] of audio [S] that belongs to `frames` video frames."""
+        """[W, 64] of audio [S] that belongs to `frames` video frames. Raises `Undefined` at other than 25 fps."""
+        if fps != FPS:
+            raise Undefined(f"the network reads {FPS:g} frames a second, the clip has {fps:g}")
         heard = torch.from_numpy(mel_windows(audio, frames, fps, SPAN, LENGTH))
         result: NDArray[np.float32] = self.encoders.audio(heard).numpy()
         return result

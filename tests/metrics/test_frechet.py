@@ -43,6 +43,8 @@ def test_is_the_textbook_formula(seed):
     assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
+# pytorch-fid asks scipy for what newer ones warn of.
+@pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated:DeprecationWarning")
 def test_is_pytorch_fids_on_the_same_features():
     fid_score = pytest.importorskip("pytorch_fid.fid_score")
     generated, truth = world(3)

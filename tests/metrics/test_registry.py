@@ -1,25 +1,97 @@
 """The registry's declarations."""
 
+import math
+from typing import get_args
+
 import pytest
 
 from privtalk.metrics import METRICS, metric
+from privtalk.metrics.declaration import Family, Need
+from privtalk.metrics.distributions import SOURCES
+from privtalk.metrics.evaluators.bundle import NAMES
+from privtalk.metrics.evaluators.installed import LOADERS
+from privtalk.metrics.registry import FAMILIES
+from privtalk.metrics.scorers import SCORERS
 
-NAMES = {
+DIRECTIONS = {
     "psnr": "higher",
+    "psnr_face": "higher",
     "psnr_mouth": "higher",
     "ssim": "higher",
+    "ssim_face": "higher",
     "ssim_mouth": "higher",
+    "ms_ssim": "higher",
+    "ms_ssim_3": "higher",
+    "lpips": "lower",
+    "lpips_face": "lower",
+    "lpips_mouth": "lower",
+    "fid": "lower",
+    "kid": "lower",
+    "fvd": "lower",
+    "identity": "higher",
+    "lmd": "lower",
+    "lmd_face": "lower",
+    "lmd_aligned": "lower",
     "jitter": "reference",
     "jitter_error": "lower",
+    "warping_error": "lower",
+    "landmark_jerk": "reference",
+    "subject_consistency": "reference",
+    "theval": "higher",
     "mouth_sync": "higher",
     "mouth_sync_offset": "reference",
     "mouth_opening_error": "lower",
+    "mouth_opening_error_aligned": "lower",
+    "lse_c": "higher",
+    "lse_d": "lower",
+    "av_offset": "reference",
 }
+"""As the field has them."""
+
+KINDS = {
+    "lpips": "perceptual",
+    "lpips_face": "perceptual",
+    "lpips_mouth": "perceptual",
+    "fid": "frames",
+    "kid": "frames",
+    "subject_consistency": "frames",
+    "fvd": "video",
+    "identity": "identity",
+    "lmd": "landmarks",
+    "lmd_face": "landmarks",
+    "lmd_aligned": "landmarks",
+    "landmark_jerk": "landmarks",
+    "lse_c": "sync",
+    "lse_d": "sync",
+    "av_offset": "sync",
+}
+"""The kind of network that reads for a metric."""
 
 
-def test_names_and_directions():
-    assert {name: metric(name).direction for name in METRICS} == NAMES
-    assert all(declared.name == name for name, declared in METRICS.items())
+def test_bases_and_directions():
+    assert {declared.base: declared.direction for declared in METRICS.values()} == DIRECTIONS
+    assert list(dict.fromkeys(declared.base for declared in METRICS.values())) == list(DIRECTIONS)
+
+
+def test_every_metric_is_declared_once_under_its_name():
+    declared = [scorer.metric for scorer in SCORERS.values()] + [source.metric for source in SOURCES.values()]
+    assert len(declared) == len({metric.name for metric in declared}) == len(METRICS)
+    assert all(METRICS[metric.name] is metric for metric in declared)
+    assert all(name == declared.name for name, declared in METRICS.items())
+    assert all(name == scorer.metric.name for name, scorer in SCORERS.items())
+    assert all(name == source.metric.name for name, source in SOURCES.items())
+
+
+def test_families_follow_one_another_in_order():
+    families = [declared.family for declared in METRICS.values()]
+    assert list(dict.fromkeys(families)) == list(FAMILIES)
+    assert families == sorted(families, key=FAMILIES.index)
+    assert set(FAMILIES) == set(get_args(Family)) - {"mesh"}
+
+
+def test_sets_are_told_from_clips():
+    assert {name for name, declared in METRICS.items() if declared.level == "set"} == set(SOURCES)
+    assert {name for name, declared in METRICS.items() if declared.level == "clip"} == set(SCORERS)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -27,10 +99,37 @@ def test_worst_value_is_the_bad_end_of_the_range(name):
     declared = metric(name)
     low, high = declared.range
     assert low < high
-    assert declared.worst in {None, low if declared.direction == "higher" else high}
-    assert declared.direction != "reference" or declared.worst is None
+    bad = {"higher": low, "lower": high, "reference": math.nan}[declared.direction]
+    assert declared.worst == (bad if math.isfinite(bad) else None)
+
+
+@pytest.mark.parametrize("name", [name for name, declared in METRICS.items() if declared.evaluator])
+def test_a_network_in_brackets_is_of_a_kind_that_can_be_had(name):
+    declared = metric(name)
+    if declared.base == "theval":
+        assert declared.evaluator == "talkhead"
+        return
+    assert declared.evaluator in NAMES[KINDS[declared.base]]
+    assert "weights" in declared.needs
+
+
+@pytest.mark.parametrize("base", KINDS)
+def test_every_network_of_a_kind_has_its_metric(base):
+    assert {f"{base}[{name}]" for name in NAMES[KINDS[base]]} <= set(METRICS)
+
+
+def test_published_networks_are_those_that_can_be_installed():
+    assert {name for names in NAMES.values() for name in names} - {"talkhead"} == set(LOADERS)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_what_a_column_says_of_itself(name):
+    declared = metric(name)
+    assert set(declared.needs) <= set(get_args(Need))
+    assert 10 < len(declared.about) < 120
+    assert not declared.about.endswith(".")
 
 
 def test_unknown_names_list_the_valid_ones():
-    with pytest.raises(ValueError, match="unknown metric 'fid'; the metrics are psnr, psnr_mouth"):
+    with pytest.raises(ValueError, match="unknown metric 'fid'; the metrics are psnr, psnr_face, psnr_mouth"):
         metric("fid")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privtalk.metrics import metric
 from privtalk.metrics.declaration import Undefined
-from privtalk.metrics.theval import THEVAL, normalised, theval
+from privtalk.metrics.theval import KINDS, PARTS, normalised, theval, theval_metric
 
 truth = st.floats(0.01, 100) | st.floats(-100, -0.01)
 
@@ -31,13 +32,20 @@ def test_every_metric_counts_alike_whatever_its_unit():
 
 def test_far_off_is_below_zero():
     assert theval({"a": 5.0}, {"a": 1.0}) == -3
-    assert THEVAL.range == (-math.inf, 1.0)
+    assert theval_metric("talkhead").range == (-math.inf, 1.0)
 
 
 def test_missing_values_are_left_out_and_never_zero():
     values = {"a": 0.5, "undefined": None, "still": 0.2, "unknown": 3.0}
     truths = {"a": 1.0, "undefined": 1.0, "still": 0.0, "unmeasured": 2.0}
     assert theval(values, truths) == normalised(0.5, 1.0) == 0.5
+
+
+def test_parts_are_those_for_which_ground_truth_is_a_value_and_not_the_limit():
+    declared = [metric(name) for name in PARTS]
+    assert [part.direction for part in declared] == ["reference"] * 3 + ["higher", "lower"]
+    assert "sync" in KINDS
+    assert {part.evaluator for part in declared} - {None} == {theval_metric("talkhead").evaluator}
 
 
 def test_nothing_to_compare_has_no_value():

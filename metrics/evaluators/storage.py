@@ -28,6 +28,7 @@ def save_network(module: nn.Module, path: Path, manifest: Mapping[str, Any]) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()}
     save_file(tensors, str(path))
+    path.chmod(0o644)  # safetensors leaves it readable by its owner alone
     content = {"weights": path.name, "sha256": sha256(path), **manifest}
     path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

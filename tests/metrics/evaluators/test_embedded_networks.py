@@ -135,7 +135,7 @@ def test_more_blur_and_more_noise_are_further(talkhead, clips):
         assert not distance(true, true).whole.any()
 
 
-def test_damage_is_far_and_another_sitting_near_in_distribution(talkhead):
+def test_damage_is_far_and_another_pose_near_in_distribution(talkhead):
     """Fréchet distances of the features' first dimensions, of as many frames as quick tests render."""
     rng = np.random.default_rng(0)
     shown = [renderer.render(who.look, posed(rng, 12), 64, rng=rng).frames for who in people(12)]
@@ -150,5 +150,5 @@ def test_damage_is_far_and_another_sitting_near_in_distribution(talkhead):
     true = spooled(shown)
     near = frechet(spooled(again), true).value
     blurred = frechet(spooled([gaussian_filter(frames, (0, 2, 2, 0)) for frames in shown]), true).value
-    strangers = frechet(spooled([255 - frames for frames in shown]), true).value
-    assert near < blurred < strangers
+    negative = frechet(spooled([255 - frames for frames in shown]), true).value
+    assert near < 0.2 * min(blurred, negative)

@@ -26,10 +26,11 @@ SETTINGS = (
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
-    """A cache for the session: footage, features and calibrations are made once."""
+    """A cache for the session: footage, features and calibrations are made once. No published weights."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRIVTALK_CACHE", str(folder))
+        patch.setenv("PRIVTALK_CACHE", str(folder / "cache"))
+        patch.setenv("PRIVTALK_WEIGHTS", str(folder / "weights"))
         yield folder
 
 

@@ -77,6 +77,19 @@ def test_floors_and_ceilings_are_where_they_belong(whole):
     assert {r.kind for r in records.values()} == {"method", "floor", "ceiling", "reference"}
 
 
+def test_networks_judge_the_embedded_corpus_and_absent_ones_are_told(whole):
+    for record in RunStore(whole):
+        for name in ("lpips[talkhead]", "identity[talkhead]", "lmd[talkhead]", "theval[talkhead]"):
+            assert record.metrics[name].estimate.n == 3
+        assert record.metrics["identity[talkhead]"].ground_truth <= 1
+        assert "bench weights" in record.metrics["identity[arcface]"].estimate.missing
+        assert "too few for a covariance" in record.metrics["fid[talkhead]"].estimate.missing
+        assert record.metrics["kid[talkhead]"].estimate.n == 3
+        samples = RunStore(whole).samples(record.cell_id)
+        shares = [sample.scores["kid[talkhead]"] for sample in samples]
+        assert record.metrics["kid[talkhead]"].estimate.value == pytest.approx(np.mean(shares))
+
+
 def test_guarantees_are_stated_and_accounted(whole):
     for record in RunStore(whole):
         privacy = record.privacy
@@ -307,20 +320,20 @@ def test_threads_of_the_caller_do_not_change_a_record(whole, request_for):
 
 def test_a_failing_cell_is_told_and_the_rest_goes_on(whole, request_for, monkeypatch, capsys):
     request = request_for("fedavg", "static")
-    score = runner.score_clips
 
-    def broken(frames, stage, first, reader):
-        if torch.equal(frames[0, 0], frames[0, 1]):
-            raise RuntimeError("out of luck")
-        return score(frames, stage, first, reader)
+    class Broken(runner.Judge):
+        def update(self, frames):
+            if torch.equal(frames[0, 0], frames[0, 1]):
+                raise RuntimeError("out of luck")
+            super().update(frames)
 
-    monkeypatch.setattr(runner, "score_clips", broken)
+    monkeypatch.setattr(runner, "Judge", Broken)
     assert command.run(request) == command.FAILED
     err = capsys.readouterr().err
     assert "failed static seed 0: RuntimeError: out of luck" in err
     assert "1 cell failed" in err
     log = request.out / "logs" / "static-seed-0.log"
-    assert "in broken" in log.read_text()
+    assert "in update" in log.read_text()
     assert set(results(request.out)) == {"fedavg none", "fedavg eps=8"}
     monkeypatch.undo()
     assert command.run(request) == command.OK

@@ -54,7 +54,7 @@ def test_values_lie_in_their_declared_range():
 
 def test_worse_frames_score_worse():
     truth = talking()
-    disturbance = np.random.default_rng(3).normal(size=truth.shape) + (1, 0, -1)
+    disturbance = np.random.default_rng(3).normal(size=truth.shape) + np.array([1, 0, -1])
     near, far = (np.clip(truth + s * disturbance, 0, 255).astype(np.uint8) for s in (4, 40))
     good, bad = (score_clip(pair(frames, truth)).scores for frames in (near, far))
     compared = ["psnr", "psnr_face", "psnr_mouth", "ssim", "ssim_face", "ssim_mouth", "ms_ssim_3"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from privtalk.bench.corpus.crop import (
@@ -29,15 +29,31 @@ def ramp() -> np.ndarray:
     return picture
 
 
+TOOTH, STEEP = 30, 8
+"""Pixels from one tooth to the next, and grey levels a pixel."""
+
+
+def teeth() -> np.ndarray:
+    """As `ramp`, steeper and over again: whole grey levels, to which crops are rounded twice, are an eighth of a pixel
+    here. Two a pixel would let rounding alone pass for half of one."""
+    picture = np.zeros((120, 120, 3), np.uint8)
+    picture[..., 0] = STEEP * (np.arange(120) % TOOTH)
+    picture[..., 1] = picture[..., 0].T
+    return picture
+
+
 @given(st.floats(50, 70), st.floats(50, 70), st.floats(20, 90), st.sampled_from([16, 32, 64]))
+@example(x=50, y=50.0625, side=64.125, size=64)
 def test_crop_shows_what_lies_there(x: float, y: float, side: float, size: int) -> None:
-    crop = extract(ramp(), np.array([x, y]), side, size).astype(float)
+    crop = extract(teeth(), np.array([x, y]), side, size).astype(float)
     middles = np.arange(size) + 0.5
     there = from_crop(np.stack([middles, middles], -1), np.array([x, y]), side, size)
-    for channel, expected in ((0, there[None, :, 0]), (1, there[:, None, 1])):
-        error = crop[..., channel] / 2 + 0.5 - expected
-        assert np.abs(error).max() < 0.6
-        assert abs(error.mean()) < 0.4, "half a pixel off"
+    reach = side / size / 2 + 1
+    for shown, at in ((crop[size // 2, :, 0], there[:, 0]), (crop[:, size // 2, 1], there[:, 1])):
+        expected = (at - 0.5) % TOOTH
+        whole = (expected > reach) & (expected < TOOTH - 1 - reach) & (at > reach) & (at < 120 - reach)
+        assert whole.any()
+        assert np.abs(shown / STEEP - expected)[whole].max() < 0.2
 
 
 def test_whole_picture_at_its_own_size_is_untouched() -> None:

@@ -51,7 +51,7 @@ class Motion(NamedTuple):
 
 
 def warping_error(frames: NDArray[np.uint8], flows: Floats, mask: NDArray[np.bool_]) -> float:
-    """Mean over pairs of Σ M (warp(I_(t+1)) - I_t)² / Σ M, frames on 0..1, mean over channels; to be compared with ground truth's.
+    """Mean over pairs of Σ M (warp(I_(t+1)) - I_t)² / Σ M, frames on 0..1, mean over channels.
 
     frames: [T, H, W, 3] uint8. flows, mask: `Motion` of the true clip. Pairs without a visible pixel are left
     out.

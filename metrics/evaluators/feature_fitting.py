@@ -115,9 +115,11 @@ def calibrate(network: FeatureNetwork, portraits: NDArray[np.uint8], clips: list
     frames = TalkheadFrames(network)
     network.centre.zero_()
     network.spread.fill_(1)
+    network.latest = None
     raw = frames(portraits)
     network.centre.copy_(torch.from_numpy(raw.mean(0)))
     network.spread.copy_(torch.from_numpy(raw.std(0)))
+    network.latest = None
     moving = [frames(clip) for clip in clips]
     _, _, directions = np.linalg.svd(
         np.concatenate(moving) - np.concatenate(moving).mean(0), full_matrices=False

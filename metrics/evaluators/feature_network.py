@@ -54,6 +54,8 @@ class FeatureNetwork(nn.Module):
         self.register_buffer("spread", torch.ones(DIM))
         self.register_buffer("planes", torch.eye(DIM)[:PLANES])
         self.register_buffer("motion", torch.ones(PLANES))
+        self.latest: tuple[NDArray[np.uint8], NDArray[np.float32]] | None = None
+        """The frames embedded last, and their embeddings: three kinds of metrics ask for the same ones in turn."""
 
     def layers(self, frames: Tensor) -> list[Tensor]:
         """Maps [N, width, side, side] of every stage."""
@@ -65,8 +67,11 @@ class FeatureNetwork(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Embeddings [N, 64], of zero mean and unit spread over the public people."""
-        raw = self.embed(self.layers(frames)[-1].flatten(1))
-        standardised: Tensor = (raw - self.centre) / self.spread
+        return self.embedded(self.layers(frames)[-1])
+
+    def embedded(self, last: Tensor) -> Tensor:
+        """The same from the last stage's maps."""
+        standardised: Tensor = (self.embed(last.flatten(1)) - self.centre) / self.spread
         return standardised
 
 
@@ -81,7 +86,8 @@ class TalkheadPerceptual:
         """Distances [T] and maps [T, H, W] of two clips [T, H, W, 3]."""
         parts = zip(seen(generated).split(CHUNK), seen(truth).split(CHUNK), strict=True)
         found = [_distance(self.network, a, b, generated.shape[1:3]) for a, b in parts]
-        whole, maps = (torch.cat(part).numpy() for part in zip(*found, strict=True))
+        whole, maps, embeddings = (torch.cat(part).numpy() for part in zip(*found, strict=True))
+        self.network.latest = (generated, embeddings)
         return PerceptualDistance(whole, maps)
 
 
@@ -96,7 +102,10 @@ class TalkheadFrames:
     @torch.inference_mode()
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[T, 64] of frames [T, H, W, 3]."""
-        return torch.cat([self.network(part) for part in seen(frames).split(CHUNK)]).numpy()
+        if self.network.latest is None or self.network.latest[0] is not frames:
+            parts = [self.network(part) for part in seen(frames).split(CHUNK)]
+            self.network.latest = (frames, torch.cat(parts).numpy())
+        return self.network.latest[1]
 
 
 class TalkheadVideo:
@@ -135,8 +144,8 @@ def seen(frames: NDArray[np.uint8]) -> Tensor:
 
 def _distance(
     network: FeatureNetwork, generated: Tensor, truth: Tensor, size: tuple[int, ...]
-) -> tuple[Tensor, Tensor]:
-    """[T] and [T, H, W]."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Distances [T], their maps [T, H, W], and the generated frames' embeddings [T, 64]."""
     both = network.layers(torch.cat([generated, truth]))
     whole, total = torch.zeros(len(generated)), torch.zeros(len(generated), 1, *size)
     for maps in both:
@@ -144,4 +153,4 @@ def _distance(
         apart = (a - b).square().sum(1, keepdim=True)
         whole = whole + apart.mean((1, 2, 3))
         total = total + F.interpolate(apart, size, mode="bilinear", align_corners=False)
-    return whole, total[:, 0]
+    return whole, total[:, 0], network.embedded(both[-1][: len(generated)])

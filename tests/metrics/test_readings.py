@@ -131,9 +131,9 @@ def test_a_late_mouth_is_found_late():
 def test_an_opening_of_frozen_frames_is_the_crops():
     still = pair(np.repeat(talking()[:1], T, 0)).generated
     with pytest.raises(Undefined, match="do not move"):
-        moving(still, mouth_opening(face()))
+        moving(still)
     one = pair(talking(count=1)).generated
-    assert len(moving(one, mouth_opening(face(1)))) == 1
+    assert len(moving(one)) == 1
 
 
 def test_motion_is_found_once_and_one_frame_has_none():

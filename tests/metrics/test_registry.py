@@ -34,7 +34,7 @@ DIRECTIONS = {
     "lmd_aligned": "lower",
     "jitter": "reference",
     "jitter_error": "lower",
-    "warping_error": "lower",
+    "warping_error": "reference",
     "landmark_jerk": "reference",
     "subject_consistency": "reference",
     "theval": "higher",

@@ -100,7 +100,8 @@ def wilson(hits: int, n: int, z: float = 1.959964) -> Share:
     share = hits / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Share(share, max(0.0, middle - half), min(1.0, middle + half), n)
+    low = max(0.0, middle - half) if hits else 0.0
+    return Share(share, low, min(1.0, middle + half) if hits < n else 1.0, n)
 
 
 def exact(hits: int, n: int, level: float = 0.95) -> Share:

@@ -178,12 +178,12 @@ def _mismatched(clip: Clip, others: Sequence[Clip], network: SyncNetwork) -> lis
 
 
 def _steps(clips: Sequence[Clip], number: int) -> list[int]:
-    """Steps from a clip to those of other people, spread over the list."""
+    """Steps from a clip to those of other people, over half of the list, so that no two clips swap their sounds."""
     own = clips[number].identity
-    steps = range(1, len(clips))
+    steps = range(1, (len(clips) + 1) // 2)
     others = [step for step in steps if clips[(number + step) % len(clips)].identity != own]
     if not others:
-        raise Undefined("there is one person only, and no other sound")
+        raise Undefined("the people are too few for other sounds")
     places = np.unique(np.linspace(0, len(others) - 1, STRANGERS).round().astype(int))
     return [others[place] for place in places]
 

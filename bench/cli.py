@@ -109,6 +109,24 @@ def compare(
     raise typer.Exit(boards.compare(base, new))
 
 
+@app.command("validate-metrics")
+def validate_metrics(
+    run: Annotated[
+        Path | None, typer.Argument(help="Folder written by `bench run`, whose rows give the noise floors.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the report [default: RUN/validation, or ./validation]."),
+    ] = None,
+    people: Annotated[int, typer.Option(min=16, help="Held-out people who speak; twice as many pose.")] = 64,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
+) -> None:
+    """Show on unseen people how far the metrics can be trusted. Exit 0: no bar is missed; 1: one is."""
+    from privtalk.bench.commands import validate_metrics as command
+
+    raise typer.Exit(command.validate_metrics(run, out, people, workers))
+
+
 @app.command()
 def suites() -> None:
     """List the suites and their presets."""

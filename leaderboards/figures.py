@@ -71,7 +71,7 @@ def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
     if attack is not None:
         rows = [r | {"attack": None} for r in rows]
         rows += [r | {"metric": None} for r in chart_data.attack_rows(board, attack)]
-    return _written(
+    return written(
         lambda theme, layout: charts.privacy_utility(board, metric.name, attack, theme, layout),
         _union(rows),
         site / "charts" / slug / f"privacy-utility-{_safe(metric.name)}",
@@ -82,7 +82,7 @@ def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
 
 
 def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
-    return _written(
+    return written(
         lambda theme, layout: charts.forest(board, metric.name, theme, layout),
         chart_data.utility_rows(board, metric.name),
         site / "charts" / slug / f"differences-{_safe(metric.name)}",
@@ -94,7 +94,7 @@ def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
 
 def _all_metrics(board: Board, rows: chart_data.Table, site: Path, slug: str) -> Figure:
     base = formats.method_label(board.baseline.method) if board.baseline else "the baseline"
-    return _written(
+    return written(
         lambda theme, layout: charts.all_metrics(board, theme, layout),
         rows,
         site / "charts" / slug / "all-metrics",
@@ -136,7 +136,7 @@ def _roc(board: Board, attack: str, site: Path, slug: str) -> Figure:
         for row in board.methods()
         if attack in row.attacks
     ]
-    return _written(
+    return written(
         lambda theme, layout: charts.roc(board, attack, theme, layout),
         chart_data.roc_rows(board, attack),
         site / "charts" / slug / f"roc-{_safe(attack)}",
@@ -146,7 +146,7 @@ def _roc(board: Board, attack: str, site: Path, slug: str) -> Figure:
     )
 
 
-def _written(
+def written(
     spec: Callable[[Theme, Layout], charts.Spec],
     rows: chart_data.Table,
     path: Path,

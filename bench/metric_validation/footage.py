@@ -1,0 +1,73 @@
+"""Whose frames metrics are validated on: people that nothing was trained or fitted on.
+
+Held-out people come from the broader world, as clients do. Public people from number 4000 on are of the public world
+and beyond those that any training uses (0..3327).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from privtalk.bench.corpus import shards, studio
+from privtalk.bench.corpus.clip import Clip
+from privtalk.bench.corpus.population import Role
+from privtalk.bench.execution import Task
+from privtalk.bench.pretraining import Pool
+
+UNSEEN = 4000
+"""First public person that no training has seen."""
+FRAMES = 96
+"""Of a clip: 72 and every shift to either side."""
+PEOPLE = 64
+LEAST = 16
+"""People below which most intervals mean nothing."""
+POPULATIONS = {"public": "unseen people of the public world", "heldout": "people of the broader world"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footage:
+    """All that is filmed."""
+
+    people: int = PEOPLE
+    size: int = 64
+
+    def shards(self) -> list[shards.Shard]:
+        """Two clips of every held-out person."""
+        return Pool(size=self.size, validation_people=self.people, validation_frames=FRAMES).validation()
+
+    def sittings(self, population: str) -> list[studio.Sittings]:
+        """Of twice as many people, of `POPULATIONS`."""
+        start = UNSEEN if population == "public" else 0
+        role: Role = "public" if population == "public" else "heldout"
+        return studio.files(role, 2 * self.people, size=self.size, start=start)
+
+    def missing(self) -> list[tuple[Task, float]]:
+        """What must be filmed, with its cost in seconds, the longest first."""
+        by_name = {shard.name: shards.cost(shard) for shard in self.shards()}
+        clips = [(task, by_name[task.key]) for task in shards.missing(self.shards())]
+        wanted = [file for population in POPULATIONS for file in self.sittings(population)]
+        posed = [(task, _cost(task.arguments[0])) for task in studio.missing(wanted)]
+        return sorted([*clips, *posed], key=lambda found: -found[1])
+
+
+def _cost(file: studio.Sittings) -> float:
+    """Guessed seconds."""
+    return file.people * file.sittings * (0.03 + file.frames / 250)
+
+
+@lru_cache(maxsize=1)
+def clips(footage: Footage) -> tuple[Clip, ...]:
+    """Person by person, kept for the next task of this process."""
+    return tuple(clip for shard in footage.shards() for clip in shards.load(shard))
+
+
+def first_clips(found: Sequence[Clip], people: int) -> list[Clip]:
+    """The first clip of each of some people, evenly spread over all.
+
+    They are clips of different people, so that they are independent.
+    """
+    own = list({clip.identity: clip for clip in reversed(found)}.values())[::-1]
+    step = max(1, len(own) // people)
+    return own[::step][:people]

@@ -1,0 +1,282 @@
+"""Everything that is measured, as tasks for an executor, and what they come to together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privtalk.bench.corpus import studio
+from privtalk.bench.errors import WorkFailed
+from privtalk.bench.execution import Event, Failed, Task, execute
+from privtalk.bench.execution.task import Report
+from privtalk.bench.metric_validation import (
+    floors,
+    footage,
+    halves,
+    identity,
+    ladder,
+    readers,
+    scoring,
+    synchrony,
+    temporal,
+)
+from privtalk.bench.metric_validation.checks import Check
+from privtalk.bench.metric_validation.distortions import TIMES, Condition
+from privtalk.bench.metric_validation.distortions import ladder as conditions
+from privtalk.bench.metric_validation.footage import POPULATIONS, Footage
+from privtalk.bench.spec import EMBEDDED
+from privtalk.metrics import METRICS, Reading
+from privtalk.metrics.declaration import Undefined
+from privtalk.metrics.distributions import READ, SOURCES
+from privtalk.metrics.evaluators.bundle import NAMES, TALKHEAD, Evaluators, Kind
+from privtalk.metrics.evaluators.protocols import FaceEmbedder
+
+FRAMES = 40
+"""Of a clip that is distorted."""
+REDRAWS = (Condition(kind="redraw", level=0), Condition(kind="redraw", level=1))
+
+Missing = str
+"""Why something has no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a task works on: the footage, and whose networks (None: the embedded and installed ones)."""
+
+    footage: Footage
+    evaluators: Evaluators | None = None
+
+    @property
+    def distorted(self) -> int:
+        """Clips that are distorted, one a person: half of the people, which every level repeats."""
+        return max(footage.LEAST, self.footage.people // 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """All findings."""
+
+    footage: Footage
+    verified: dict[tuple[str, str], identity.Verified | Missing]
+    """(network, population)."""
+    synced: dict[str, synchrony.Synced | Missing]
+    """By network."""
+    read: dict[str, readers.Read | Missing]
+    """By reader."""
+    ladder: dict[tuple[str, float], scoring.Scored]
+    times: dict[str, scoring.Scored]
+    halved: dict[str, halves.Halved | Missing]
+    """By metric."""
+    floors: dict[str, floors.Floor]
+    climbs: list[ladder.Climb] = field(default_factory=list)
+    ordered: dict[str, list[temporal.Ordered]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Metric -> why it has no value under any distortion."""
+        found: dict[str, str] = {}
+        for scored in self.ladder.values():
+            found |= dict(scored.missing)
+        return {name: why for name, why in found.items() if not any(c.metric == name for c in self.climbs)}
+
+
+class Job(NamedTuple):
+    """A task, and what its stages cost in seconds, about."""
+
+    task: Task
+    costs: dict[str, float]
+
+
+def jobs(scene: Scene) -> list[Job]:
+    """All of them, the longest first."""
+    people, clips = scene.footage.people, scene.distorted
+    verifying = {"embedding": 0.06 * people, "comparing": 0.2 * people}
+    found = [
+        *(Job(Task(f"verify {name}", verify, (scene, name)), verifying) for name in POPULATIONS),
+        Job(Task("sync", hear, (scene,)), {"listening": 0.5 * people}),
+        Job(Task("readers", read, (scene,)), {"mouths": 0.06 * people, "points": 0.06 * people}),
+        Job(Task("halves", halve, (scene,)), {"halving": 0.12 * people}),
+    ]
+    every = [*conditions(), *REDRAWS, *(Condition(kind=kind) for kind in TIMES)]
+    found += [Job(Task(c.name, score, (scene, c)), {"scoring": 0.25 * clips}) for c in every]
+    return sorted(found, key=lambda job: -sum(job.costs.values()))
+
+
+def run(wanted: Sequence[Task], workers: int, listen: Callable[[Event], None]) -> dict[str, Any]:
+    """Task -> result; all must succeed."""
+    results: dict[str, Any] = {}
+    with closing(execute(wanted, workers, listen)) as outcomes:
+        for outcome in outcomes:
+            if isinstance(outcome, Failed):
+                raise WorkFailed(f"{outcome.key} failed: {outcome.reason}", outcome.traceback)
+            results[outcome.key] = outcome.value
+    return results
+
+
+def conclude(scene: Scene, results: Mapping[str, Any]) -> Measured:
+    """Findings from the tasks' results."""
+    table = {(c.kind, c.level): results[c.name] for c in conditions()}
+    times = {kind: results[kind] for kind in TIMES}
+    verified = {(n, p): v for p in POPULATIONS for n, v in results[f"verify {p}"].items()}
+    return Measured(
+        footage=scene.footage,
+        verified=verified,
+        synced=results["sync"],
+        read=results["readers"],
+        ladder=table,
+        times=times,
+        halved=results["halves"],
+        floors=floors.redrawn(*(results[c.name] for c in REDRAWS)),
+        climbs=ladder.climbs(table),
+        ordered={
+            name: temporal.ordered(name, times)
+            for name, metric in METRICS.items()
+            if metric.base in temporal.ORDERS
+        },
+    )
+
+
+def checks(measured: Measured) -> list[Check]:
+    """Every bar."""
+    found = [
+        identity.check(f"identity[{network}]", POPULATIONS[population], *_either(value))
+        for (network, population), value in sorted(measured.verified.items(), key=_own_first)
+    ]
+    for network, synced in measured.synced.items():
+        found += synchrony.checks(f"sync[{network}]", *_either(synced))
+    found += [readers.check(name, *_either(value)) for name, value in measured.read.items()]
+    found += ladder.checks(measured.climbs, measured.missing)
+    for metric, halved in measured.halved.items():
+        if METRICS[metric].base not in ladder.BARRED:
+            continue
+        own, reason = _either(halved)
+        found.append(halves.check(metric, own, measured.climbs, {metric: reason}))
+    lacking = measured.times["truth"].missing | measured.times["shuffled"].missing
+    found += [temporal.check(name, own, lacking.get(name, "")) for name, own in measured.ordered.items()]
+    return found
+
+
+def _own_first(item: tuple[tuple[str, str], Any]) -> tuple[bool, str, str]:
+    (network, population), _ = item
+    return network != TALKHEAD, network, population
+
+
+def _either(value: Any) -> tuple[Any, str]:
+    """A finding and no reason, or no finding and its reason."""
+    return (None, value) if isinstance(value, str) else (value, "")
+
+
+class Tolerant:
+    """Networks whose broken or absent weights leave their metrics undefined, with the reason."""
+
+    def __init__(self, evaluators: Evaluators) -> None:
+        self.evaluators = evaluators
+
+    def get(self, kind: Kind, name: str) -> Any:
+        try:
+            return self.evaluators.get(kind, name)
+        except ValueError as error:
+            raise Undefined(str(error)) from error
+
+
+@lru_cache(maxsize=1)
+def _installed() -> Evaluators:
+    from privtalk.bench.stages.score import evaluators
+
+    return Tolerant(evaluators(EMBEDDED))
+
+
+def networks(scene: Scene) -> Evaluators:
+    """The scene's own, or those of this process."""
+    return scene.evaluators or _installed()
+
+
+def verify(report: Report, scene: Scene, population: str) -> dict[str, identity.Verified | Missing]:
+    """Task: identity networks on a population."""
+    wanted = scene.footage.sittings(population)
+    frames = wanted[0].frames
+    portraits, lights = studio.load(wanted), identity.lights(wanted)
+    found: dict[str, identity.Verified | Missing] = {}
+    for name in NAMES["identity"]:
+        try:
+            embedder = networks(scene).get("identity", name)
+        except Undefined as reason:
+            found[name] = str(reason)
+            continue
+        report("embedding", 0, 1)
+        embeddings = embedded(portraits, frames, embedder)
+        report("comparing", 0, 1)
+        found[name] = identity.verify(population, embeddings, portraits, lights, frames)
+    return found
+
+
+def embedded(portraits: studio.Portraits, frames: int, embedder: FaceEmbedder) -> NDArray[np.float32]:
+    """[N, D] of sittings of `frames` frames, each a clip of its own, whose faces have one size."""
+    parts = [slice(first, first + frames) for first in range(0, len(portraits), frames)]
+    found = [embedder(portraits.frames[part], portraits.landmarks[part]) for part in parts]
+    return np.concatenate(found).astype(np.float32)
+
+
+def hear(report: Report, scene: Scene) -> dict[str, synchrony.Synced | Missing]:
+    """Task: sync networks on all clips."""
+    return _each(
+        scene,
+        "sync",
+        lambda network: synchrony.conclude(synchrony.listen(footage.clips(scene.footage), network, report)),
+    )
+
+
+def read(report: Report, scene: Scene) -> dict[str, readers.Read | Missing]:
+    """Task: readers of openings and of landmarks on the first clip of each person."""
+    own = footage.first_clips(footage.clips(scene.footage), scene.footage.people)
+    mouths = _each(scene, "mouth", lambda reader: readers.read_openings(own, reader, _as("mouths", report)))
+    points = _each(
+        scene, "landmarks", lambda reader: readers.read_landmarks(own, reader, _as("points", report))
+    )
+    return {f"mouth[{n}]": v for n, v in mouths.items()} | {f"landmarks[{n}]": v for n, v in points.items()}
+
+
+def halve(report: Report, scene: Scene) -> dict[str, halves.Halved | Missing]:
+    """Task: every distance of distributions between halves of the first clips."""
+    own = footage.first_clips(footage.clips(scene.footage), scene.footage.people)
+    readings = [Reading(clip.frames, clip.landmarks, networks(scene)) for clip in own]
+    found: dict[str, halves.Halved | Missing] = {}
+    for metric, source in SOURCES.items():
+        kind, name = source.key
+        rows = []
+        try:
+            for number, reading in enumerate(readings):
+                report("halving", number, len(readings))
+                rows.append(READ[kind](reading, name))
+            found[metric] = halves.halve(metric, rows)
+        except Undefined as reason:
+            found[metric] = str(reason)
+    return found
+
+
+def score(report: Report, scene: Scene, condition: Condition) -> scoring.Scored:
+    """Task: every metric under a condition."""
+    own = footage.first_clips(footage.clips(scene.footage), scene.distorted)
+    return scoring.score(own, condition, FRAMES, networks(scene), report)
+
+
+def _each(scene: Scene, kind: Kind, find: Callable[[Any], Any]) -> dict[str, Any]:
+    """Network -> what is found with it, or why it is absent."""
+    found: dict[str, Any] = {}
+    for name in NAMES[kind]:
+        try:
+            found[name] = find(networks(scene).get(kind, name))
+        except Undefined as reason:
+            found[name] = str(reason)
+    return found
+
+
+def _as(stage: str, report: Report) -> Report:
+    """Reports under another stage's name."""
+    return lambda _, done, total: report(stage, done, total)

@@ -8,7 +8,7 @@ import pytest
 from privtalk.metrics import Pair, Reading, Undefined, score_clip
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.readings import moving
-from privtalk.metrics.regions import face_region, mouth_opening, mouth_region
+from privtalk.metrics.regions import face_region, mouth_region
 from tests.metrics.toys import Counted, Sync, T, face, networks, noise, pair, speech, talking
 
 READERS = ("opening", "points", "faces", "features", "windows", "sync")

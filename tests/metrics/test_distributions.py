@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from privtalk.metrics import METRICS
-from privtalk.metrics.distributions import SOURCES, Distributions
+from privtalk.metrics.distributions import SOURCES, Distributions, by_cluster
 from privtalk.metrics.evaluators.bundle import Given
-from privtalk.metrics.frechet import Moments, frechet, frechet_distance
+from privtalk.metrics.frechet import Moments, SetScore, frechet, frechet_distance
 from privtalk.metrics.kernel_distance import kernel_distance
-from tests.metrics.test_frechet import spooled
+from tests.metrics.test_frechet import spooled, world
 from tests.metrics.toys import Frames, Video, colours, networks, noise, pair
 
 CLIENTS = ("a", "a", "b", "c", "c", "d")
@@ -50,8 +50,8 @@ def test_distances_are_those_of_all_features_at_once():
         at_once = frechet_distance(Moments(x.mean(0), np.cov(x.T)), Moments(y.mean(0), np.cov(y.T)))
         assert found[f"{name}[talkhead]"].value == pytest.approx(at_once, rel=1e-5)
         assert found[f"{name}[talkhead]"].value > 0
-        shares = frechet(*(spooled([embed(clip) for clip in side]) for side in (made, true))).shares
-        assert found[f"{name}[talkhead]"].shares == pytest.approx(shares)
+        alone = frechet(*(spooled([embed(clip) for clip in side]) for side in (made, true)))
+        assert found[f"{name}[talkhead]"].shares == pytest.approx(by_cluster(alone, CLIENTS).shares)
     spools = (spooled([colours(clip) for clip in side]) for side in (made, true))
     expected = kernel_distance(*spools, CLIENTS)
     assert found["kid[talkhead]"].value == pytest.approx(expected.value)
@@ -59,6 +59,48 @@ def test_distances_are_those_of_all_features_at_once():
     assert missing == dict.fromkeys(
         ("fid[inception]", "kid[inception]"), "no inception network: not given"
     ) | {"fvd[i3d]": "no i3d network: not given"}
+
+
+def over_clients(shares, clients=CLIENTS):
+    """Mean over clients of the means over their clips."""
+    return np.mean(
+        [np.mean([s for s, c in zip(shares, clients, strict=True) if c == name]) for name in set(clients)]
+    )
+
+
+def test_shares_average_to_the_distance_however_many_clips_a_client_has():
+    found, _ = gathered(clips(3), clips()).compute()
+    for score in found.values():
+        assert over_clients(score.shares) == pytest.approx(score.value, rel=1e-9)
+        assert len({round(share, 12) for share in score.shares}) == len(set(CLIENTS))
+
+
+def test_shares_of_clients_with_as_many_clips_are_their_clips_own():
+    """And of clients of several: the spread over clients stays that of their means."""
+    rng = np.random.default_rng(0)
+    score = SetScore(3.0, tuple(3 + (lambda x: x - x.mean())(rng.normal(size=6))))
+    assert by_cluster(score, list("aabbcc")) is score
+    assert by_cluster(score, list("abcdef")) is score
+    near = by_cluster(SetScore(3.0, (*score.shares, 3.0)), list("aabbccd"))
+    assert [near.shares[k] - 3 for k in (0, 2, 4)] == pytest.approx(
+        [4 / 7 * (score.shares[k] + score.shares[k + 1] - 6) for k in (0, 2, 4)]
+    )
+
+
+def test_a_share_is_what_leaving_the_client_out_would_change():
+    """To first order: the jackknife over clients, of whom some have three clips and some one."""
+    made, true = world(4, clips=60)
+    clients = [f"{k // 3 if k < 30 else k}" for k in range(60)]
+    whole = frechet(spooled(made), spooled(true))
+    shares = dict(zip(clients, by_cluster(whole, clients).shares, strict=True))
+    pseudo = {}
+    for name in shares:
+        kept = [k for k in range(60) if clients[k] != name]
+        without = frechet(*(spooled([side[k] for k in kept]) for side in (made, true))).value
+        pseudo[name] = whole.value + (len(shares) - 1) * (whole.value - without)
+    found, expected = (np.array([values[name] for name in shares]) for values in (shares, pseudo))
+    assert np.corrcoef(found, expected)[0, 1] > 0.98
+    assert found.std() == pytest.approx(expected.std(), rel=0.15)
 
 
 def test_equal_clips_are_at_no_distance():
@@ -119,7 +161,7 @@ def test_one_short_clip_among_others_has_no_say_and_a_share():
     ).compute()
     assert found["fvd[talkhead]"].value == pytest.approx(rest["fvd[talkhead]"].value)
     assert len(found["fvd[talkhead]"].shares) == len(CLIENTS)
-    assert np.mean(found["fvd[talkhead]"].shares) == pytest.approx(found["fvd[talkhead]"].value)
+    assert over_clients(found["fvd[talkhead]"].shares) == pytest.approx(found["fvd[talkhead]"].value)
 
 
 def test_a_network_that_refuses_one_clip_leaves_its_metrics_with_the_reason():

@@ -197,3 +197,34 @@ def test_every_head_counts():
         for name in ("masks", "controls", "landmarks", "thumbnail", "detail"):
             without = FeatureProblem(*posed(), FeatureConfig(batch=8, **{name: 0.0}), stream)
             assert without.loss(0).item() < full, name
+
+
+def test_frames_that_were_just_compared_are_not_embedded_again(network, monkeypatch):
+    passes, layers = [], FeatureNetwork.layers
+
+    def counted(self, frames):
+        passes.append(len(frames))
+        return layers(self, frames)
+
+    monkeypatch.setattr(FeatureNetwork, "layers", counted)
+    made, true = pictures(16, seed=1), pictures(16, seed=2)
+    TalkheadPerceptual(network)(made, true)
+    compared = sum(passes)
+    assert compared == 32
+    found, windows = TalkheadFrames(network)(made), TalkheadVideo(network)(made)
+    assert sum(passes) == compared
+    TalkheadFrames(network)(true)
+    assert sum(passes) == compared + 16
+    afresh = TalkheadFrames(network)(made.copy())
+    np.testing.assert_allclose(found, afresh, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(windows, TalkheadVideo(network)(made.copy()), rtol=1e-3, atol=1e-4)
+
+
+def test_what_was_embedded_last_is_not_taken_for_other_frames(network):
+    """Not for frames of the same shape, nor for those that come to lie at the same address."""
+    expected = {seed: TalkheadFrames(network)(pictures(seed=seed)).copy() for seed in (1, 2)}
+    assert not np.allclose(expected[1], expected[2], atol=0.01)
+    for seed in (1, 2, 1, 1, 2):
+        shown = pictures(seed=seed)
+        np.testing.assert_array_equal(TalkheadFrames(network)(shown), expected[seed])
+        del shown

@@ -90,7 +90,7 @@ def test_an_id_is_pinned():
             "training": None,
         }
     )
-    assert cell.id == "b89dd3628645c3f2"
+    assert cell.id == "e47b20aa57adad11"
 
 
 def test_cells_survive_json():

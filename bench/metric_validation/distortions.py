@@ -94,7 +94,9 @@ def blurred(frames: Frames, sigma: float, rng: np.random.Generator | None = None
 
 def noisy(frames: Frames, sigma: float, rng: np.random.Generator) -> Frames:
     """Independent Gaussian noise on every value."""
-    return _bytes(frames + np.float32(sigma) * rng.standard_normal(frames.shape, dtype=np.float32))
+    return _bytes(
+        frames.astype(np.float32) + np.float32(sigma) * rng.standard_normal(frames.shape, dtype=np.float32)
+    )
 
 
 def compressed(frames: Frames, quality: float, rng: np.random.Generator | None = None) -> Frames:
@@ -108,7 +110,7 @@ def tinted(frames: Frames, change: float, rng: np.random.Generator | None = None
     >>> tinted(np.full((1, 1, 1, 3), 100, np.uint8), 0.1).ravel().tolist()
     [110, 100, 90]
     """
-    return _bytes(frames * np.array([1 + change, 1, 1 - change], np.float32))
+    return _bytes(frames.astype(np.float32) * np.array([1 + change, 1, 1 - change], np.float32))
 
 
 def moved(frames: Frames, pixels: float, rng: np.random.Generator | None = None) -> Frames:

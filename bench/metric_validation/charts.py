@@ -105,7 +105,7 @@ def shifts(rows: Table, bar: float, theme: Theme, layout: Layout) -> Spec:
 
 def offsets(rows: Table, chance: float, theme: Theme, layout: Layout) -> Spec:
     """Rows (offset, share): where mismatched sounds seem to fit, with chance."""
-    x = {"field": "offset", "type": "ordinal", "title": "offset found, frames"}
+    x: Spec = {"field": "offset", "type": "ordinal", "title": "offset found, frames"}
     x |= {"axis": {"labelAngle": 0, "values": [-10, -5, 0, 5, 10]}}
     y = quantitative("share") | {"title": "share of clips", "axis": {"format": "%", "tickCount": 4}}
     return whole(

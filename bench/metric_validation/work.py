@@ -69,7 +69,8 @@ class Measured:
     """By network."""
     read: dict[str, readers.Read | Missing]
     """By reader."""
-    ladder: dict[tuple[str, float], scoring.Scored]
+    rungs: dict[tuple[str, float], scoring.Scored]
+    """By kind of distortion and level."""
     times: dict[str, scoring.Scored]
     halved: dict[str, halves.Halved | Missing]
     """By metric."""
@@ -81,7 +82,7 @@ class Measured:
     def missing(self) -> dict[str, str]:
         """Metric -> why it has no value under any distortion."""
         found: dict[str, str] = {}
-        for scored in self.ladder.values():
+        for scored in self.rungs.values():
             found |= dict(scored.missing)
         return {name: why for name, why in found.items() if not any(c.metric == name for c in self.climbs)}
 
@@ -121,15 +122,17 @@ def run(wanted: Sequence[Task], workers: int, listen: Callable[[Event], None]) -
 
 def conclude(scene: Scene, results: Mapping[str, Any]) -> Measured:
     """Findings from the tasks' results."""
-    table = {(c.kind, c.level): results[c.name] for c in conditions()}
-    times = {kind: results[kind] for kind in TIMES}
+    table: dict[tuple[str, float], scoring.Scored] = {
+        (c.kind, c.level): results[c.name] for c in conditions()
+    }
+    times: dict[str, scoring.Scored] = {kind: results[kind] for kind in TIMES}
     verified = {(n, p): v for p in POPULATIONS for n, v in results[f"verify {p}"].items()}
     return Measured(
         footage=scene.footage,
         verified=verified,
         synced=results["sync"],
         read=results["readers"],
-        ladder=table,
+        rungs=table,
         times=times,
         halved=results["halves"],
         floors=floors.redrawn(*(results[c.name] for c in REDRAWS)),
@@ -157,7 +160,7 @@ def checks(measured: Measured) -> list[Check]:
             continue
         own, reason = _either(halved)
         found.append(halves.check(metric, own, measured.climbs, {metric: reason}))
-    lacking = measured.times["truth"].missing | measured.times["shuffled"].missing
+    lacking = {**measured.times["truth"].missing, **measured.times["shuffled"].missing}
     found += [temporal.check(name, own, lacking.get(name, "")) for name, own in measured.ordered.items()]
     return found
 

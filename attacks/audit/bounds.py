@@ -1,9 +1,9 @@
 """Certified lower bounds on ε from how often a threshold on scores is right.
 
-Two worlds, a canary in or out; a person is called a member where the score is at least the threshold. If the mechanism is
-(ε, δ)-DP, then TPR ≤ e^ε FPR + δ and TNR ≤ e^ε FNR + δ (Kairouz, Oh and Viswanath 2015, theorem 2.1). With one joint event
-of the given level, TPR ≥ TPR_L and FPR ≤ FPR_U (Clopper-Pearson, half of the error for each), all four rates are bounded,
-as TNR_L = 1 − FPR_U and FNR_U = 1 − TPR_L. So both directions, every δ and the Gaussian bound hold at once:
+Two worlds, a canary in or out; it is called a member where the score is at least the threshold. If the mechanism is
+(ε, δ)-DP, then TPR ≤ e^ε FPR + δ and TNR ≤ e^ε FNR + δ (Kairouz, Oh and Viswanath 2015, theorem 2.1). With one joint
+event of the given level, TPR ≥ TPR_L and FPR ≤ FPR_U (Clopper-Pearson, half of the error for each), all four rates are
+bounded, as TNR_L = 1 − FPR_U and FNR_U = 1 − TPR_L. So both directions, every δ and the Gaussian bound hold at once:
 
     ε_L = ln max((TPR_L − δ) / FPR_U, (TNR_L − δ) / FNR_U)       (Nasr et al. 2021; Jagielski, Ullman and Oprea 2020)
     μ_L = Φ⁻¹(1 − FPR_U) − Φ⁻¹(FNR_U)                            (Nasr et al. 2023, equation 3; assumes μ-GDP)

@@ -1,10 +1,10 @@
 """One-run bound for a whole trade-off curve (Mahloujifar, Melis and Chaudhuri 2025, arXiv 2410.22235).
 
-m canaries by fair coins, r guesses, v of them right (`one_run.Guesses`). With p_i the chance of exactly i right guesses,
-let R_j = Σ_{i ≥ j} i/m p_i (some guess is right, and j or more are) and H_j = Σ_{i ≥ j} (r − i)/m p_i (it is wrong). Turning
-one coin changes a right guess into a wrong one and takes j right ones to j − 1, so a mechanism with blow-up function f̄
-has R_j ≤ f̄(H_{j−1}). If P[V ≥ v] were as large as τ, both sums would start at v with τ v/m and τ (r − v)/m, and grow
-downwards at least as fast as
+m canaries by fair coins, r guesses, v of them right (`one_run.Guesses`). With p_i the chance of exactly i right
+guesses, let R_j = Σ_{i ≥ j} i/m p_i (a canary is guessed right, and j or more are) and H_j = Σ_{i ≥ j} (r − i)/m p_i
+(it is guessed wrong). Turning one coin makes a right guess wrong and takes j right ones to j − 1, so a mechanism with
+blow-up function f̄ has R_j ≤ f̄(H_{j−1}). If P[V ≥ v] were as large as τ, both sums would start at v with τ v/m and
+τ (r − v)/m, and grow downwards at least as fast as
 
     H_{j−1} = max(H_j, f̄⁻¹(R_j)),   R_{j−1} = R_j + (j − 1)/(r − j + 1) · (H_{j−1} − H_j)     (algorithm 3, k = 2);
 

@@ -1,7 +1,7 @@
 """Thresholds that do not depend on the scores they are counted on.
 
-A bound that is maximised over thresholds on the very scores it certifies is not a bound: on scores that say nothing it is
-positive far more often than its level allows (shown in the tests). So a share of the scores is spent on the choice.
+A bound that is maximised over thresholds on the very scores it certifies is not a bound: on scores that say nothing it
+is positive far more often than its level allows (shown in the tests). So a share of the scores is spent on the choice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from privtalk.attacks.audit.bounds import Bounds, Counts, Values, epsilon_low, mu_low, rate_bounds
+from privtalk.attacks.audit.bounds import Bounds, Counts, Values, epsilon_low, rate_bounds
 from privtalk.attacks.roc import LEVEL
 
 Objective = Callable[[Bounds], Values]
@@ -53,6 +53,7 @@ def best_threshold(
     """The threshold that maximises the objective on these scores, halfway to the next lower score; of equals, the one
     of most TPR − FPR. Never certify anything on the same scores.
 
+    >>> from privtalk.attacks.audit.bounds import mu_low
     >>> best_threshold([3.0, 4.0], [1.0, 0.0], mu_low)
     2.0
     """

@@ -1,4 +1,4 @@
-"""One-run bound: the exact binomial at δ = 0, the definition at δ > 0, and mechanisms whose guesses are known exactly."""
+"""One-run bound: the exact binomial at δ = 0, the definition at δ > 0, mechanisms with exactly known guesses."""
 
 import numpy as np
 import pytest

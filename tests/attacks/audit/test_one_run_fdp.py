@@ -1,4 +1,4 @@
-"""f-DP one-run bound: closed form for one canary, exact binomials, the paper's recursion, and simulated rank guesses."""
+"""f-DP one-run bound: closed form for one canary, exact binomials, the paper's recursion, simulated rank guesses."""
 
 import numpy as np
 import pytest

@@ -58,7 +58,8 @@ class AuditReport:
         deltas = [bound.delta for bound in self.upper]
         if len(set(deltas)) != len(deltas):
             raise ValueError(f"upper bounds at δ = {deltas}: one a δ")
-        missing = sorted({low.delta for low in (*self.certified, *self.estimates)} - set(deltas))
+        asked = {low.delta for low in self.certified} | {guess.delta for guess in self.estimates}
+        missing = sorted(asked - set(deltas))
         if missing:
             raise ValueError(f"no upper bound at δ = {missing}: there is nothing to compare with")
 

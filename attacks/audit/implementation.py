@@ -231,8 +231,8 @@ def audit(
         for world in (trained, trained.without_last())
     )
     direction = fisher_direction(inside[:learning], outside[:learning])
-    scores = ((part[learning:] @ direction).numpy() for part in (inside, outside))
-    return _reported(aggregator, *scores, generator, deltas, level)
+    members, others = ((part[learning:] @ direction).numpy() for part in (inside, outside))
+    return _reported(aggregator, members, others, generator, deltas, level)
 
 
 def _reported(

@@ -107,8 +107,9 @@ def _private(cells: Iterable[Planned]) -> list[tuple[str, Training]]:
 
 def _aggregator(training: Training, clients: int, dim: int) -> Aggregator | None:
     made = mechanism(training, clients, dim)
-    one_round = isinstance(made, (GaussianMechanism, DiscreteMechanism, AdaptiveClipping))
-    if not one_round or training.federation.normalisation == "cohort":
+    if not isinstance(made, (GaussianMechanism, DiscreteMechanism, AdaptiveClipping)):
+        return None
+    if training.federation.normalisation == "cohort":
         return None
     return Aggregator(
         mechanism=made,

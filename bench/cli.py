@@ -203,6 +203,41 @@ def privacy(
     )
 
 
+@app.command()
+def audit(
+    suite: Annotated[str, typer.Option("--suite", "-s", help="Whose mechanisms (see: bench suites).")],
+    preset: Annotated[str, typer.Option("--preset", "-p", help="At which size.")] = "small",
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=100, help="Rounds with the canary, and as many without.")] = 2000,
+    dim: Annotated[int, typer.Option(min=1, help="Numbers in a simulated update.")] = 4,
+    confidence: Annotated[float, typer.Option(help="Of each certified bound.")] = 0.999,
+    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
+) -> None:
+    """Simulate rounds with and without a worst-case client and measure what they leak, without training anything.
+
+    Prints, for each private mechanism of the preset, the accountant's ε of one round beside certified lower bounds and
+    labelled estimates. Exit 0: no bound exceeds the account; 1: one does, so that one of the two has a bug.
+    """
+    from privtalk.bench.commands import audit as command
+
+    raise typer.Exit(
+        command.run(
+            command.Request(
+                suite=suite,
+                preset=preset,
+                changes=tuple(change or ()),
+                rounds=rounds,
+                dim=dim,
+                confidence=confidence,
+                seed=seed,
+            )
+        )
+    )
+
+
 @data.command("prepare")
 def data_prepare(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of videos, one folder an identity.")],

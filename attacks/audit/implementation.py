@@ -1,0 +1,287 @@
+"""Audit of an aggregator: thousands of rounds with one worst-case canary, present or absent, and no training.
+
+Everything between the devices' updates and what the server sees is the project's own: clipping, weights, what is
+carried, the sum, noise, division, in the order of `methods.federation.play_round`. The adversary knows all other
+updates and the canary, and can play rounds of its own, on which it learns its score. A round is accounted alone and
+without sampling, which is where a mistake shows most.
+
+At δ = 1e-5 a count certifies little of a Gaussian's ε: its worst outcomes are too rare. At `TEST_DELTA` they are not,
+and the same count comes close to the accountant's ε(δ), so that is where mistakes are caught without assumptions.
+
+Shape legend: R rounds, K clients of d numbers, w numbers that are carried (d, or d + 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from privtalk.attacks.audit.bounds import LowerBound, Values, clopper_pearson_bound, gaussian_dp_bound, mu_low
+from privtalk.attacks.audit.canaries import unit_vectors
+from privtalk.attacks.audit.one_shot import Estimate, fit, one_shot_estimate
+from privtalk.attacks.audit.report import AuditReport, UpperBound
+from privtalk.attacks.audit.thresholds import at_delta, threshold_by_split
+from privtalk.methods.backbone.conditioning import ClipFeatures
+from privtalk.methods.clients import ClientData
+from privtalk.methods.config import Normalisation
+from privtalk.methods.federation import PublicConstants, client_weights
+from privtalk.methods.normalisation import appended_scale, carried, sensitivity, step
+from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping, within
+from privtalk.methods.privacy.clipping import clip_factors
+from privtalk.methods.privacy.discrete import DiscreteMechanism
+from privtalk.methods.privacy.ledger import Ledger, Release, Round
+from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.transcript import Message, plain_sum
+
+LEVEL = 0.999
+"""Of each certified bound: a correct mechanism that is tight raises an alarm once in a thousand audits."""
+TEST_DELTA = 0.05
+DELTAS = (1e-5, TEST_DELTA)
+CHOICE = 0.25
+"""Share of the rounds that thresholds are chosen on."""
+EXCESS = 100.0
+"""How many clips long the canary's raw update is, and how many reference sizes its data."""
+
+Audited = GaussianMechanism | DiscreteMechanism | AdaptiveClipping
+Look = Literal["sum", "mean"]
+"""What is scored: the noisy sum, or the step after division."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What local training hands to a round of K clients."""
+
+    updates: Tensor
+    """float32 [K, d], raw."""
+    frames: tuple[int, ...]
+    """n_k."""
+    reliability: Tensor
+    """float64 [K] in (0, 1]."""
+
+    def without_last(self) -> Trained:
+        """The other world: the canary comes last."""
+        return Trained(updates=self.updates[:-1], frames=self.frames[:-1], reliability=self.reliability[:-1])
+
+
+class Seen(NamedTuple):
+    """What the server sees in R rounds."""
+
+    sums: Tensor
+    """float64 [R, w]."""
+    means: Tensor
+    """float64 [R, d]."""
+    shares: Tensor
+    """float64 [R, 1]: b̃ of adaptive clipping; [R, 0] without it."""
+
+    def features(self, look: Look) -> Tensor:
+        """float64 [R, f] that the adversary scores."""
+        return torch.cat([self.sums if look == "sum" else self.means, self.shares], dim=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aggregator:
+    """One round after local training. A planted bug replaces a part; the account stays that of the claim."""
+
+    mechanism: Audited
+    dim: int = 4
+    """d."""
+    normalisation: Normalisation = "public"
+    appended_share: float = 0.25
+    """β / C."""
+    expected: float = 4.0
+    """q N ω̄, public."""
+    reference_frames: int = 100
+    """n̂."""
+    crowd: int = 3
+    """Clients beside the canary."""
+    clip: Callable[[Tensor, float], Tensor] = clip_factors
+    weigh: Callable[[Sequence[ClientData], PublicConstants], Tensor] = client_weights
+    divide: Callable[[Tensor, Normalisation, float, float], Tensor] = step
+
+    def __post_init__(self) -> None:
+        if not self.mechanism.private:
+            raise ValueError("a mechanism without noise claims nothing, so there is nothing to audit")
+        if isinstance(self.mechanism, DiscreteMechanism) and self.normalisation != "public":
+            raise ValueError(f"normalisation {self.normalisation!r} works with fresh central noise alone")
+
+    @property
+    def fixed(self) -> GaussianMechanism | DiscreteMechanism:
+        """The mechanism of the round: that of the first clip, where it adapts."""
+        adaptive = self.mechanism
+        return adaptive.mechanism(adaptive.start()) if isinstance(adaptive, AdaptiveClipping) else adaptive
+
+    @property
+    def scale(self) -> float:
+        """β."""
+        return appended_scale(self.fixed.clip, self.appended_share)
+
+    @property
+    def ledger(self) -> Ledger:
+        """One round as it is accounted."""
+        made = self.mechanism
+        if isinstance(made, AdaptiveClipping):
+            releases: tuple[Release, ...] = made.releases()
+        elif isinstance(made, DiscreteMechanism):
+            releases = (made.release(self.dim, self.crowd + 1),)
+        else:
+            releases = (made.release(),)
+        return Ledger((Round(releases=releases),))
+
+    def worst_case(self, generator: torch.Generator) -> Trained:
+        """A crowd and, last, a canary that is longer and heavier than what may reach the sum."""
+        direction = unit_vectors(1, self.dim, generator)
+        small = torch.randn(self.crowd, self.dim, generator=generator, dtype=torch.float64)
+        clip = self.fixed.clip
+        updates = torch.cat([0.3 * clip * small, EXCESS * clip * direction]).float()
+        sizes = torch.rand(self.crowd, generator=generator, dtype=torch.float64)
+        frames = (1 + sizes * (self.reference_frames - 1)).long().tolist()
+        heavy = int(EXCESS * self.reference_frames)
+        return Trained(
+            updates=updates,
+            frames=(*frames, heavy),
+            reliability=torch.ones(len(updates), dtype=torch.float64),
+        )
+
+    def play(self, trained: Trained, rounds: int, generator: torch.Generator) -> Seen:
+        """R rounds of the same updates under fresh noise, and fresh rounding where there is a grid."""
+        fixed = self.fixed
+        weights = self.weigh(_clients(trained.frames), self._public) * trained.reliability
+        factors = weights * self.clip(trained.updates, fixed.clip)
+        vectors = trained.updates * factors.to(trained.updates)[:, None]
+        if isinstance(fixed, DiscreteMechanism):
+            sums = self._on_grid(fixed, vectors, rounds, generator)
+        else:
+            sums = self._central(fixed, vectors, weights, rounds, generator)
+        means = torch.stack(
+            [self.divide(total, self.normalisation, self.expected, self.scale) for total in sums]
+        )
+        return Seen(sums, means, self._shares(trained.updates, rounds, generator))
+
+    def _central(
+        self,
+        fixed: GaussianMechanism,
+        vectors: Tensor,
+        weights: Tensor,
+        rounds: int,
+        generator: torch.Generator,
+    ) -> Tensor:
+        sent = carried(vectors, weights, self.normalisation, self.scale)
+        total = plain_sum([Message(k, vector) for k, vector in enumerate(sent)], sent.shape[1])
+        joint = replace(fixed, clip=sensitivity(fixed.clip, self.normalisation, self.scale))
+        return total + joint.noise(rounds * len(total), generator).view(rounds, -1)
+
+    def _on_grid(
+        self, fixed: DiscreteMechanism, vectors: Tensor, rounds: int, generator: torch.Generator
+    ) -> Tensor:
+        whole = torch.stack(
+            [sum((fixed.encode(v, generator) for v in vectors), _zeros(self.dim)) for _ in range(rounds)]
+        )
+        noise = fixed.noise(rounds * self.dim, generator, len(vectors)).view(rounds, -1)
+        return fixed.decode(whole) + noise
+
+    def _shares(self, updates: Tensor, rounds: int, generator: torch.Generator) -> Tensor:
+        adaptive = self.mechanism
+        if not isinstance(adaptive, AdaptiveClipping):
+            return torch.zeros(rounds, 0, dtype=torch.float64)
+        state = adaptive.start()
+        bits = within(updates, state.clip)
+        shares = [adaptive.after(state, bits, generator).share for _ in range(rounds)]
+        return torch.tensor(shares, dtype=torch.float64)[:, None]
+
+    @property
+    def _public(self) -> PublicConstants:
+        return PublicConstants(
+            clients=self.crowd + 1, reference_frames=self.reference_frames, mean_weight=1.0
+        )
+
+
+def fisher_direction(inside: Tensor, outside: Tensor) -> Tensor:
+    """float64 [f] along which two worlds' rounds [R, f] differ most for their spread: S⁻¹ (m_in − m_out) (Fisher 1936).
+
+    For Gaussian noise it tends to the likelihood ratio of what the mechanism does, and not of what it claims.
+    """
+    spread = inside.T.cov() + outside.T.cov()
+    flat = 1e-12 * spread.diagonal().mean().clamp(min=1e-300)
+    ridge = spread + flat * torch.eye(len(spread), dtype=spread.dtype)
+    return torch.linalg.solve(ridge, inside.mean(0) - outside.mean(0))
+
+
+def audit(
+    aggregator: Aggregator,
+    generator: torch.Generator,
+    *,
+    rounds: int = 2000,
+    deltas: Sequence[float] = DELTAS,
+    level: float = LEVEL,
+    look: Look = "sum",
+) -> AuditReport:
+    """Plays `rounds` rounds with the canary and as many without, and sets bounds beside the account of one round.
+
+    As many as `CHOICE` of them come on top, in both worlds, on which the score is learnt.
+    """
+    trained = aggregator.worst_case(generator)
+    learning = round(CHOICE * rounds)
+    inside, outside = (
+        aggregator.play(world, learning + rounds, generator).features(look)
+        for world in (trained, trained.without_last())
+    )
+    direction = fisher_direction(inside[:learning], outside[:learning])
+    members, others = ((part[learning:] @ direction).numpy() for part in (inside, outside))
+    return _reported(aggregator, members, others, generator, deltas, level)
+
+
+def _reported(
+    aggregator: Aggregator,
+    inside: Values,
+    outside: Values,
+    generator: torch.Generator,
+    deltas: Sequence[float],
+    level: float,
+) -> AuditReport:
+    ledger = aggregator.ledger
+    upper = tuple(
+        UpperBound(epsilon=ledger.epsilon(delta), delta=delta, accountant=ledger.accountant)
+        for delta in deltas
+    )
+    return AuditReport(
+        subject=f"{type(aggregator.mechanism).__name__}, {aggregator.normalisation}, one round",
+        upper=upper,
+        certified=_certified(inside, outside, generator, deltas, level),
+        estimates=_estimates(inside, outside, deltas, level),
+    )
+
+
+def _certified(
+    inside: Values, outside: Values, generator: torch.Generator, deltas: Sequence[float], level: float
+) -> tuple[LowerBound, ...]:
+    """Clopper-Pearson at each δ with a threshold of its own; the Gaussian bound with one for all."""
+    found = []
+    for delta in deltas:
+        objective = at_delta(delta)
+        split = threshold_by_split(inside, outside, generator, objective=objective, share=CHOICE, level=level)
+        found.append(clopper_pearson_bound(split.counts, delta, level))
+    split = threshold_by_split(inside, outside, generator, objective=mu_low, share=CHOICE, level=level)
+    return (*found, *(gaussian_dp_bound(split.counts, delta, level) for delta in deltas))
+
+
+def _estimates(
+    inside: Values, outside: Values, deltas: Sequence[float], level: float
+) -> tuple[Estimate, ...]:
+    """None where scores do not vary, so that no normal can be fitted."""
+    if not (np.ptp(inside) > 0 and np.ptp(outside) > 0):
+        return ()
+    return tuple(one_shot_estimate(fit(inside), fit(outside), delta, level) for delta in deltas)
+
+
+def _clients(frames: Sequence[int]) -> list[ClientData]:
+    nothing = ClipFeatures(*(torch.zeros(0) for _ in range(3)), None)
+    return [ClientData(index=k, features=nothing, lengths=(n,)) for k, n in enumerate(frames)]
+
+
+def _zeros(dim: int) -> Tensor:
+    return torch.zeros(dim, dtype=torch.int64)

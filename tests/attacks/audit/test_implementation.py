@@ -1,0 +1,174 @@
+"""The project's aggregators pass their audit; the same aggregators with a planted mistake do not."""
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from privtalk.attacks.audit.implementation import TEST_DELTA, Aggregator, Trained, audit, fisher_direction
+from privtalk.attacks.audit.report import PrivacyViolationError
+from privtalk.bench.seeds import torch_stream
+from privtalk.methods import federation
+from privtalk.methods.config import FederationConfig
+from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.clipping import clip_factors
+from privtalk.methods.privacy.discrete import DiscreteMechanism
+from privtalk.methods.privacy.gaussian import gaussian_epsilon
+from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.transcript import Message, plain_sum
+
+GAUSSIAN = GaussianMechanism(clip=0.5, noise_multiplier=1.0)
+SKELLAM = DiscreteMechanism(clip=0.5, noise_multiplier=1.0)
+ADAPTIVE = AdaptiveClipping(noise_multiplier=1.0, expected_cohort=4.0, initial_clip=0.5)
+ROUNDS = 1000
+
+
+def stream(*names):
+    return torch_stream(11, *names)
+
+
+def audited(aggregator, *names, rounds=ROUNDS, look="sum"):
+    return audit(aggregator, stream("audit", *names), rounds=rounds, look=look)
+
+
+class HalfNoise(GaussianMechanism):
+    __slots__ = ()
+
+    def noise(self, dim, generator):
+        return GaussianMechanism.noise(self, dim, generator) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallShares(DiscreteMechanism):
+    """Each of n clients adds a share for n² clients."""
+
+    def share(self, dim, generator, cohort):
+        return DiscreteMechanism.share(self, dim, generator, cohort**2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuietBits(AdaptiveClipping):
+    """The share of unclipped updates is told with a tenth of the noise that is accounted for."""
+
+    def after(self, state, bits, generator):
+        told = AdaptiveClipping.after(self, state, bits, generator)
+        exact = 0.5 + float(bits.sum()) / self.expected_cohort
+        return replace(told, share=exact + (told.share - exact) / 10)
+
+
+def no_clip(updates, clip):
+    return torch.ones(len(updates), dtype=torch.float64)
+
+
+def no_cap(cohort, public):
+    return torch.tensor([c.frames / public.reference_frames for c in cohort], dtype=torch.float64)
+
+
+SOUND = {
+    "central": Aggregator(mechanism=GAUSSIAN),
+    "loud": Aggregator(mechanism=replace(GAUSSIAN, noise_multiplier=4.0)),
+    "distributed": Aggregator(mechanism=SKELLAM, crowd=1),
+    "adaptive": Aggregator(mechanism=ADAPTIVE),
+    "appended": Aggregator(mechanism=GAUSSIAN, normalisation="appended"),
+}
+BROKEN = {
+    "noise halved": replace(SOUND["central"], mechanism=HalfNoise(clip=0.5, noise_multiplier=1.0)),
+    "clip forgotten": replace(SOUND["central"], clip=no_clip),
+    "weights unbounded": replace(SOUND["central"], weigh=no_cap),
+    "clip forgotten, appended": replace(SOUND["appended"], clip=no_clip),
+    "clip too wide": replace(SOUND["central"], clip=lambda u, c: 4 * clip_factors(u, c)),
+    "shares too small": Aggregator(mechanism=SmallShares(clip=0.5, noise_multiplier=1.0), crowd=3),
+    "bits too quiet": Aggregator(
+        mechanism=QuietBits(noise_multiplier=1.0, expected_cohort=4.0, initial_clip=0.5)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_sound(name):
+    found = audited(SOUND[name], name).check()
+    assert name == "loud" or all(low.epsilon > 0.2 for low in found.certified)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_planted_mistakes_are_caught(name):
+    """By the bound that assumes nothing, at the δ that is meant for it."""
+    found = audited(BROKEN[name], name)
+    with pytest.raises(PrivacyViolationError, match=r"clopper_pearson: ε ≥ .* at δ = 0.05"):
+        found.check()
+
+
+@pytest.mark.parametrize("look", ["sum", "mean"])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_false_alarm_on_other_streams(seed, look):
+    audited(SOUND["appended"], seed, rounds=400, look=look).check()
+
+
+def test_account_is_the_closed_form_of_one_round():
+    for name in ("central", "adaptive", "appended"):
+        upper = audited(SOUND[name], rounds=20).at(TEST_DELTA)
+        assert upper.epsilon == pytest.approx(gaussian_epsilon(1.0, 1, TEST_DELTA), rel=1e-3)
+    grid = audited(SOUND["distributed"], rounds=20).at(TEST_DELTA)
+    assert grid.accountant == "RDP"
+    assert grid.epsilon >= gaussian_epsilon(1.0, 1, TEST_DELTA)
+
+
+@pytest.mark.parametrize("normalisation", ["public", "appended", "cohort"])
+def test_a_round_is_the_federations(normalisation):
+    """Bit for bit what the round loop's own functions make of the same updates and noise."""
+    aggregator = Aggregator(mechanism=GAUSSIAN, normalisation=normalisation)
+    trained = aggregator.worst_case(stream("setup"))
+    found = aggregator.play(trained, 1, stream("noise"))
+
+    weights = (torch.tensor(trained.frames).double() / aggregator.reference_frames).clamp(max=1)
+    factors = (weights * clip_factors(trained.updates, GAUSSIAN.clip)).float()
+    run = SimpleNamespace(
+        config=FederationConfig(normalisation=normalisation, appended_share=aggregator.appended_share),
+        denominator=aggregator.expected,
+        aggregate=plain_sum,
+        stream=lambda *_: stream("noise"),
+        method=SimpleNamespace(server_update=lambda state, mean, config: mean),
+    )
+    state = SimpleNamespace(round=0, adapters=torch.zeros(1, aggregator.dim), momentum=torch.zeros(1))
+    sent = federation._sent(run, GAUSSIAN, state, (), trained.updates * factors[:, None], weights)
+    messages = [Message(k, vector) for k, vector in enumerate(sent)]
+    assert torch.equal(found.means[0], federation._update_server(run, GAUSSIAN, state, messages))
+
+
+def test_the_canary_is_at_the_limit():
+    """Longer and heavier than allowed as it comes, exactly as long as allowed in the sum."""
+    for name in ("central", "appended", "distributed"):
+        aggregator = SOUND[name]
+        trained = aggregator.worst_case(stream("setup"))
+        direction = (trained.updates[-1] / trained.updates[-1].norm()).double()
+        assert trained.updates[-1].norm() > 10 * 0.5
+        seen = [
+            aggregator.play(world, 3000, stream("noise")).sums[:, :4].mean(0) @ direction
+            for world in (trained, trained.without_last())
+        ]
+        # Both worlds share their Gaussian noise; on the grid they do not: standard error zC √(2/3000) = .013.
+        assert float(seen[0] - seen[1]) == pytest.approx(0.5, abs=0.05 if name == "distributed" else 1e-4)
+
+
+def test_learnt_direction_is_the_likelihood_ratio():
+    """Known covariance: S⁻¹ (m_in − m_out); a coordinate that never varies and never differs counts for nothing."""
+    scale = torch.tensor([1.0, 3.0, 0.0], dtype=torch.float64)
+    noise = torch.randn(2, 20_000, 3, generator=stream("noise"), dtype=torch.float64) * scale
+    found = fisher_direction(noise[0] + torch.tensor([1.0, 9.0, 0.0]), noise[1])
+    assert float(found[1] / found[0]) == pytest.approx(1.0, rel=0.05)
+    assert float(found[2]) == 0
+
+
+def test_worlds_differ_in_the_canary_alone():
+    trained = Trained(updates=torch.arange(6.0).view(3, 2), frames=(1, 2, 3), reliability=torch.ones(3))
+    other = trained.without_last()
+    assert other.updates.tolist() == [[0, 1], [2, 3]]
+    assert (other.frames, len(other.reliability)) == ((1, 2), 2)
+
+
+def test_nothing_to_audit():
+    with pytest.raises(ValueError, match="nothing to audit"):
+        Aggregator(mechanism=GaussianMechanism())
+    with pytest.raises(ValueError, match="central noise"):
+        Aggregator(mechanism=SKELLAM, normalisation="appended")

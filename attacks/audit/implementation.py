@@ -279,7 +279,8 @@ def _estimates(
 
 
 def _clients(frames: Sequence[int]) -> list[ClientData]:
-    nothing = ClipFeatures(*(torch.zeros(0) for _ in range(3)), None)
+    empty = torch.zeros(0)
+    nothing = ClipFeatures(empty, empty, empty, None)
     return [ClientData(index=k, features=nothing, lengths=(n,)) for k, n in enumerate(frames)]
 
 

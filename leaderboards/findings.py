@@ -74,7 +74,8 @@ def beyond_the_headline(board: Board) -> Finding | None:
     """Whether the families' main metrics agree with the headline, against the baseline, tier by tier.
 
     The headline is the first question and stands on its own interval; the other metrics are told from the baseline
-    only if that survives Holm's correction over all methods and metrics of the tier.
+    only if that survives Holm's correction over all methods and metrics of the tier. The answers name measures; which
+    network read them stands in the lines, one for each measure.
     """
     others = [m for m in spokesmen(board) if m.name != board.headline]
     if board.headline is None or board.baseline is None or not others:
@@ -87,7 +88,7 @@ def beyond_the_headline(board: Board) -> Finding | None:
             verdicts = {board.headline: row.cells[board.headline].verdict}
             for metric in others:
                 apart, said = compared[row.key, metric.name]
-                verdicts[metric.name] = said
+                verdicts[metric.base] = said
                 subject = f"{row.label}, {formats.tier_label(tier)}: {metric.name}"
                 lines.append(_line(board, subject, apart, said, metric))
             told.setdefault(_pattern(verdicts), []).append(row.label)

@@ -78,7 +78,7 @@ def av_offset(evaluator: str) -> Metric:
         range=(-MAX_SHIFT, MAX_SHIFT),
         worst=None,
         needs=("audio", "landmarks", "weights"),
-        about="frames by which the sound lags behind the mouth (ground truth: 0)",
+        about="frames by which the sound lags behind the mouth, to be compared with ground truth's",
     )
 
 

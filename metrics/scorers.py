@@ -150,7 +150,7 @@ def _sync() -> Iterator[Scorer]:
     for name in NAMES["sync"]:
         yield _of_either(lse_c(name), partial(_confidence, name))
         yield _of_either(lse_d(name), partial(_sync_distance, name))
-        yield Scorer(av_offset(name), partial(_offset, name), lambda p: 0.0)
+        yield _of_either(av_offset(name), partial(_offset, name))
 
 
 def _confidence(name: str, own: Reading) -> float:
@@ -161,8 +161,8 @@ def _sync_distance(name: str, own: Reading) -> float:
     return own.sync(name).distance
 
 
-def _offset(name: str, pair: Pair) -> float:
-    return certain_offset(pair.generated.sync(name))
+def _offset(name: str, own: Reading) -> float:
+    return certain_offset(own.sync(name))
 
 
 def _theval(pair: Pair) -> float:

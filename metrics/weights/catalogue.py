@@ -62,13 +62,13 @@ class Weights:
 
     @property
     def way_out(self) -> str:
-        """The commands that install it.
+        """The command that installs it.
 
         >>> print(CATALOGUE["pfld"].way_out)
         bench weights add pfld FILE
         """
         local = f"bench weights add {self.name} FILE"
-        return f"bench weights fetch {self.name} (or: {local})" if self.fetchable else local
+        return f"bench weights fetch {self.name}" if self.fetchable else local
 
 
 def weights(name: str) -> Weights:

@@ -1,14 +1,14 @@
 """`bench pretrain evaluators`: fits the in-domain networks on public people and validates them on people unseen.
 
 Four networks, each trained once on CPU: who a face is, which sound a mouth belongs to, where its points are, what a
-frame looks like. `mouth_reader`, the fifth, reads how far a mouth is open. Checkpoints let a killed call go on.
+frame looks like. (`bench.mouth_reader` fits the fifth.) Checkpoints let a killed call go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,6 @@ from privtalk.metrics.evaluators.identity_fitting import IdentityConfig, Identit
 from privtalk.metrics.evaluators.identity_network import TalkheadIdentity
 from privtalk.metrics.evaluators.landmark_fitting import LandmarkConfig, LandmarkProblem
 from privtalk.metrics.evaluators.landmark_network import TalkheadLandmarks
-from privtalk.metrics.evaluators.manifest import write_manifest
-from privtalk.metrics.evaluators.mouth_fitting import FitConfig, Validation, fit, validate
-from privtalk.metrics.evaluators.mouth_opening import WEIGHTS
 from privtalk.metrics.evaluators.speech_features import mel_windows
 from privtalk.metrics.evaluators.storage import save_network
 from privtalk.metrics.evaluators.sync_fitting import SyncConfig, SyncProblem
@@ -63,6 +60,8 @@ class Recipe(BaseModel):
     """Public people who speak, for sync."""
     unseen: int = 128
     """Held-out people to validate on."""
+    heard: int = 64
+    """Held-out people whose speech sync is validated on."""
     identity: OptimiserConfig = OptimiserConfig(
         steps=3000, batch=128, learning_rate=3e-3, weight_decay=1e-2, average=0.995, report_every=100
     )
@@ -122,7 +121,7 @@ def fit_sync(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[str, A
     curve = _minimised("sync", problem, recipe.sync, out, tell)
     path, manifest = out / "sync.safetensors", _manifest("sync", recipe, config, curve)
     save_network(problem.encoders, path, manifest)
-    held_out = Pool(validation_people=64, validation_frames=96)
+    held_out = Pool(validation_people=recipe.heard, validation_frames=96)
     found = _synchronised(TalkheadSync(path), film(held_out.validation(), workers, tell))
     save_network(problem.encoders, path, manifest | {"validation": found})
     return found
@@ -273,35 +272,3 @@ def _located(network: TalkheadLandmarks, sat: Portraits) -> dict[str, Any]:
         [np.full(part.stop - part.start, eye_distance(sat.landmarks[part])) for part in parts]
     )
     return landmark_fitting.validate(read, sat.landmarks, distance)._asdict()
-
-
-def fit_mouth_reader(
-    out: Path,
-    pool: Pool | None = None,
-    config: FitConfig | None = None,
-    workers: int = 2,
-    tell: Tell = lambda stage, done, total, loss: None,
-) -> Validation:
-    """Weights and manifest in `out`, from the first clip of every public person; how it does on held-out people."""
-    pool, config = pool or Pool(), config or FitConfig()
-    fitted = first_clips(film(pool.training(), workers, tell))
-    reader = fit(
-        [clip.frames for clip in fitted],
-        [clip.landmarks for clip in fitted],
-        partial(torch_stream, SEED, "pretrain"),
-        config,
-        lambda epoch, loss: tell("mouth_reader", epoch + 1, config.epochs, loss),
-    )
-    held_out = film(pool.validation(), workers, tell)
-    found = validate(reader, [clip.frames for clip in held_out], [clip.landmarks for clip in held_out])
-    out.mkdir(parents=True, exist_ok=True)
-    weights = out / WEIGHTS.name
-    reader.save(weights)
-    words = f"first clips of {pool.people} public people of the embedded corpus, seed {pool.seed}"
-    write_manifest(weights, config, {"heldout": found}, words)
-    return found
-
-
-def first_clips(clips: Sequence[Clip]) -> list[Clip]:
-    """One clip of each person."""
-    return [next(own) for _, own in groupby(clips, key=lambda clip: clip.identity)]

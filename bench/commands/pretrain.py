@@ -18,7 +18,8 @@ EVALUATORS = "evaluators"
 
 def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: int | None) -> None:
     """Trains, or goes on with it, and writes weights and manifest to `out`."""
-    from privtalk.bench.evaluators import FITS, fit_evaluators, fit_mouth_reader
+    from privtalk.bench.evaluators import FITS, fit_evaluators
+    from privtalk.bench.mouth_reader import fit_mouth_reader
     from privtalk.bench.pretraining import Pool, Stage, pretrain
     from privtalk.methods.backbone.config import BackboneConfig
 

@@ -135,7 +135,7 @@ def test_verify_tells_whole_from_damaged(capsys, free):
 def test_verify_of_absent_weights_says_how_to_get_them(capsys):
     code, out, _ = bench("verify", "syncnet", capsys=capsys)
     assert code == 2
-    assert out.startswith("syncnet: no weights of syncnet: bench weights fetch syncnet (or: ")
+    assert out.startswith("syncnet: no weights of syncnet: bench weights fetch syncnet\n")
     assert bench("verify", capsys=capsys) == (0, "", ""), "nothing is installed, nothing is wrong"
 
 

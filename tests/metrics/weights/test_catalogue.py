@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from privtalk.metrics import METRICS
 from privtalk.metrics.weights import CATALOGUE, WeightsError, weights
 
 
@@ -41,3 +42,10 @@ def test_evaluators_and_files_are_not_shared():
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(WeightsError, match=r"^unknown weights 'lpips'; valid: lpips-alex, .*, pfld$"):
         weights("lpips")
+
+
+def test_weights_name_the_metrics_that_need_them():
+    """As the registry has them: every metric of a published network is somebody's, under its full name."""
+    named = {f"{metric}[{entry.evaluator}]" for entry in CATALOGUE.values() for metric in entry.metrics}
+    published = {m.name for m in METRICS.values() if m.evaluator not in (None, "talkhead")}
+    assert named == published

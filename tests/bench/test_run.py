@@ -283,7 +283,7 @@ def start(request: command.Request) -> subprocess.Popen[str]:
 
 
 def wait_for(condition, process=None):
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600  # a loaded machine takes minutes to import torch twice
     while not condition():
         assert time.monotonic() < deadline
         assert process is None or process.poll() is None, process.communicate()

@@ -56,7 +56,7 @@ def test_absent_weights_are_a_reason_with_the_command(name):
         load(name)
     entry = CATALOGUE[LOADERS[name].weights]
     assert str(missing.value) == f"no weights of {name}: {entry.way_out}"
-    assert f"bench weights add {entry.name} FILE" in str(missing.value)
+    assert f"bench weights {'fetch' if entry.fetchable else 'add'} {entry.name}" in str(missing.value)
 
 
 def test_installed_weights_are_an_evaluator(squeeze):

@@ -6,9 +6,19 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from privtalk.attacks.roc import LEVEL, Interval, Rates, auc_interval, clopper_pearson, corners, roc_curve
+from privtalk.attacks.roc import (
+    LEVEL,
+    Interval,
+    Rates,
+    auc_interval,
+    clopper_pearson,
+    corners,
+    logit_interval,
+    newcombe_interval,
+    roc_curve,
+)
 
 FPR_TARGETS = (0.1, 0.01, 0.001)
 
@@ -54,6 +64,49 @@ def evaluate(members: ArrayLike, nonmembers: ArrayLike, level: float = LEVEL) ->
         points=tuple(operating_point(curve, target, n, m, level) for target in FPR_TARGETS),
         roc=corners(curve),
     )
+
+
+def evaluate_pairs(own: ArrayLike, strangers: ArrayLike, level: float = LEVEL) -> Evaluation:
+    """Evaluate scores of pairs (client, person): `own` [n] of each client with the person behind it, `strangers`
+    [n, m] with m people who took no part.
+
+    The AUC is the mean over clients and strangers of 1[own_k > stranger_kq], ties half. Clients share their strangers:
+    the variance is that of a two-sample U-statistic (DeLong et al. 1988), from its means over clients and over
+    strangers. Rates pool all pairs, so that a target of 1 % needs 100 strangers and not 100 pairs; the interval of a
+    TPR is over the n clients.
+
+    >>> result = evaluate_pairs([3.0, 2.0], [[1.0, 2.0], [0.0, 1.0]])
+    >>> result.auc.value, result.positives, result.negatives
+    (1.0, 2, 2)
+    """
+    x, y = np.asarray(own, dtype=np.float64), np.asarray(strangers, dtype=np.float64)
+    if x.ndim != 1 or y.ndim != 2 or len(x) != len(y) or not y.size:
+        raise ValueError(f"own {x.shape} and strangers {y.shape}: need scores [n] and [n, m]")
+    n, m = y.shape
+    curve = roc_curve(x, y.ravel())
+    return Evaluation(
+        positives=n,
+        negatives=m,
+        auc=pair_auc_interval(x, y, level),
+        advantage=advantage(curve, n, m, level),
+        points=tuple(operating_point(curve, target, n, m, level) for target in FPR_TARGETS),
+        roc=corners(curve),
+    )
+
+
+def pair_auc_interval(
+    own: NDArray[np.float64], strangers: NDArray[np.float64], level: float = LEVEL
+) -> Interval:
+    """AUC of `evaluate_pairs` with its interval, on the logit scale."""
+    wins = (own[:, None] > strangers) + 0.5 * (own[:, None] == strangers)
+    n, m = wins.shape
+    value = float(wins.mean())
+    if min(n, m) < 2:
+        return Interval(value=value, n=n + m, clusters=n + m)
+    variance = wins.mean(1).var(ddof=1) / n + wins.mean(0).var(ddof=1) / m
+    if variance > 0 and 0 < value < 1:
+        return logit_interval(value, float(variance), n + m, level)
+    return newcombe_interval(value, n, m, level)
 
 
 def operating_point(

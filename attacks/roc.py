@@ -61,13 +61,23 @@ def auc_interval(members: ArrayLike, nonmembers: ArrayLike, level: float = LEVEL
     if min(len(x), len(y)) < 2:
         return Interval(value=value, n=people, clusters=people)
     variance = over.var(ddof=1) / len(x) + under.var(ddof=1) / len(y)
-    z = float(norm.ppf((1 + level) / 2))
     if variance > 0 and 0 < value < 1:
-        centre, half = np.log(value / (1 - value)), z * np.sqrt(variance) / (value * (1 - value))
-        low, high = (1 / (1 + np.exp(-np.array([centre - half, centre + half])))).tolist()
-    else:
-        low, high = newcombe(value, len(x), len(y), z)
+        return logit_interval(value, float(variance), people, level)
+    return newcombe_interval(value, len(x), len(y), level)
+
+
+def logit_interval(value: float, variance: float, people: int, level: float = LEVEL) -> Interval:
+    """An AUC in (0, 1) with its interval on the logit scale, from its variance."""
+    z = float(norm.ppf((1 + level) / 2))
+    centre, half = np.log(value / (1 - value)), z * np.sqrt(variance) / (value * (1 - value))
+    low, high = (1 / (1 + np.exp(-np.array([centre - half, centre + half])))).tolist()
     return Interval(value=value, low=low, high=high, n=people, clusters=people)
+
+
+def newcombe_interval(value: float, n: int, m: int, level: float = LEVEL) -> Interval:
+    """An AUC of n against m with `newcombe`'s bounds, for scores whose own variance says nothing."""
+    low, high = newcombe(value, n, m, float(norm.ppf((1 + level) / 2)))
+    return Interval(value=value, low=low, high=high, n=n + m, clusters=n + m)
 
 
 def newcombe(value: float, n: int, m: int, z: float) -> tuple[float, float]:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 2
-"""1: before metrics said what they are (`Score.family` and what follows it)."""
+SCHEMA_VERSION = 3
+"""1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did, and before audits."""
 
 Direction = Literal["higher", "lower", "reference"]
 """Which way is better; `reference` for a value that is only to be compared with ground truth's."""
@@ -72,10 +72,31 @@ class Control(Frozen):
     """Chance (.5) lies inside the interval."""
 
 
+class Measure(Frozen):
+    """A figure of an attack beside its ROC: a rank-1 rate, decibels over the prior."""
+
+    estimate: Estimate
+    chance: float
+    """What an attacker who knows nothing gets in expectation."""
+    unit: str
+    direction: Literal["higher", "lower"] = "higher"
+    """Which way the attacker gains."""
+    about: str = ""
+
+
+class Strength(Frozen):
+    """The attack's headline where there is something to find: a weak attack must never be read as privacy."""
+
+    estimate: Estimate
+    planted: str
+    """What was planted, in a line."""
+
+
 class AttackResult(Frozen):
-    """A membership attack, n positives against m negatives."""
+    """An attack, n positives against m negatives."""
 
     view: str
+    """What the adversary sees: `release`, `server` (each client's message), `sums` or `client`."""
     statistic: str
     positives: int
     negatives: int
@@ -89,6 +110,18 @@ class AttackResult(Frozen):
     valid: bool
     """All controls passed; false where the attack was not run."""
     seconds: float
+    family: str = "membership"
+    """`membership`, `identity`, `reconstruction` or `aggregation` (`attacks.declaration.Family`)."""
+    source: str = ""
+    """Paper."""
+    footage: str = "fresh"
+    """What the attacker holds of a person: `fresh` windows, or the `exact` clips of a member's device."""
+    headline: str = "auc"
+    """What a board shows: `auc`, or a key of `measures`."""
+    measures: dict[str, Measure] = Field(default_factory=dict)
+    curves: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+    """Series -> (x, y) points, such as the AUC by the number of clients in a sum."""
+    strength: Strength | None = None
 
 
 class Epsilons(Frozen):
@@ -137,6 +170,57 @@ class Privacy(Frozen):
     """The same guarantee under other accountants, by name."""
 
 
+class UpperBound(Frozen):
+    """ε is at most this, says the accountant."""
+
+    accountant: str
+    epsilon: float | None
+    """None: no guarantee, so nothing is exceeded."""
+    delta: float
+    neighbouring: str
+
+
+class LowerBound(Frozen):
+    """ε is at least this, certified by an experiment, wrong with a chance of at most 1 - confidence."""
+
+    name: str
+    epsilon: float
+    delta: float
+    confidence: float
+    n: int
+    assumption: str | None = None
+
+
+class EpsilonEstimate(Frozen):
+    """A point estimate of ε: shown, never compared."""
+
+    name: str
+    epsilon: float
+    low: float
+    high: float
+    delta: float
+
+
+class Audit(Frozen):
+    """What canary clients say of a run's ε, seen by one adversary."""
+
+    view: str
+    """`sums`: every round's sum; `release`: the final adapter."""
+    subject: str
+    canaries: int
+    norm: float
+    """L2 norm of a canary: the clip, or the usual message's where nothing is clipped."""
+    auc: Estimate
+    """Of telling canaries that are in from those that are out."""
+    upper: tuple[UpperBound, ...]
+    certified: tuple[LowerBound, ...]
+    estimates: tuple[EpsilonEstimate, ...] = ()
+    violations: tuple[str, ...] = ()
+    seconds: float = 0.0
+    missing: str | None = None
+    """Why nothing was audited."""
+
+
 class Code(Frozen):
     version: str
     commit: str | None = None
@@ -171,6 +255,7 @@ class Record(Frozen):
     privacy: Privacy
     metrics: dict[str, Score]
     attacks: dict[str, AttackResult]
+    audits: tuple[Audit, ...] = ()
     artifacts: dict[str, str]
     """Name -> path relative to the run folder (adapter, clips, sample strips)."""
 

@@ -12,17 +12,12 @@ by the person and the adapter alone. The unit matches client-level differential 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from privtalk.attacks.controls import Control, control, gaussian_update, permuted_labels
 from privtalk.attacks.evaluation import Evaluation, evaluate
+from privtalk.attacks.probing import Probes, Scores, Suspect, person_losses, probes
 from privtalk.attacks.views import Bank, ReleaseView
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.streams import Stream
@@ -30,10 +25,6 @@ from privtalk.methods.streams import Stream
 VIEW = "release"
 STATISTIC = "mean over fresh windows, timesteps and noise of base loss - adapted loss"
 TIMESTEPS = (100, 300, 500, 700)
-CHUNK = 64
-"""Windows in one forward pass, which bounds the memory."""
-
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,57 +38,9 @@ class MembershipResult(Evaluation):
     """All controls are at chance."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Probes:
-    """The draws that every person is probed with."""
-
-    timesteps: Sequence[int]
-    noise: Tensor
-    """[W, S, D, F, C, h, w] for window w, timestep s, draw d."""
-
-    def of(self, people: Sequence[Batch]) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-        """(windows, timesteps [N], noise [N, F, C, h, w]) of everybody in turn, every window at every timestep and
-        draw, in chunks that span people.
-        """
-        each, steps = self.noise.shape[1:3], torch.as_tensor(self.timesteps, dtype=torch.int64)
-        owner = torch.repeat_interleave(torch.tensor([len(person) for person in people]))
-        window = torch.cat([torch.arange(len(person)) for person in people])
-        owner, window = (index.repeat_interleave(each.numel()) for index in (owner, window))
-        probe = torch.arange(each.numel()).repeat(len(owner) // each.numel())
-        noise, device = self.noise.flatten(1, 2), people[0].latents.device
-        for part in torch.arange(len(owner)).split(CHUNK):
-            present, counts = owner[part].unique_consecutive(return_counts=True)
-            rows = window[part].split(counts.tolist())
-            held = [people[p][r.to(device)] for p, r in zip(present.tolist(), rows, strict=True)]
-            t = steps[probe[part] // each[1]]
-            yield Batch.concatenate(held), t.to(device), noise[window[part], probe[part]].to(device)
-
-    @property
-    def count(self) -> int:
-        """Probes of a window."""
-        return self.noise.shape[1:3].numel()
-
-
-def probes(people: Sequence[Batch], stream: Stream, timesteps: Sequence[int], draws: int) -> Probes:
-    """Draws for as many windows as anybody has; those of window w do not depend on who has more."""
-    if not people or not timesteps or draws < 1 or min(len(person) for person in people) == 0:
-        raise ValueError("user inference needs people, a window of each, a timestep and a noise draw")
-    windows, shape = max(len(person) for person in people), people[0].latents.shape[1:]
-    noise = torch.empty(windows, len(timesteps), draws, *shape)
-    for w, s, d in np.ndindex(windows, len(timesteps), draws):
-        names = ("attack", "user_inference", "window", w, "timestep", timesteps[s], "draw", d)
-        noise[w, s, d] = torch.randn(shape, generator=stream(*names))
-    return Probes(timesteps=timesteps, noise=noise)
-
-
-@torch.no_grad()
-def person_losses(view: ReleaseView, adapter: Bank | None, people: Sequence[Batch], draws: Probes) -> Scores:
-    """[n] mean denoising loss on each person's windows, without an adapter (None) or with a bank of one."""
-    denoiser = view.backbone.denoiser
-    with nullcontext() if adapter is None else view.adapt(denoiser, adapter):
-        losses = torch.cat([view.backbone.loss(*probe) for probe in draws.of(people)]).double().cpu()
-    own = losses.split([len(person) * draws.count for person in people])
-    return np.array([float(part.mean()) for part in own])
+def suspect(view: ReleaseView, adapter: Bank | None) -> Suspect:
+    """The view's backbone with another adapter, or without one."""
+    return Suspect(backbone=view.backbone, adapter=adapter, adapt=view.adapt)
 
 
 def user_inference(
@@ -109,7 +52,9 @@ def user_inference(
 ) -> Scores:
     """[n] score of each person, given by their fresh windows; larger means "took part"."""
     shared = probes(people, stream, timesteps, draws)
-    return person_losses(view, None, people, shared) - person_losses(view, view.adapter, people, shared)
+    return person_losses(suspect(view, None), people, shared) - person_losses(
+        suspect(view, view.adapter), people, shared
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +89,8 @@ def aim(
         people=people,
         initial=view.adapter,
         shared=shared,
-        base=person_losses(view, None, people, shared),
-        never_trained=person_losses(view, view.adapter, people, shared),
+        base=person_losses(suspect(view, None), people, shared),
+        never_trained=person_losses(suspect(view, view.adapter), people, shared),
     )
 
 
@@ -158,10 +103,10 @@ def attack(view: ReleaseView, target: Target, stream: Stream) -> MembershipResul
     n, base, people, shared = target.members, target.base, target.people, target.shared
     gaussian = stream("attack", "user_inference", "control", "gaussian")
     random = gaussian_update(view.adapter, target.initial, gaussian)
-    scores = base - person_losses(view, view.adapter, people, shared)
+    scores = base - person_losses(suspect(view, view.adapter), people, shared)
     without = {
         "never_trained": base - target.never_trained,
-        "gaussian_update": base - person_losses(view, random, people, shared),
+        "gaussian_update": base - person_losses(suspect(view, random), people, shared),
         "blind": -base,
     }
     controls = {name: control(blank[:n], blank[n:]) for name, blank in without.items()}

@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from privtalk.attacks.membership.user_inference import aim, attack, probes, user_inference
+from privtalk.attacks.membership.user_inference import aim, attack, user_inference
+from privtalk.attacks.probing import probes
 from privtalk.attacks.views import ReleaseView
 from privtalk.bench.records import AttackResult
 from privtalk.bench.seeds import torch_stream
@@ -159,7 +160,7 @@ def test_a_person_scores_the_same_in_any_company():
 def test_large_people_are_probed_in_chunks_without_changing_the_score(monkeypatch):
     view = view_of(taught(MEMBERS))
     whole = user_inference(view, MEMBERS[:2], stream)
-    monkeypatch.setattr("privtalk.attacks.membership.user_inference.CHUNK", 5)
+    monkeypatch.setattr("privtalk.attacks.probing.CHUNK", 5)
     np.testing.assert_allclose(user_inference(view, MEMBERS[:2], stream), whole, rtol=1e-5)
     assert max(count for count, _, _ in view.backbone.seen[-6:]) == 5
 
@@ -174,7 +175,7 @@ def test_a_record_takes_the_result():
     ("people", "steps", "draws"), [([], (100,), 1), (MEMBERS, (), 1), (MEMBERS, (100,), 0)]
 )
 def test_nothing_to_probe_is_refused(people, steps, draws):
-    with pytest.raises(ValueError, match="user inference needs"):
+    with pytest.raises(ValueError, match="an attack needs"):
         user_inference(view_of(UNTRAINED.drawn), people, stream, steps, draws)
 
 

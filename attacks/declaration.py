@@ -1,0 +1,32 @@
+"""What an attack says about itself, once, for records and boards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Family = Literal["membership", "identity", "reconstruction", "aggregation", "audit"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+
+Sees = Literal["release", "server", "sums", "client"]
+"""Which view (`attacks.views`): `ReleaseView`, `ServerView`, `SecureAggregationView` or `ClientView`."""
+
+Footage = Literal["fresh", "exact"]
+"""What the attacker holds of a person: windows that nobody trained on, or the very clips of a member's device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """An attack's name and meaning."""
+
+    name: str
+    """Key in records, such as `update_cosine`."""
+    family: Family
+    view: Sees
+    statistic: str
+    """What is scored, in a line; larger means "member" or "this person"."""
+    source: str
+    """Paper and, where it helps, equation."""
+    footage: Footage = "fresh"
+    headline: str = "auc"
+    """The measure that a board shows: `auc`, or a key of `Outcome.measures`."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 3
-"""1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did, and before audits."""
+"""1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did."""
 
 Direction = Literal["higher", "lower", "reference"]
 """Which way is better; `reference` for a value that is only to be compared with ground truth's."""

@@ -93,6 +93,7 @@ class ServerView:
                 messages=_kept(said.messages, log.round, "messages").clone(),
             )
             for log in said.log
+            if log.round >= min(said.messages, default=0)
         )
         return cls(backbone=backbone, rounds=rounds)
 
@@ -146,7 +147,7 @@ class ClientView:
         received = {
             log.round: _kept(said.adapters, log.round, "adapters").clone()
             for log in said.log
-            if own.index in log.cohort
+            if own.index in log.cohort and log.round >= min(said.adapters, default=0)
         }
         return cls(backbone=backbone, own=own, received=received, released=state.adapters[0].clone())
 

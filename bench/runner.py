@@ -16,10 +16,10 @@ from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.environment import code_version, describe_environment, peak_memory_mib, reset_peak_memory
 from privtalk.bench.execution.task import Report
 from privtalk.bench.networks import Network, open_backbone
-from privtalk.bench.records import AttackResult, Privacy, Record, RunStore, Score
+from privtalk.bench.records import AttackResult, Audit, Privacy, Record, RunStore, Score
 from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import Cell, Planned
-from privtalk.bench.stages import attack, exhibits, privacy
+from privtalk.bench.stages import attack, audit, exhibits, privacy
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
 from privtalk.bench.stages.prepare import open_population
@@ -72,7 +72,7 @@ def run_cell(report: Report, planned: Planned, place: Place) -> str:
     clock = Clock.resumed(place.checkpoints(cell) / "clock.json")
     with clock.stage("loading"):
         world = open_world(cell, place)
-    trained, guarantee = _train(report, cell, place, world, clock)
+    trained, guarantee, audits = _train(report, cell, place, world, clock)
     with clock.stage("loading"):
         stage = _stage(cell, world)
     shown, verdict = _generate(report, cell, world, stage, trained, clock)
@@ -81,7 +81,7 @@ def run_cell(report: Report, planned: Planned, place: Place) -> str:
         artifacts = exhibits.exhibit(place.folder, store.artifacts(cell.id), shown, stage, trained)
     with clock.stage("scoring"):
         metrics = verdict.summary(cell.seed)
-    record = _record(planned, place, trained, guarantee, metrics, attacks, artifacts, clock)
+    record = _record(planned, place, trained, guarantee, metrics, attacks, audits, artifacts, clock)
     store.write(record, verdict.samples())
     forget(place.checkpoints(cell))
     return cell.id
@@ -130,10 +130,11 @@ def costs(cell: Cell) -> dict[str, float]:
 
 def _train(
     report: Report, cell: Cell, place: Place, world: World, clock: Clock
-) -> tuple[Trained | None, Privacy]:
+) -> tuple[Trained | None, Privacy, tuple[Audit, ...]]:
+    """Trained adapters, the guarantee, and what canaries certify of it; a violation ends the cell here."""
     count = len(world.clients)
     if cell.training is None:
-        return None, privacy.account(cell, privacy.NO_PRIVACY, count, 0, None)
+        return None, privacy.account(cell, privacy.NO_PRIVACY, count, 0, None), ()
     with clock.stage("accounting"):
         dim = initial_adapter(cell, cell.training, world.backbone).dim
         used = privacy.mechanism(cell.training, count, dim)
@@ -156,7 +157,10 @@ def _train(
             place.checkpoints(cell),
         )
     with clock.stage("accounting"):
-        return trained, privacy.account(cell, used, count, dim, trained.state.transcript)
+        guarantee = privacy.account(cell, used, count, dim, trained.state.transcript)
+    report("auditing", 0, 1)
+    with clock.stage("auditing"):
+        return trained, guarantee, audit.audit(cell, trained, used, guarantee, count)
 
 
 def _stage(cell: Cell, world: World) -> Stage:
@@ -224,6 +228,7 @@ def _record(
     guarantee: Privacy,
     metrics: dict[str, Score],
     attacks: dict[str, AttackResult],
+    audits: tuple[Audit, ...],
     artifacts: dict[str, str],
     clock: Clock,
 ) -> Record:
@@ -248,6 +253,7 @@ def _record(
         privacy=guarantee,
         metrics=metrics,
         attacks=attacks,
+        audits=audits,
         artifacts=artifacts,
     )
 

@@ -47,6 +47,8 @@ class CorpusSpec(Frozen):
     """People who train."""
     heldout: int = Field(ge=2)
     """People who do not: the attack's non-members."""
+    shadows: int = Field(0, ge=0)
+    """People of the same world who are the attackers' own: their shadow models train on them."""
     tested: int = Field(ge=1)
     """Clients with test clips, on which all scores are computed."""
     attacked: int = Field(ge=2)
@@ -124,16 +126,32 @@ class EvaluationSpec(Frozen):
 
 
 class AttackSpec(Frozen):
-    """User inference on the final adapter."""
+    """What attackers hold of a person, and how much they compute."""
 
     timesteps: tuple[int, ...] = Field((200, 500), min_length=1)
     """At which the denoising loss is measured; the same for every person and cell."""
     draws: int = Field(1, ge=1)
     """Noise draws a window and timestep."""
     window: int = Field(4, ge=1)
-    """Frames a window."""
+    """Frames a window of fresh footage."""
     windows: int = Field(2, ge=1)
-    """Windows a person, at most."""
+    """Fresh windows a person, at most."""
+    exact: int = Field(2, ge=2)
+    """Frames of a window of exact footage, what a member's device trained on; one window a person."""
+    rounds: int = Field(8, ge=1)
+    """Last rounds whose messages and sums are attacked and audited."""
+    clients: int = Field(96, ge=1)
+    """Clients whose messages are attacked, at most."""
+    worlds: int = Field(16, ge=0)
+    """Shadow worlds, trained on corpus.shadows people; 0 leaves out the attacks that need them, and their strength."""
+    world_steps: int = Field(16, ge=1)
+    """Local steps of a shadow world."""
+    canaries: int = Field(2000, ge=0)
+    """Canary clients of a run's audit, half of them in; 0: no audit."""
+    victims: int = Field(4, ge=0)
+    """Clients whose footage is reconstructed; 0: none."""
+    inversion_steps: int = Field(60, ge=1)
+    """Of the optimiser that inverts gradients."""
 
 
 class BackboneSpec(Frozen):

@@ -60,6 +60,16 @@ class Keep(NamedTuple):
     """Every client's message."""
     adapters: bool = False
     """The global adapter that every round started from."""
+    last: int | None = None
+    """Only of the last so many rounds; None: of all."""
+
+    def trimmed(self, parts: Mapping[int, Tensor], round_: int) -> dict[int, Tensor]:
+        """What is still kept after a round.
+
+        >>> list(Keep(last=2).trimmed({3: torch.ones(1), 4: torch.ones(1), 5: torch.ones(1)}, 5))
+        [4, 5]
+        """
+        return {r: part for r, part in parts.items() if self.last is None or r > round_ - self.last}
 
 
 KEEP_LOG = Keep()
@@ -86,6 +96,8 @@ class Transcript:
         sent = torch.stack([m.vector for m in messages]) if messages else adapter.new_zeros(0, len(adapter))
         return Transcript(
             (*self.log, log),
-            {**self.messages, log.round: sent} if keep.messages else self.messages,
-            {**self.adapters, log.round: adapter} if keep.adapters else self.adapters,
+            keep.trimmed({**self.messages, log.round: sent}, log.round) if keep.messages else self.messages,
+            keep.trimmed({**self.adapters, log.round: adapter}, log.round)
+            if keep.adapters
+            else self.adapters,
         )

@@ -79,9 +79,14 @@ class Canaries:
     def total(self, present: Tensor | None = None) -> Tensor:
         """float64 [d]: Σ C c_i of those that are present, [n]; of all that are in, where it is left out."""
         chosen = self.included if present is None else present
-        total = torch.zeros(self.dim, dtype=torch.float64)
+        return self.totals(chosen[None], torch.tensor([self.norm], dtype=torch.float64))[0]
+
+    def totals(self, present: Tensor, norms: Tensor) -> Tensor:
+        """float64 [T, d]: the same of T rounds with `present` bool [T, n], whose canaries are `norms` [T] long."""
+        weights = present.double() * norms[:, None] * MARGIN
+        total = torch.zeros(len(present), self.dim, dtype=torch.float64)
         for which, vectors in self.blocks():
-            total += self.norm * MARGIN * vectors[chosen[which]].sum(0)
+            total += weights[:, which] @ vectors
         return total
 
     def scores(self, released: Tensor) -> Tensor:

@@ -22,7 +22,12 @@ from privtalk.bench.corpus.performance import Performance
 from privtalk.bench.corpus.population import Purpose, Role, identity_name
 from privtalk.bench.seeds import Name, numpy_stream
 
-WORLDS: dict[Role, speech.World] = {"public": "public", "clients": "broad", "heldout": "broad"}
+WORLDS: dict[Role, speech.World] = {
+    "public": "public",
+    "clients": "broad",
+    "heldout": "broad",
+    "shadow": "broad",
+}
 
 FRAME_SAMPLES = round(SAMPLE_RATE / FPS)
 

@@ -18,8 +18,8 @@ from privtalk.bench.corpus.clip import Clip
 EMBEDDED_VERSION = 1
 """Raise it whenever the embedded corpus's speech, motion, looks or rendering change: caches and cell ids hash it."""
 
-Role = Literal["public", "clients", "heldout"]
-"""Pre-training, evaluators and attackers' shadows; members; non-members."""
+Role = Literal["public", "clients", "heldout", "shadow"]
+"""Pre-training and evaluators; members; non-members; people of the clients' world who are the attackers' own."""
 
 Purpose = Literal["train", "test", "fresh"]
 

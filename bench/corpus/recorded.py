@@ -61,7 +61,10 @@ class RecordedPopulation:
             ("clients", "train", self.spec.clients),
             ("clients", "test", self.spec.tested),
             ("clients", "fresh", self.spec.attacked),
+            ("heldout", "train", self.spec.heldout),
             ("heldout", "fresh", self.spec.heldout),
+            ("shadow", "train", self.spec.shadows),
+            ("shadow", "fresh", self.spec.shadows),
         )
         origin = content_hash(self.spec.model_dump())
         found: list[Group] = []
@@ -84,7 +87,8 @@ class RecordedPopulation:
         parts: Mapping[Role, list[str]] = {
             "public": [],
             "clients": order[: self.spec.clients],
-            "heldout": order[self.spec.clients : self.spec.clients + self.spec.heldout],
+            "heldout": order[self.spec.clients :][: self.spec.heldout],
+            "shadow": order[self.spec.clients + self.spec.heldout :][: self.spec.shadows],
         }
         return {role: tuple(Person(n, role, k) for k, n in enumerate(names)) for role, names in parts.items()}
 
@@ -102,6 +106,7 @@ class Survey:
     digest: str
     clients: int
     heldout: int
+    shadows: int
     refused: Mapping[str, str] = field(default_factory=dict)
     """Identity -> reason."""
 
@@ -109,7 +114,8 @@ class Survey:
 def survey(folder: Path, spec: CorpusSpec) -> Survey:
     """Roles that a prepared folder can fill, at most as many people as `spec` asks for.
 
-    A quarter of the people, at least two, are held out. Raises `ValueError` below four usable people.
+    A quarter of the people, at least two, are held out, and a fifth of the others are the attackers' own where that
+    leaves them two. Raises `ValueError` below four usable people.
     """
     found = identities(folder)
     refused = {i.index.identity: _shortage(i.index, spec) for i in found if not suffices(i.index, spec)}
@@ -121,8 +127,12 @@ def survey(folder: Path, spec: CorpusSpec) -> Survey:
             + (f"; {lacking}" if lacking else "")
         )
     heldout = min(spec.heldout, max(2, usable // 4))
+    spare = (usable - heldout) // 5
+    shadows = min(spec.shadows, spare) if spare >= 2 else 0
     files = {i.index.identity: {n: e.sha256 for n, e in i.index.clips.items()} for i in found}
-    return Survey(content_hash(files), min(spec.clients, usable - heldout), heldout, refused)
+    return Survey(
+        content_hash(files), min(spec.clients, usable - heldout - shadows), heldout, shadows, refused
+    )
 
 
 def identities(folder: Path) -> list[Identity]:

@@ -108,7 +108,10 @@ class EmbeddedPopulation:
             ("clients", "train"): self.spec.clients,
             ("clients", "test"): self.spec.tested,
             ("clients", "fresh"): self.spec.attacked,
+            ("heldout", "train"): self.spec.heldout,
             ("heldout", "fresh"): self.spec.heldout,
+            ("shadow", "train"): self.spec.shadows,
+            ("shadow", "fresh"): self.spec.shadows,
             ("public", "train"): self.public,
         }
         return counts.get((role, purpose), 0)
@@ -120,12 +123,16 @@ class EmbeddedPopulation:
             ("clients", "train"),
             ("clients", "test"),
             ("clients", "fresh"),
+            ("heldout", "train"),
             ("heldout", "fresh"),
+            ("shadow", "train"),
+            ("shadow", "fresh"),
         )
         return [shard for role, purpose in uses for shard in self.shards(role, purpose)]
 
     def _count(self, role: Role) -> int:
-        return {"public": self.public, "clients": self.spec.clients, "heldout": self.spec.heldout}[role]
+        counts = {"clients": self.spec.clients, "heldout": self.spec.heldout, "shadow": self.spec.shadows}
+        return self.public if role == "public" else counts[role]
 
 
 def missing(shards: Sequence[Shard]) -> list[Task]:

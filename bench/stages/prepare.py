@@ -44,6 +44,7 @@ def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
         "size": spec.size,
         "clients": found.clients,
         "heldout": found.heldout,
+        "shadows": found.shadows,
         "tested": min(spec.tested, found.clients),
         "attacked": min(spec.attacked, found.clients),
     }

@@ -23,6 +23,7 @@ from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.registry import adapter_config
 from privtalk.methods.state import TrainingState
 from privtalk.methods.training import train
+from privtalk.methods.transcript import Keep
 
 STATE = "state.safetensors"
 
@@ -69,6 +70,7 @@ def train_cell(
         mechanism=mechanism,
         budget=budget,
         evaluated=evaluated,
+        keep=Keep(messages=True, adapters=True, last=training.attack.rounds),
         state=state,
     ):
         state = checked(after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 
 import pytest
@@ -116,8 +116,19 @@ def test_a_client_sees_the_rounds_it_took_part_in(run, state):
 
 
 def test_what_was_not_kept_is_asked_for(run):
-    from dataclasses import replace
-
     bare = list(federate(replace(run, keep=Keep())))[-1]
     with pytest.raises(ValueError, match=r"round 0 has no adapters: train with keep=Keep\(adapters=True\)"):
         ServerView.of(run.backbone, bare)
+
+
+def test_views_hold_the_rounds_that_were_kept(run, state, backbone):
+    late = list(federate(replace(run, keep=Keep(messages=True, adapters=True, last=2))))[-1]
+    whole, part = ServerView.of(backbone, state), ServerView.of(backbone, late)
+    assert [r.number for r in part.rounds] == [1, 2]
+    for kept, same in zip(part.rounds, whole.rounds[1:], strict=True):
+        torch.testing.assert_close(kept.messages, same.messages, rtol=0, atol=0)
+    assert [r.number for r in SecureAggregationView.of(backbone, late).rounds] == [1, 2]
+    own = run.clients[0]
+    assert set(ClientView.of(backbone, late, own).received) == set(
+        ClientView.of(backbone, state, own).received
+    ) & {1, 2}

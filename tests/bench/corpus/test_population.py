@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from privtalk.bench.corpus import embedded, shards
-from privtalk.bench.corpus.population import Person, check_disjoint
+from privtalk.bench.corpus.population import ROLES, Person, check_disjoint
 from privtalk.bench.corpus.shards import EmbeddedPopulation
 from privtalk.bench.execution import Succeeded, execute
 from privtalk.bench.spec import CorpusSpec
@@ -18,6 +18,7 @@ SPEC = CorpusSpec.model_validate(
         "size": 32,
         "clients": 18,
         "heldout": 3,
+        "shadows": 2,
         "tested": 2,
         "attacked": 3,
         "train": {"clips": 2, "frames": 4},
@@ -44,17 +45,18 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def population(cache):
     made = EmbeddedPopulation(SPEC)
-    assert make(made) == 2 + 1 + 1 + 1  # 18 clients who train are two files, every other use is one
+    assert make(made) == 2 + 6  # 18 clients who train are two files, every other use is one
     return made
 
 
 def test_roles_are_disjoint():
     population = EmbeddedPopulation(SPEC, public=40)
-    groups = {role: population.people(role) for role in ("public", "clients", "heldout")}
+    groups = {role: population.people(role) for role in ROLES}
     assert {role: len(people) for role, people in groups.items()} == {
         "public": 40,
         "clients": 18,
         "heldout": 3,
+        "shadow": 2,
     }
     names = [person.name for people in groups.values() for person in people]
     assert len(names) == len(set(names))
@@ -69,12 +71,9 @@ def test_an_overlap_is_refused():
 
 def test_members_and_nonmembers_come_from_one_world_and_the_public_pool_from_a_narrower_one():
     """So nothing but training can tell a member from a non-member."""
-    people = {
-        role: [embedded.character(0, role, index) for index in range(150)]
-        for role in ("public", "clients", "heldout")
-    }
+    people = {role: [embedded.character(0, role, index) for index in range(150)] for role in ROLES}
     accents = {role: {person.voice.accent for person in group} for role, group in people.items()}
-    assert accents["clients"] == accents["heldout"]
+    assert accents["clients"] == accents["heldout"] == accents["shadow"]
     assert accents["public"] < accents["clients"]
     rates = {role: np.mean([person.voice.rate for person in group]) for role, group in people.items()}
     assert abs(rates["clients"] - rates["heldout"]) < 4 * 26 * (2 / 150) ** 0.5
@@ -98,7 +97,8 @@ def test_only_those_who_are_asked_for_have_footage(population):
     first, last = population.people("clients")[0], population.people("clients")[-1]
     assert len(population.clips(first, "test")) == 1
     assert population.clips(last, "test") == ()
-    assert population.clips(population.people("heldout")[0], "train") == ()
+    assert population.clips(population.people("heldout")[0], "test") == ()
+    assert len(population.clips(population.people("heldout")[0], "train")) == 2
     assert len(population.clips(population.people("heldout")[2], "fresh")) == 2
 
 

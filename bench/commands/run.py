@@ -22,7 +22,7 @@ from privtalk.bench.progress import display
 from privtalk.bench.records import RunStore, write_atomic
 from privtalk.bench.runner import Place, costs, run_cell
 from privtalk.bench.spec import Planned
-from privtalk.bench.stages.prepare import make_features, make_footage, open_population
+from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds, open_population
 from privtalk.metrics.evaluators.bundle import fingerprint
 
 OK, FAILED = 0, 2
@@ -135,6 +135,7 @@ def _run(pending: Sequence[Planned], place: Place, workers: int, console: Consol
     make_footage(population, workers, console)
     masked = any(planned.cell.evaluation.track == "inpaint" for planned in pending)
     make_features(population, place.network, masked, workers, console)
+    make_worlds((p.cell for p in pending), place.network, place.corpus, workers, console)
     plan = {planned.key: costs(planned.cell) for planned in pending}
     order = sorted(
         pending, key=lambda planned: -sum(plan[planned.key].values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from privtalk.bench.errors import WorkFailed
 from privtalk.bench.execution import Failed, Task, execute
 from privtalk.bench.networks import Network
 from privtalk.bench.progress import display
-from privtalk.bench.spec import CorpusSpec
+from privtalk.bench.spec import Cell, CorpusSpec
 
 
 def open_population(spec: CorpusSpec, folder: Path | None) -> Population:
@@ -71,6 +71,16 @@ def make_features(
     return _make(
         "encoding", tasks, lambda task: {"encoding": len(task.arguments[1].people)}, workers, console
     )
+
+
+def make_worlds(
+    cells: Iterable[Cell], network: Network, folder: Path | None, workers: int, console: Console | None = None
+) -> int:
+    """Trains the shadow worlds that are missing; how many files that were."""
+    from privtalk.bench.stages import shadows
+
+    tasks = shadows.tasks(cells, network, folder)
+    return _make("shadow worlds", tasks, lambda task: {"shadow worlds": 1.0}, workers, console)
 
 
 def _make(

@@ -208,7 +208,10 @@ def _update_server(
         joint: RoundMechanism = mechanism
         if isinstance(mechanism, GaussianMechanism):
             joint = replace(mechanism, clip=sensitivity(mechanism.clip, kind, scale))
-        total = total + joint.noise(dim, federation.stream("round", state.round, "privacy"))
+        noise = joint.noise(dim, federation.stream("round", state.round, "privacy"))
+        if kind == "cohort":
+            noise[-1] = 0
+        total = total + noise
     mean = step(total, kind, federation.denominator, scale)
     return federation.method.server_update(
         ServerState(state.adapters[0], state.momentum), mean, federation.config

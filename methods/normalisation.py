@@ -39,12 +39,13 @@ def step(total: Tensor, normalisation: Normalisation, public: float, scale: floa
 
 
 def sensitivity(clip: float, normalisation: Normalisation, scale: float) -> float:
-    """L2 norm by which one client, with ω_k in (0, 1], can move the sum of what is sent.
+    """L2 norm by which one client, with ω_k in (0, 1], can move what noise is added to: of `cohort` the vector alone,
+    as Σ ω_k is released as it is.
 
     >>> sensitivity(3.0, "public", 4.0), sensitivity(3.0, "appended", 4.0)
     (3.0, 5.0)
     """
-    return clip if normalisation == "public" else math.hypot(clip, scale)
+    return math.hypot(clip, scale) if normalisation == "appended" else clip
 
 
 def appended_scale(clip: float, share: float) -> float:

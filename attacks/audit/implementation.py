@@ -173,7 +173,10 @@ class Aggregator:
         sent = carried(vectors, weights, self.normalisation, self.scale)
         total = plain_sum([Message(k, vector) for k, vector in enumerate(sent)], sent.shape[1])
         joint = replace(fixed, clip=sensitivity(fixed.clip, self.normalisation, self.scale))
-        return total + joint.noise(rounds * len(total), generator).view(rounds, -1)
+        noise = joint.noise(rounds * len(total), generator).view(rounds, -1)
+        if self.normalisation == "cohort":
+            noise[:, -1] = 0
+        return total + noise
 
     def _on_grid(
         self, fixed: DiscreteMechanism, vectors: Tensor, rounds: int, generator: torch.Generator

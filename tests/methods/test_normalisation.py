@@ -140,3 +140,18 @@ def test_the_noise_of_an_appended_weight_has_the_joint_sensitivity(federation: F
     noise = joint.noise(run.template.dim + 1, run.stream("round", 0, "privacy"))
     expected = step(noise, "appended", run.denominator, scale)
     torch.testing.assert_close(moved, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
+
+
+def test_the_published_sum_of_weights_is_released_without_noise(federation: Federation):
+    """Oracle: (Σ vectors + N(0, (zC)²)) / Σ ω with the exact Σ ω of the log."""
+    from privtalk.methods.transcript import Keep
+
+    config = federation.config.model_copy(update={"normalisation": "cohort"})
+    mechanism = GaussianMechanism(clip=3.0, noise_multiplier=2.0)
+    run = replace(federation, config=config, mechanism=mechanism, keep=Keep(messages=True))
+    after = play_round(run, TrainingState.start(run.template))
+    sent, log = after.transcript.messages[0].double(), after.transcript.log[0]
+    noise = mechanism.noise(sent.shape[1], run.stream("round", 0, "privacy"))
+    expected = (sent.sum(0) + noise)[:-1] / sum(log.weights)
+    moved = after.adapters[0].double() - TrainingState.start(run.template).adapters[0]
+    torch.testing.assert_close(moved, expected, rtol=1e-5, atol=1e-6)

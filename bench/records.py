@@ -110,6 +110,7 @@ class AttackResult(Frozen):
     valid: bool
     """All controls passed; false where the attack was not run."""
     seconds: float
+    """Of this attack and those that share its passes over people: the attacks of one view."""
     family: str = "membership"
     """`membership`, `identity`, `reconstruction` or `aggregation` (`attacks.declaration.Family`)."""
     source: str = ""

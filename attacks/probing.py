@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -100,10 +100,23 @@ def per_person(values: Tensor, people: Sequence[Batch], draws: Probes) -> Scores
     return np.array([float(part.mean()) for part in own])
 
 
-def person_gradients(suspect: Suspect, people: Sequence[Batch], draws: Probes) -> Tensor:
-    """float32 [P, d]: gradient of each person's mean denoising loss by the suspect's adapter.
+class Slopes(NamedTuple):
+    """Of each person's mean denoising loss."""
 
-    People share passes, each with a copy of the adapter; everybody is given as many windows as the one with fewest.
+    gradients: Tensor
+    """float32 [P, d] by the suspect's adapter."""
+    losses: Tensor
+    """float64 [P]: the loss itself, which the same passes give."""
+
+
+def person_gradients(suspect: Suspect, people: Sequence[Batch], draws: Probes) -> Tensor:
+    """float32 [P, d]: gradient of each person's mean denoising loss by the suspect's adapter."""
+    return person_slopes(suspect, people, draws).gradients
+
+
+def person_slopes(suspect: Suspect, people: Sequence[Batch], draws: Probes) -> Slopes:
+    """Gradients and losses. People share passes, each with a copy of the adapter; everybody is given as many windows
+    as the one with fewest.
     """
     if suspect.adapter is None:
         raise ValueError(
@@ -111,20 +124,21 @@ def person_gradients(suspect: Suspect, people: Sequence[Batch], draws: Probes) -
         )
     flat, each = suspect.adapter.flatten(), min(len(person) for person in people)
     size = max(1, CHUNK // each)
-    parts = [
-        _gradients(suspect, flat, people[i : i + size], each, draws) for i in range(0, len(people), size)
-    ]
-    return torch.cat(parts)
+    parts = [_slopes(suspect, flat, people[i : i + size], each, draws) for i in range(0, len(people), size)]
+    return Slopes(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def _gradients(suspect: Suspect, flat: Tensor, people: Sequence[Batch], each: int, draws: Probes) -> Tensor:
+def _slopes(suspect: Suspect, flat: Tensor, people: Sequence[Batch], each: int, draws: Probes) -> Slopes:
     assert suspect.adapter is not None
     theta = flat.expand(len(people), -1).clone().requires_grad_()
     batch = Batch.concatenate([person[slice(each)] for person in people])
+    total = torch.zeros(len(people), dtype=torch.float64)
     for s, d in np.ndindex(*draws.noise.shape[1:3]):
         t = torch.full((len(batch),), draws.timesteps[s], device=batch.latents.device)
         noise = draws.noise[:each, s, d].to(batch.latents).repeat(len(people), 1, 1, 1, 1)
         with suspect.adapt(suspect.backbone.denoiser, suspect.adapter.unflatten(theta)):
-            (suspect.backbone.loss(batch, t, noise).sum() / (each * draws.count)).backward()
+            losses = suspect.backbone.loss(batch, t, noise) / (each * draws.count)
+            losses.sum().backward()
+        total += losses.detach().double().cpu().unflatten(0, (-1, each)).sum(1)
     assert theta.grad is not None
-    return theta.grad.cpu()
+    return Slopes(theta.grad.cpu(), total)

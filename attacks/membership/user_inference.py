@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privtalk.attacks.controls import Control, control, gaussian_update, permuted_labels
+from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import Evaluation, evaluate
 from privtalk.attacks.probing import Probes, Scores, Suspect, person_losses, probes
 from privtalk.attacks.views import Bank, ReleaseView
@@ -25,6 +26,15 @@ from privtalk.methods.streams import Stream
 VIEW = "release"
 STATISTIC = "mean over fresh windows, timesteps and noise of base loss - adapted loss"
 TIMESTEPS = (100, 300, 500, 700)
+
+DECLARATION = Declaration(
+    name="user_inference",
+    family="membership",
+    view="release",
+    statistic=STATISTIC,
+    source="Kandpal et al. 2023 (2310.09266)",
+    footage="fresh",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

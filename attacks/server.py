@@ -16,7 +16,13 @@ from privtalk.attacks.aggregation import distinguishing, span_on_sums
 from privtalk.attacks.aggregation.sums import summed
 from privtalk.attacks.controls import CHANCE
 from privtalk.attacks.evaluation import pair_auc_interval
-from privtalk.attacks.identity import attribute_inference, condition_extraction, span, weights_to_identity
+from privtalk.attacks.identity import (
+    attribute_inference,
+    condition_extraction,
+    span,
+    subspace,
+    weights_to_identity,
+)
 from privtalk.attacks.identity.tokens import identity_tokens
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import fedmia, gradient_difference, source_inference, update_cosine
@@ -27,19 +33,22 @@ from privtalk.attacks.pairs import (
     NotApplicable,
     Truth,
     absent,
-    comparable,
+    comparable_sums,
     judged,
     pairs,
 )
 from privtalk.attacks.probing import Probes, Suspect, person_gradients, probes
+from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import Bank, FrozenBackbone, ServerRound, ServerView
 from privtalk.methods.backbone.conditioning import Batch
+from privtalk.methods.streams import Stream
 
 MESSAGE_ATTACKS: dict[str, MessageAttack] = {
     "update_cosine": update_cosine.ATTACK,
     "gradient_difference": gradient_difference.ATTACK,
     "fedmia": fedmia.ATTACK,
     "span": span.ATTACK,
+    "subspace": subspace.ATTACK,
     "condition_extraction": condition_extraction.ATTACK,
 }
 SUM_ATTACKS: dict[str, MessageAttack] = {
@@ -48,6 +57,7 @@ SUM_ATTACKS: dict[str, MessageAttack] = {
 }
 SERVER_ATTACKS = (*MESSAGE_ATTACKS, source_inference.DECLARATION.name, attribute_inference.NAME)
 """Names that `attack_server` knows."""
+CURVE = "auc by clients in the sum"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +72,7 @@ class ServerSettings:
     """The same for losses under local models."""
     loss_clients: int = 12
     """Local models in source inference."""
-    loss_strangers: int = 8
+    loss_strangers: int = 4
     sums: tuple[int, ...] = (1, 2, 5, 10, 20)
     """Sizes of sums on the curve, beside a whole round."""
     attributes: tuple[str, ...] = ("glasses", "beard", "skin", "hair", "accent")
@@ -227,15 +237,27 @@ def _on_sums(
     outcome = judged(attack, summed(rounds, None, stream), known, truth, stream)
     if outcome.evaluation is None:
         return outcome
-    measures, curve = dict(outcome.measures), []
-    for n in settings.sums:
-        grouped = summed(rounds, n, stream)
-        found = pairs(comparable(attack.score(grouped, known)), truth)
-        interval = pair_auc_interval(*found.scores(found.own, found.strangers))
-        measures[f"auc[n={n}]"] = Measure(
-            estimate=interval, chance=CHANCE, unit="auc", about=f"in sums of {n} clients"
-        )
-        curve.append((float(n), float(interval.value or 0.0)))
-    whole = float(np.mean([len(r.cohort) for r in rounds if r.cohort]))
-    curve.append((whole, float(outcome.evaluation.auc.value or 0.0)))
-    return replace(outcome, measures=measures, curves={"auc by clients in the sum": tuple(curve)})
+    sizes = [len(r.cohort) for r in rounds if r.cohort]
+    smaller = {
+        n: _auc_in_sums(attack, rounds, known, truth, stream, n) for n in settings.sums if n < min(sizes)
+    }
+    measures = {
+        f"auc[n={n}]": Measure(estimate=found, chance=CHANCE, unit="auc", about=f"in sums of {n} clients")
+        for n, found in smaller.items()
+    }
+    points = [(float(n), found.value) for n, found in smaller.items()]
+    points.append((float(np.mean(sizes)), outcome.evaluation.auc.value))
+    curve = tuple((n, value) for n, value in points if value is not None)
+    return replace(outcome, measures={**outcome.measures, **measures}, curves={CURVE: curve})
+
+
+def _auc_in_sums(
+    attack: MessageAttack,
+    rounds: Sequence[ServerRound],
+    known: Candidates,
+    truth: Truth,
+    stream: Stream,
+    n: int,
+) -> Interval:
+    found = pairs(comparable_sums(attack.score(summed(rounds, n, stream), known)), truth)
+    return pair_auc_interval(*found.scores(found.own, found.strangers))

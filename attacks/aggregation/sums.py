@@ -49,8 +49,8 @@ def summed(rounds: Sequence[ServerRound], n: int | None, stream: Stream) -> tupl
 
 
 def _sums(messages: Tensor, grouping: Grouping) -> Tensor:
-    if not grouping:
-        return messages
+    if all(len(group) == len(messages) for group in grouping):
+        return messages.sum(0).expand_as(messages)
     held = torch.zeros(len(grouping), len(messages), dtype=messages.dtype)
     for row, group in enumerate(grouping):
         held[row, list(group)] = 1

@@ -5,8 +5,8 @@ with W x + s B A x the gradient is
 
     ∂L/∂A = s Σ_tokens (Bᵀ δ) xᵀ
 
-so that the rows of ΔA are combinations of tokens x. Nothing of it is in adapters whose layers read hidden states alone:
-the identity then enters through layers that nobody trains, and every message about it is a sum over hidden states.
+so that the rows of ΔA are combinations of tokens x. Adapters whose layers read hidden states alone hold no token: the
+identity then enters through layers that nobody trains. The hidden states still tell it (`identity.subspace`).
 
 Shape legend: K clients, L layers, r rank, E token width, P people.
 """
@@ -79,11 +79,15 @@ def token_rows(template: Bank, messages: Tensor) -> Tensor:
 def row_space(rows: Tensor, dimensions: int | None = None) -> Tensor:
     """[K, q, E]: orthonormal basis of the span of `rows` [K, n, E], largest singular value first; at most `dimensions`.
 
-    Directions that the rows do not have (of zero rows: all) are zero.
+    Directions that the rows do not have (of zero rows: all) are zero. By the eigenvectors of the small n x n products,
+    R Rᵀ = Q S² Qᵀ and V = S⁻¹ Qᵀ R, which costs a fraction of the singular value decomposition.
     """
-    _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
-    floor = 1e-5 * sizes[:, :1]
-    return torch.where((sizes > floor)[..., None], basis, 0.0)[:, :dimensions]
+    wide = rows.double()
+    squares, vectors = torch.linalg.eigh(wide @ wide.transpose(1, 2))
+    squares, vectors = squares.flip(1)[:, :dimensions], vectors.flip(2)[..., :dimensions]
+    present = (squares > 1e-10 * squares[:, :1])[..., None]
+    basis = vectors.transpose(1, 2) @ wide / squares.clamp(min=torch.finfo(wide.dtype).tiny).sqrt()[..., None]
+    return torch.where(present, basis, 0.0).to(rows)
 
 
 @torch.no_grad()

@@ -62,7 +62,8 @@ def _round(
     for row, client in enumerate(cohort):
         if client < EVALUATED:
             messages[row] -= strength * gradients[client]
-            messages[row] += strength * _identity(template, tokens[client], f"{number} {client}")
+            if not template.config.freeze_a:
+                messages[row] += strength * _identity(template, tokens[client], f"{number} {client}")
     return ServerRound(number=number, adapter=torch.zeros(template.dim), cohort=cohort, messages=messages)
 
 

@@ -15,6 +15,7 @@ from privtalk.attacks.pairs import (
     blind,
     centred,
     comparable,
+    comparable_sums,
     gaussian,
     judged,
     over_rounds,
@@ -79,6 +80,15 @@ def test_the_owners_own_score_does_not_move_the_centre():
     before, after = (comparable(ScoreMatrix(tuple(range(9)), v)).values for v in (base, raised))
     others = np.arange(9) != base[:, 0].argmax()
     np.testing.assert_array_equal(before[others], after[others])
+
+
+def test_sums_that_are_one_for_all_clients_are_left_as_they_are():
+    values = np.random.default_rng(2).normal(size=(3, 4))
+    different = ScoreMatrix((5, 6, 7), values)
+    np.testing.assert_array_equal(comparable_sums(different).values, comparable(different).values)
+    one = ScoreMatrix((5, 6, 7), np.tile(values[0], (3, 1)))
+    np.testing.assert_array_equal(comparable_sums(one).values, one.values)
+    assert not comparable(one).values.any()
 
 
 def test_rounds_are_averaged_over_those_a_client_took_part_in():

@@ -1,0 +1,1 @@
+"""Aggregation: what is told by a sum of messages?"""

@@ -1,0 +1,59 @@
+"""Distinguishing: is this person's update in the sum? (Ngo et al., "Secure aggregation is not private against
+membership inference attacks", 2403.17775)
+
+Secure aggregation hides a message among those of the others of its round, whose sum is close to Gaussian with n - 1
+times the mean μ and covariance Σ of one update. Against that noise the likelihood ratio of "x_p is in the sum s" is
+linear,
+
+    ln Λ(s) = x_pᵀ Σ⁻¹ (s - (n - 1) μ) / (n - 1) + const_p
+
+The attacker has no updates to estimate Σ from. It has people: x_p = -g_p, and Σ is their gradients' covariance plus λ
+times its mean eigenvalue in all directions. What depends on p alone falls out against the other sums.
+
+λ -> infinity is the cosine of the sum with the person's centred gradient.
+
+Shape legend: K sums, P people, d numbers of an adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.pairs import Candidates, MessageAttack, ScoreMatrix, centred, over_rounds, unit
+from privtalk.attacks.views import ServerRound
+
+RIDGE = 1.0
+"""λ."""
+
+
+def matched_filters(steps: Tensor, ridge: float = RIDGE) -> Tensor:
+    """[P, d] unit rows along Σ⁻¹ (x_p - μ), for expected updates `steps` [P, d] whose mean is μ and covariance Σ.
+
+    With X the centred steps and l the mean of the P eigenvalues of X Xᵀ, X (Xᵀ X + λ l I)⁻¹ = (X Xᵀ + λ l I)⁻¹ X.
+    """
+    centre = centred(steps)
+    gram = (centre @ centre.T).double()
+    ridged = gram + ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    return unit(torch.linalg.lstsq(ridged, centre.double()).solution).to(steps)
+
+
+def distinguishing(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+    """Scores of every sum with every person; larger means "in the sum"."""
+    filters = matched_filters(-candidates.gradients)
+    return over_rounds(rounds, lambda r: unit(r.messages) @ filters.T)
+
+
+ATTACK = MessageAttack(
+    declaration=Declaration(
+        name="distinguishing",
+        family="aggregation",
+        view="sums",
+        statistic="log-likelihood ratio of a round's sum with and without the person's step, others Gaussian",
+        source="Ngo et al. 2024, 2403.17775",
+    ),
+    score=distinguishing,
+)

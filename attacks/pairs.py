@@ -1,0 +1,296 @@
+"""Attacks that pair messages with people: from scores of (client, person) to an `Outcome`.
+
+Every such attack is a score matrix S [K, P], "how strongly do client k's messages say that person p's footage is on
+it". It is judged on the pairs (client, its own person) against (client, stranger), strangers being people who took no
+part:
+
+    AUC    = P(S[k, own(k)] > S[k, q])       over clients k and strangers q, ties half
+    rank-1 = P(argmax_p S[k, p] = own(k))  re-identification; chance 1 / P
+    source = P(argmax_k S[k, p] = owner(p))  source inference (Hu et al., 2310.00222); chance 1 / K
+
+Shape legend: K clients, P people (the gallery), N evaluated clients, M strangers, d numbers of an adapter, E width of a
+condition token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from privtalk.attacks.controls import LEVEL, PERMUTATIONS, Control, judge
+from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.evaluation import evaluate_pairs, pair_auc_interval
+from privtalk.attacks.outcome import Measure, Outcome
+from privtalk.attacks.roc import Interval, clopper_pearson
+from privtalk.attacks.views import Bank, ServerRound
+from privtalk.methods.streams import Stream
+
+Values = NDArray[np.float64]
+
+
+class NotApplicable(ValueError):
+    """The channel that an attack reads does not exist in this run; the message is the reason a record gives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """Labels. Evaluations read them; attacks never do."""
+
+    own: Mapping[int, int]
+    """Client number -> index of its person among `Knowledge.people`, of the clients that are evaluated."""
+    strangers: tuple[int, ...]
+    """Indices of people who took no part."""
+    attributes: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    """Client number -> attribute -> its person's value, such as `{3: {"glasses": "round"}}`."""
+
+    def __post_init__(self) -> None:
+        if both := set(self.own.values()) & set(self.strangers):
+            raise ValueError(f"people {sorted(both)} are both clients' and strangers; strangers took no part")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """What the attacker makes of everybody's footage, once for all attacks."""
+
+    gradients: Tensor
+    """float32 [P, d]: of each person's denoising loss by the adapter."""
+    tokens: Tensor
+    """float32 [P, E]: each person's identity token, as cross-attention receives it."""
+    template: Bank
+    """Bank of one, whose layers say what the d numbers of a message mean."""
+
+
+class ScoreMatrix(NamedTuple):
+    """Scores of pairs; larger means "this person"."""
+
+    clients: tuple[int, ...]
+    """Client numbers of the rows."""
+    values: Values
+    """[K, P]."""
+
+    def row(self, client: int) -> int:
+        return self.clients.index(client)
+
+
+Score = Callable[[Sequence[ServerRound], Candidates], ScoreMatrix]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageAttack:
+    """An attack on messages; a pure function of them and of what the attacker makes of the people."""
+
+    declaration: Declaration
+    score: Score
+
+
+# ---- from rounds to a matrix
+
+
+def over_rounds(rounds: Sequence[ServerRound], score: Callable[[ServerRound], Tensor]) -> ScoreMatrix:
+    """Mean over the rounds that a client took part in of `score(round)` [cohort, P]."""
+    clients = sorted({client for r in rounds for client in r.cohort})
+    row = {client: index for index, client in enumerate(clients)}
+    parts = [(list(map(row.__getitem__, r.cohort)), score(r).double().numpy()) for r in rounds if r.cohort]
+    if not parts:
+        raise NotApplicable("no client took part in any round")
+    total, count = np.zeros((len(clients), parts[0][1].shape[1])), np.zeros((len(clients), 1))
+    for rows, values in parts:
+        total[rows] += values
+        count[rows] += 1
+    return ScoreMatrix(tuple(clients), total / count)
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows [N, d] scaled to length 1; zero rows stay zero."""
+    return x / x.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
+
+
+def centred(x: Tensor) -> Tensor:
+    """Rows [N, d] less their mean; a single row stays as it is."""
+    return x - x.mean(0) if len(x) > 1 else x
+
+
+def comparable(matrix: ScoreMatrix) -> ScoreMatrix:
+    """Scores less each person's median over clients: how likely a face is for everybody says nothing of one client.
+
+    The median, and not the mean, because the owner's own score does not move it.
+    """
+    return matrix._replace(values=matrix.values - np.median(matrix.values, axis=0))
+
+
+def comparable_sums(matrix: ScoreMatrix) -> ScoreMatrix:
+    """`comparable`, but for sums that are one and the same for all clients, of which nothing would be left.
+
+    That is a whole round's where everybody takes part in every round.
+    """
+    differ = np.ptp(matrix.values, axis=0).max() > 1e-5 * np.abs(matrix.values).max()
+    return comparable(matrix) if differ else matrix
+
+
+# ---- from a matrix to an outcome
+
+
+class Pairs(NamedTuple):
+    """The evaluated part of a matrix."""
+
+    values: Values
+    """[N, P] rows of the evaluated clients."""
+    own: NDArray[np.int64]
+    """[N] own person of each."""
+    strangers: NDArray[np.int64]
+    """[M]."""
+
+    def scores(self, own: NDArray[np.int64], strangers: NDArray[np.int64]) -> tuple[Values, Values]:
+        """([N] of each client with the person in `own`, [N, M] with `strangers`)."""
+        return self.values[np.arange(len(own)), own], self.values[:, strangers]
+
+
+def pairs(matrix: ScoreMatrix, truth: Truth) -> Pairs:
+    """Rows of the clients whose person is known and who took part."""
+    evaluated = [client for client in matrix.clients if client in truth.own]
+    if len(evaluated) < 2 or len(truth.strangers) < 2:
+        raise NotApplicable(
+            f"{len(evaluated)} of the evaluated clients took part, beside {len(truth.strangers)} strangers; "
+            "pairs need two of each"
+        )
+    rows = [matrix.row(client) for client in evaluated]
+    own = np.array([truth.own[client] for client in evaluated])
+    return Pairs(matrix.values[rows], own, np.array(truth.strangers))
+
+
+def rank1(matrix: ScoreMatrix, truth: Truth) -> Measure:
+    """Re-identification: the one person of the gallery who scores highest with a client is its own; a tie misses."""
+    found = pairs(matrix, truth)
+    best = _unique_argmax(found.values)
+    return Measure(
+        estimate=clopper_pearson(int((best == found.own).sum()), len(best)),
+        chance=1 / found.values.shape[1],
+        unit="rate",
+        about=f"of clients' persons named first in a gallery of {found.values.shape[1]}",
+    )
+
+
+def source(matrix: ScoreMatrix, truth: Truth) -> Measure:
+    """Source inference: the one client that scores highest with a person is its own; a tie misses.
+
+    Rows are standardised over the gallery first, so that a client whose scores spread widely does not win everybody.
+    """
+    spread = matrix.values.std(1, keepdims=True)
+    scaled = (matrix.values - matrix.values.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
+    best = _unique_argmax(scaled.T)
+    owners = [(matrix.row(c), truth.own[c]) for c in matrix.clients if c in truth.own]
+    return Measure(
+        estimate=clopper_pearson(sum(int(best[p] == k) for k, p in owners), len(owners)),
+        chance=1 / len(matrix.clients),
+        unit="rate",
+        about=f"of persons whose client is named first of {len(matrix.clients)}",
+    )
+
+
+def _unique_argmax(rows: Values) -> NDArray[np.int64]:
+    """[N] place of each row's maximum, -1 where it is not unique."""
+    best = rows.argmax(1)
+    tied = (rows == rows.max(1, keepdims=True)).sum(1) > 1
+    return np.where(tied, -1, best)
+
+
+# ---- controls
+
+
+def pair_control(own: Values, strangers: Values) -> Control:
+    """Whether an AUC over pairs is at chance."""
+    return judge(pair_auc_interval(own, strangers, LEVEL))
+
+
+def wrong_client(found: Pairs) -> Control:
+    """Each client with the person of the next: who takes part at all must not show in another client's message."""
+    return pair_control(*found.scores(np.roll(found.own, -1), found.strangers))
+
+
+def permuted(found: Pairs, generator: torch.Generator) -> Control:
+    """AUC when evaluated people and strangers trade places at random: mean and central range of many shuffles."""
+    people = np.concatenate([found.own, found.strangers])
+    n, values = len(found.own), np.empty(PERMUTATIONS)
+    for index in range(PERMUTATIONS):
+        order = people[torch.randperm(len(people), generator=generator).numpy()]
+        own, strangers = found.scores(order[:n], order[n:])
+        values[index] = _pair_auc(own, strangers)
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return judge(
+        Interval(value=float(values.mean()), low=float(low), high=float(high), n=len(people), clusters=n)
+    )
+
+
+def _pair_auc(own: Values, strangers: Values) -> float:
+    return float((own[:, None] > strangers).mean() + 0.5 * (own[:, None] == strangers).mean())
+
+
+def silenced(rounds: Sequence[ServerRound]) -> tuple[ServerRound, ...]:
+    """The same rounds in which nobody trained: every message is zero."""
+    return tuple(replace(r, messages=torch.zeros_like(r.messages)) for r in rounds)
+
+
+def gaussian(rounds: Sequence[ServerRound], stream: Stream, name: str) -> tuple[ServerRound, ...]:
+    """The same rounds with Gaussian messages of the same L2 norms."""
+
+    def drawn(r: ServerRound) -> Tensor:
+        generator = stream("attack", name, "control", "gaussian", "round", r.number)
+        noise = torch.randn(r.messages.shape, generator=generator, dtype=torch.float32)
+        return unit(noise) * r.messages.float().norm(dim=1, keepdim=True)
+
+    return tuple(replace(r, messages=drawn(r)) for r in rounds)
+
+
+def blind(matrix: ScoreMatrix, data: Values, truth: Truth) -> Control:
+    """A score `data` [P] of the footage alone, equal for all clients."""
+    return blind_of(pairs(matrix._replace(values=np.tile(data, (len(matrix.clients), 1))), truth))
+
+
+def blind_of(found: Pairs) -> Control:
+    return pair_control(*found.scores(found.own, found.strangers))
+
+
+def absent(declaration: Declaration, reason: str) -> Outcome:
+    """The outcome of an attack that was not possible."""
+    nothing = Measure(estimate=Interval(missing=reason), chance=0.5, unit="rate", about=declaration.statistic)
+    return Outcome(declaration=declaration, evaluation=None, measures={declaration.headline: nothing})
+
+
+def judged(
+    attack: MessageAttack,
+    rounds: Sequence[ServerRound],
+    candidates: Candidates,
+    truth: Truth,
+    stream: Stream,
+) -> Outcome:
+    """Run an attack and its controls.
+
+    Behind secure aggregation there is no wrong client: the next client's message may be in the same sum.
+    """
+    name, sums = attack.declaration.name, attack.declaration.view == "sums"
+    even = comparable_sums if sums else comparable
+    try:
+        matrix = even(attack.score(rounds, candidates))
+        found = pairs(matrix, truth)
+    except NotApplicable as reason:
+        return absent(attack.declaration, str(reason))
+    without = {"never_trained": silenced(rounds), "gaussian_update": gaussian(rounds, stream, name)}
+    controls = {
+        key: blind_of(pairs(even(attack.score(blank, candidates)), truth)) for key, blank in without.items()
+    }
+    controls["blind"] = blind(matrix, candidates.gradients.double().norm(dim=1).numpy(), truth)
+    controls["permuted_labels"] = permuted(found, stream("attack", name, "control", "labels"))
+    if not sums:
+        controls["wrong_client"] = wrong_client(found)
+    return Outcome(
+        declaration=attack.declaration,
+        evaluation=evaluate_pairs(*found.scores(found.own, found.strangers)),
+        measures={"rank1": rank1(matrix, truth), "source": source(matrix, truth)},
+        controls=controls,
+    )

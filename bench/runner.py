@@ -24,6 +24,7 @@ from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
 from privtalk.bench.stages.prepare import open_population
 from privtalk.bench.stages.score import Judge, Verdict
+from privtalk.bench.stages.shadows import ShadowPlan
 from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.generation import generate_clips
@@ -76,7 +77,7 @@ def run_cell(report: Report, planned: Planned, place: Place) -> str:
     with clock.stage("loading"):
         stage = _stage(cell, world)
     shown, verdict = _generate(report, cell, world, stage, trained, clock)
-    attacks = _attack(report, cell, world, trained, clock)
+    attacks = _attack(report, cell, place, world, trained, clock)
     with clock.stage("writing"):
         artifacts = exhibits.exhibit(place.folder, store.artifacts(cell.id), shown, stage, trained)
     with clock.stage("scoring"):
@@ -199,26 +200,25 @@ def _generate(
 
 
 def _attack(
-    report: Report, cell: Cell, world: World, trained: Trained | None, clock: Clock
+    report: Report, cell: Cell, place: Place, world: World, trained: Trained | None, clock: Clock
 ) -> dict[str, AttackResult]:
-    """Attacks on what the row releases."""
+    """Attacks on what the row releases and says."""
     if trained is None or cell.training is None:
         return {}
-    if len(trained.bank) > 1:
-        return {attack.NAME: attack.missing("every client keeps its own adapter: none is released")}
-    report("attacking", 0, 1)
     question = attack.Question(
         spec=cell.training.attack,
         seed=cell.seed,
         adapter=adapter_config(cell.method, cell.training.adapter),
         members=tuple(world.people[: cell.corpus.attacked]),
         nonmembers=tuple(world.population.people("heldout")),
+        own=tuple(world.population.people("shadow")),
         store=world.store,
+        worlds=ShadowPlan.of(cell, place.network, place.corpus),
     )
+    holders = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
+    owners = [client.index for client in world.clients if client.index in holders]
     with clock.stage("attacking"):
-        result = attack.attack_release(question, trained)
-    report("attacking", 1, 1)
-    return {attack.NAME: result}
+        return attack.attack_cell(report, question, trained, world.clients, owners)
 
 
 def _record(

@@ -136,7 +136,7 @@ class AttackSpec(Frozen):
     """Frames a window of fresh footage."""
     windows: int = Field(2, ge=1)
     """Fresh windows a person, at most."""
-    exact: int = Field(2, ge=2)
+    exact: int = Field(1, ge=1)
     """Frames of a window of exact footage, what a member's device trained on; one window a person."""
     rounds: int = Field(8, ge=1)
     """Last rounds whose messages and sums are attacked and audited."""
@@ -144,7 +144,7 @@ class AttackSpec(Frozen):
     """Clients whose messages are attacked, at most."""
     worlds: int = Field(16, ge=0)
     """Shadow worlds, trained on corpus.shadows people; 0 leaves out the attacks that need them, and their strength."""
-    world_steps: int = Field(16, ge=1)
+    world_steps: int = Field(48, ge=1)
     """Local steps of a shadow world."""
     canaries: int = Field(2000, ge=0)
     """Canary clients of a run's audit, half of them in; 0: no audit."""

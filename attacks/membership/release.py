@@ -188,29 +188,52 @@ def attack_release(
     view: ReleaseView, target: ReleaseTarget, stream: Stream, names: Iterable[str] | None = None
 ) -> dict[str, Outcome]:
     """Outcomes by name, record-level ones also as `..._over_base`: those of `names`, or all the target was made for."""
-    wanted = target.names if names is None else check_names(names)
-    for name in wanted:
-        if name not in target.names:
-            raise ValueError(f"the target was not made for {name!r}; name it to `aim` and give its footage")
+    return outcomes(ask(view, target, stream, names), target, stream, names)
+
+
+def ask(
+    view: ReleaseView, target: ReleaseTarget, stream: Stream, names: Iterable[str] | None = None
+) -> dict[Footage, Answers]:
+    """What the released adapter says about everybody, and a random one about the people of the controls."""
+    wanted = _wanted(target, names)
     gaussian = stream("attack", "release", "control", "gaussian")
     random = gaussian_update(view.adapter, target.initial, gaussian)
-    outcomes: dict[str, Outcome] = {}
+    answers = {}
     for footage, scene in target.scenes.items():
         mine = [name for name in wanted if declaration(name).footage == footage]
         if mine:
             asked = replace(scene, statistics=_statistics(mine, footage))
-            worlds = _Worlds(
+            answers[footage] = Answers(
                 released=asked.world(suspect(view, view.adapter), everybody=True),
                 gaussian=asked.world(suspect(view, random), everybody=False),
                 scene=scene,
             )
-            for name in mine:
-                outcomes |= _outcomes(name, worlds, target, stream)
-    return outcomes
+    return answers
+
+
+def outcomes(
+    answers: Mapping[Footage, Answers],
+    target: ReleaseTarget,
+    stream: Stream,
+    names: Iterable[str] | None = None,
+) -> dict[str, Outcome]:
+    """Outcomes of the answers, by name."""
+    found: dict[str, Outcome] = {}
+    for name in _wanted(target, names):
+        found |= _outcomes(name, answers[declaration(name).footage], target, stream)
+    return found
+
+
+def _wanted(target: ReleaseTarget, names: Iterable[str] | None) -> tuple[str, ...]:
+    wanted = target.names if names is None else check_names(names)
+    for name in wanted:
+        if name not in target.names:
+            raise ValueError(f"the target was not made for {name!r}; name it to `aim` and give its footage")
+    return wanted
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Worlds:
+class Answers:
     """All answers about one kind of footage."""
 
     released: World
@@ -243,7 +266,7 @@ def _over(world: World, base: World | None) -> World:
     return world if base is None else world.over(base)
 
 
-def _outcomes(name: str, worlds: _Worlds, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
+def _outcomes(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
     if name in PERSON_ATTACKS:
         attack = PERSON_ATTACKS[name]
 
@@ -276,7 +299,7 @@ def _outcome(about: Declaration, scores: _Scores, target: ReleaseTarget, stream:
 
 
 def _completed(
-    name: str, outcome: Outcome, scores: Scores, worlds: _Worlds, target: ReleaseTarget, stream: Stream
+    name: str, outcome: Outcome, scores: Scores, worlds: Answers, target: ReleaseTarget, stream: Stream
 ) -> Outcome:
     """With what CDI claims of the whole set, and with the ensemble refitted to permuted labels."""
     if name == "cdi":

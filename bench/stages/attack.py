@@ -1,28 +1,44 @@
-"""User inference on the released adapter: who of these people took part?"""
+"""All attacks on a cell: what each adversary can tell from what it sees.
+
+Three files of attacks meet here with what bench knows of a run: people, their footage, and who really took part.
+Everything that no trained adapter enters is computed once in a process and shared by its cells.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
-import torch
-
+from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import user_inference
-from privtalk.attacks.views import ReleaseView
+from privtalk.attacks.membership.malicious_client import attack_client
+from privtalk.attacks.membership.passes import Asked
+from privtalk.attacks.membership.release import ReleaseTarget, aim, ask, outcomes
+from privtalk.attacks.membership.shadow_attacks import Outsiders, attack_with_shadows, outsiders
+from privtalk.attacks.pairs import Truth
+from privtalk.attacks.server import attack_personal, attack_server, attack_sums, last_candidates
+from privtalk.attacks.views import ClientView, ReleaseView, ServerView
+from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
+from privtalk.bench.execution.task import Report
 from privtalk.bench.networks import open_backbone
-from privtalk.bench.records import AttackResult, Control, Estimate, OperatingPoint
+from privtalk.bench.records import AttackResult
 from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import AttackSpec
+from privtalk.bench.stages import footage, shadows
 from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.train import Trained, clip_features
+from privtalk.bench.stages.recording import all_recorded, missing, strengthened
+from privtalk.bench.stages.shadows import ShadowPlan
+from privtalk.bench.stages.train import Trained, client_data
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
-from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.clients import join, take
+from privtalk.methods.streams import Stream
 
-NAME = "user_inference"
+KEPT = "every client keeps its own adapter: none is released"
+LEAST_ROUNDS = 2
+"""Globals that a client must have been sent for differences to exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,102 +50,155 @@ class Question:
     adapter: AdapterConfig
     members: tuple[Person, ...]
     nonmembers: tuple[Person, ...]
+    own: tuple[Person, ...]
+    """The attacker's."""
     store: FeatureStore
+    worlds: ShadowPlan | None
+
+    @property
+    def stream(self) -> Stream:
+        return partial(torch_stream, self.seed)
+
+    def initial(self) -> AdapterBank:
+        """What training starts from."""
+        denoiser = open_backbone(self.store.network).denoiser
+        return AdapterBank.initial(denoiser, self.adapter, self.stream)
 
 
-def attack_release(question: Question, trained: Trained) -> AttackResult:
-    """Members against held-out people, by fresh clips of both."""
+def attack_cell(
+    report: Report, question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
+) -> dict[str, AttackResult]:
+    """Every attack that the cell's adversaries can run; `owners` are the clients of a bank of personal adapters."""
+    report("attacking", 0, 3)
+    if len(trained.bank) > 1:
+        kept = {"user_inference": missing(user_inference.DECLARATION, KEPT)}
+        return kept | on_personal_adapters(question, trained, clients, owners)
+    found = on_release(question, trained)
+    report("attacking", 1, 3)
+    found |= on_messages(question, trained, clients)
+    report("attacking", 2, 3)
+    found |= by_a_client(question, trained, clients)
+    report("attacking", 3, 3)
+    return found
+
+
+def on_release(question: Question, trained: Trained) -> dict[str, AttackResult]:
+    """Attacks on the released adapter."""
     started = time.perf_counter()
+    target, stream = aimed(question), question.stream
     view = ReleaseView(backbone=open_backbone(question.store.network), adapter=trained.bank)
-    result = user_inference.attack(view, aimed(question), partial(torch_stream, question.seed))
-    return recorded(result, time.perf_counter() - started)
-
-
-@lru_cache(maxsize=1)
-def aimed(question: Question) -> user_inference.Target:
-    """The target, which the cells of a process share."""
-    stream, spec = partial(torch_stream, question.seed), question.spec
-    backbone = open_backbone(question.store.network)
-    initial = AdapterBank.initial(backbone.denoiser, question.adapter, stream)
-    return user_inference.aim(
-        ReleaseView(backbone=backbone, adapter=initial),
-        [probe(spec, person, question.store) for person in question.members],
-        [probe(spec, person, question.store) for person in question.nonmembers],
-        stream,
-        timesteps=spec.timesteps,
-        draws=spec.draws,
-    )
-
-
-def missing(reason: str) -> AttackResult:
-    """An attack that was not run."""
-    nothing = Estimate(missing=reason)
-    return AttackResult(
-        view=user_inference.VIEW,
-        statistic=user_inference.STATISTIC,
-        positives=0,
-        negatives=0,
-        auc=nothing,
-        advantage=nothing,
-        points=(),
-        roc=(),
-        controls={},
-        valid=False,
-        seconds=0.0,
-    )
-
-
-def probe(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:
-    """What the attacker holds of a person: windows of fresh clips, and a portrait from another fresh clip.
-
-    The portrait is frame 0 of the first clip, which gives no windows: an enrolment portrait would be a frame that a
-    member's device trained on, and a non-member's did not.
-    """
-    fresh = store.load(person, "fresh")
-    if len(fresh) < 2:
-        raise ValueError(
-            f"{person.name} has {len(fresh)} fresh clip; user inference needs a portrait's and another"
+    answers = ask(view, target, stream)
+    found = outcomes(answers, target, stream)
+    if question.worlds is not None:
+        known = shadows.load(question.worlds)
+        found |= attack_with_shadows(
+            view, target, answers["exact"], known.answers, own_people(question), stream
         )
-    clips = [clip_features(fresh, number, store.network.device) for number in range(len(fresh))]
-    length = fresh.latents.shape[1]
-    starts = [
-        number * length + start
-        for number in range(1, len(fresh))
-        for start in range(0, length - spec.window + 1, spec.window)
-    ]
-    if not starts:
-        raise ValueError(f"fresh clips have {length} frames, attack.window is {spec.window}; set it lower")
-    first = torch.tensor(starts[: spec.windows])
-    return take(join(clips), first, spec.window, torch.zeros_like(first))
+        found = strengthened(found, known.strengths)
+    return all_recorded(found, time.perf_counter() - started)
 
 
-def recorded(result: user_inference.MembershipResult, seconds: float) -> AttackResult:
-    """The attack's result in the record's types."""
-    return AttackResult(
-        view=result.view,
-        statistic=result.statistic,
-        positives=result.positives,
-        negatives=result.negatives,
-        auc=_estimate(result.auc),
-        advantage=_estimate(result.advantage),
-        points=tuple(
-            OperatingPoint(
-                fpr_target=point.fpr_target,
-                fpr_realised=point.fpr_realised,
-                threshold=point.threshold,
-                tpr=_estimate(point.tpr),
-            )
-            for point in result.points
-        ),
-        roc=result.roc,
-        controls={
-            name: Control(auc=_estimate(control.auc), passed=control.passed)
-            for name, control in result.controls.items()
-        },
-        valid=result.valid,
-        seconds=seconds,
+def on_messages(question: Question, trained: Trained, clients: Sequence[Client]) -> dict[str, AttackResult]:
+    """Attacks on each client's messages, and on their sums."""
+    if not trained.state.transcript.messages:
+        return {}
+    started = time.perf_counter()
+    view = ServerView.of(open_backbone(question.store.network), trained.state)
+    knowledge, labels = knowing(question), truth(question, clients)
+    known = last_candidates(view, knowledge)
+    found = all_recorded(attack_server(view, knowledge, labels, known=known), time.perf_counter() - started)
+    started = time.perf_counter()
+    return found | all_recorded(
+        attack_sums(view, knowledge, labels, known=known), time.perf_counter() - started
     )
 
 
-def _estimate(interval: Any) -> Estimate:
-    return Estimate(**vars(interval))
+def on_personal_adapters(
+    question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
+) -> dict[str, AttackResult]:
+    """Whose adapter is it? `owners` are client numbers in the order of the bank."""
+    started = time.perf_counter()
+    labels = truth(question, clients)
+    own = {row: labels.own[index] for row, index in enumerate(owners) if index in labels.own}
+    found = attack_personal(
+        open_backbone(question.store.network),
+        trained.bank,
+        knowing(question),
+        Truth(own=own, strangers=labels.strangers),
+    )
+    return all_recorded(found, time.perf_counter() - started)
+
+
+def by_a_client(question: Question, trained: Trained, clients: Sequence[Client]) -> dict[str, AttackResult]:
+    """What the client that was sent most globals can tell of the others; it is one of those nobody asks about."""
+    said = trained.state.transcript
+    asked = {person.name for person in question.members}
+    sent = Counter(client for log in said.log if log.round in said.adapters for client in log.cohort)
+    others = [client for client in clients if not asked & set(client.people)]
+    chosen = max(others, key=lambda client: sent[client.index], default=None)
+    if chosen is None or sent[chosen.index] < LEAST_ROUNDS:
+        return {}
+    started = time.perf_counter()
+    [own] = client_data([chosen], question.store.population.people("clients"), question.store)
+    view = ClientView.of(open_backbone(question.store.network), trained.state, own)
+    found = attack_client(view, aimed(question), question.stream)
+    return all_recorded(found, time.perf_counter() - started)
+
+
+@lru_cache(maxsize=2)
+def aimed(question: Question) -> ReleaseTarget:
+    """The target, which the cells of a process share."""
+    spec, store = question.spec, question.store
+
+    def held(cut: footage.Cut) -> tuple[list[footage.Batch], list[footage.Batch]]:
+        return (
+            [cut(spec, person, store) for person in question.members],
+            [cut(spec, person, store) for person in question.nonmembers],
+        )
+
+    return aim(
+        ReleaseView(backbone=open_backbone(store.network), adapter=question.initial()),
+        question.stream,
+        exact=held(footage.exact),
+        fresh=held(footage.fresh),
+        public=[footage.fresh(spec, person, store) for person in question.own],
+        settings=shadows.probing(spec),
+    )
+
+
+@lru_cache(maxsize=2)
+def own_people(question: Question) -> Outsiders:
+    """The attacker's own people, whom RMIA compares with."""
+    spec, store = question.spec, question.store
+    batches = [footage.exact(spec, person, store) for person in question.own]
+    view = ReleaseView(backbone=open_backbone(store.network), adapter=question.initial())
+    return outsiders(view, Asked.about(batches, shadows.probing(spec).exact, question.stream))
+
+
+@lru_cache(maxsize=2)
+def knowing(question: Question) -> Knowledge:
+    """What attackers on messages hold: fresh footage of everybody who is asked about."""
+    spec, store = question.spec, question.store
+    people = (*question.members[: spec.clients], *question.nonmembers)
+    return Knowledge(
+        people=[footage.fresh(spec, person, store) for person in people],
+        public=[footage.fresh(spec, person, store) for person in question.own],
+        initial=question.initial(),
+        stream=question.stream,
+    )
+
+
+def truth(question: Question, clients: Sequence[Client]) -> Truth:
+    """Which client each person of `knowing` is behind, and what they look like."""
+    holders = {name: client for client in clients for name in client.people}
+    members = question.members[: question.spec.clients]
+    own = {holders[person.name].index: place for place, person in reversed(list(enumerate(members)))}
+    return Truth(
+        own=own,
+        strangers=tuple(range(len(members), len(members) + len(question.nonmembers))),
+        attributes=_attributes(members, holders),
+    )
+
+
+def _attributes(members: Sequence[Person], holders: Mapping[str, Client]) -> dict[int, Mapping[str, str]]:
+    return {holders[person.name].index: person.attributes for person in members}

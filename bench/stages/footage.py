@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from privtalk.bench.corpus.population import Person
@@ -10,6 +12,8 @@ from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.train import clip_features
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.clients import ClientData, join, take
+
+Cut = Callable[[AttackSpec, Person, FeatureStore], Batch]
 
 
 def fresh(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:

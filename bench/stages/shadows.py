@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-import torch
+import numpy as np
 
+from privtalk.attacks.membership.passes import Asked, ProbeSettings
+from privtalk.attacks.membership.planted import strengths
+from privtalk.attacks.membership.release import Settings, aim
+from privtalk.attacks.membership.shadow_attacks import ShadowAnswers, ask_worlds, outsiders
+from privtalk.attacks.outcome import Strength
+from privtalk.attacks.roc import Interval
 from privtalk.attacks.shadows import Worlds, drawn_members, train_worlds
-from privtalk.bench.corpus.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
+from privtalk.attacks.views import ReleaseView
+from privtalk.bench.corpus.cache import (
+    cache_folder,
+    content_hash,
+    read_metadata,
+    read_tensors,
+    verified,
+    write_tensors,
+)
 from privtalk.bench.execution.task import Report, Task
 from privtalk.bench.networks import Network, open_backbone
 from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import AttackSpec, Cell, CorpusSpec
 from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.footage import device
+from privtalk.bench.stages.footage import device, exact, fresh
 from privtalk.bench.stages.prepare import open_population
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.registry import adapter_config
+from privtalk.methods.streams import Stream
 
 VERSION = 1
 """Raise it whenever the same settings train other worlds."""
+ASKED = {"timesteps", "draws", "window", "windows", "exact", "worlds", "world_steps"}
+"""Settings of the attack that the worlds or their answers depend on."""
 FEWEST = 8
 """Shadow people below whom worlds tell nothing."""
+PLANTED = 8
+"""Worlds that are attacked themselves, to see how strong the attacks are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadows:
+    """What cells read of the worlds."""
+
+    answers: ShadowAnswers
+    strengths: Mapping[str, Strength]
+
+
+def probing(spec: AttackSpec) -> Settings:
+    """How often a network is asked about a person."""
+    return Settings(
+        exact=ProbeSettings(timesteps=spec.timesteps, windows=1, frames=spec.exact),
+        fresh=ProbeSettings(timesteps=spec.timesteps, windows=spec.windows, frames=spec.window),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +110,7 @@ class ShadowPlan:
             "weights": self.network.spec.model_dump(),
             "adapter": self.adapter.model_dump(),
             "local": {name: getattr(self.federation, name) for name in local},
-            "worlds": self.attack.worlds,
-            "steps": self.attack.world_steps,
+            "attack": self.attack.model_dump(include=ASKED),
             "masked": self.masked,
         }
         return cache_folder() / "shadows" / f"{content_hash(made_of)}.safetensors"
@@ -87,6 +122,10 @@ class ShadowPlan:
         """What the run's adapters start from."""
         denoiser = open_backbone(self.network).denoiser
         return AdapterBank.initial(denoiser, self.adapter, partial(torch_stream, self.seed))
+
+    def view(self) -> ReleaseView:
+        """The initial adapter as if it were released."""
+        return ReleaseView(backbone=open_backbone(self.network), adapter=self.initial())
 
 
 def tasks(cells: Iterable[Cell], network: Network, folder: Path | None) -> list[Task]:
@@ -100,12 +139,42 @@ def tasks(cells: Iterable[Cell], network: Network, folder: Path | None) -> list[
 
 
 def make(report: Report, plan: ShadowPlan) -> int:
-    """Trains the worlds and writes them; returns how many."""
-    report("shadow worlds", 0, 1)
+    """Trains the worlds, asks them about everybody, and attacks some of them; returns how many worlds there are."""
+    report("shadow worlds", 0, 3)
     store, stream = plan.store(), partial(torch_stream, plan.seed)
+    worlds = _trained(plan, store, stream)
+    report("shadow worlds", 1, 3)
+    answers = _answers(plan, store, worlds, stream)
+    report("shadow worlds", 2, 3)
+    strengths = _planted(plan, store, worlds, stream)
+    tensors = {
+        "theta": worlds.bank.flatten().cpu().numpy(),
+        "members": worlds.members,
+        "candidates": answers.candidates,
+        "outsiders": answers.outsiders,
+    }
+    write_tensors(plan.path, tensors, {name: json.dumps(asdict(found)) for name, found in strengths.items()})
+    return len(worlds.members)
+
+
+@lru_cache(maxsize=2)
+def load(plan: ShadowPlan) -> Shadows:
+    """What `make` wrote."""
+    arrays = read_tensors(plan.path, "candidates", "outsiders")
+    notes = {name: json.loads(text) for name, text in read_metadata(plan.path).items()}
+    return Shadows(
+        answers=ShadowAnswers(candidates=arrays["candidates"], outsiders=arrays["outsiders"]),
+        strengths={
+            name: Strength(estimate=Interval(**note["estimate"]), planted=note["planted"])
+            for name, note in notes.items()
+        },
+    )
+
+
+def _trained(plan: ShadowPlan, store: FeatureStore, stream: Stream) -> Worlds:
     people = [device(person, store) for person in store.population.people("shadow")]
     members = drawn_members(plan.attack.worlds, len(people), plan.size, stream)
-    trained = train_worlds(
+    return train_worlds(
         open_backbone(plan.network),
         plan.initial(),
         people,
@@ -114,13 +183,36 @@ def make(report: Report, plan: ShadowPlan) -> int:
         plan.attack.world_steps,
         stream,
     )
-    write_tensors(plan.path, {"theta": trained.bank.flatten().cpu().numpy(), "members": members})
-    return len(members)
 
 
-@lru_cache(maxsize=2)
-def load(plan: ShadowPlan) -> Worlds:
-    """What `make` wrote."""
-    arrays = read_tensors(plan.path)
-    theta = torch.from_numpy(arrays["theta"]).to(plan.network.device)
-    return Worlds(bank=plan.initial().unflatten(theta), members=arrays["members"])
+def _answers(plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stream) -> ShadowAnswers:
+    """Gains over the base of candidates and of the attacker's own people, in every world."""
+    view, settings = plan.view(), probing(plan.attack).exact
+    people = store.population.people
+    candidates = (*people("clients")[: plan.corpus.attacked], *people("heldout"))
+    found = []
+    for group in (candidates, people("shadow")):
+        asked = Asked.about([exact(plan.attack, person, store) for person in group], settings, stream)
+        base = outsiders(view, asked).base
+        found.append(ask_worlds(view, worlds.bank, asked, base))
+    return ShadowAnswers(candidates=found[0], outsiders=np.where(worlds.members, np.nan, found[1]))
+
+
+def _planted(plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stream) -> dict[str, Strength]:
+    """Attacks on the first worlds, whose people are known."""
+    chosen = worlds.members[:PLANTED]
+    present = np.flatnonzero(chosen.any(0)).tolist()
+    people = [store.population.people("shadow")[k] for k in present]
+    half = len(people) // 2
+    both = {}
+    for footage, cut in (("exact", exact), ("fresh", fresh)):
+        batches = [cut(plan.attack, person, store) for person in people]
+        both[footage] = (batches[:half], batches[half:])
+    view = plan.view()
+    target = aim(view, stream, exact=both["exact"], fresh=both["fresh"], settings=probing(plan.attack))
+    some = Worlds(bank=worlds.bank.select(list(range(len(chosen)))), members=chosen[:, present])
+    about = (
+        f"{len(chosen)} adapters of {plan.size} people each, {plan.attack.world_steps} local steps, "
+        f"each against the other {len(people) - plan.size} people"
+    )
+    return strengths(view, target, some, about, stream)

@@ -13,6 +13,7 @@ SETTINGS = (
     "backbone=tiny",
     "corpus.clients=8",
     "corpus.heldout=6",
+    "corpus.shadows=8",
     "corpus.tested=3",
     "corpus.attacked=6",
     "corpus.train={clips: 2, frames: 5}",

@@ -21,6 +21,7 @@ from privtalk.bench.errors import UserError
 from privtalk.bench.execution.task import pin_threads
 from privtalk.bench.records import Record, RunStore
 from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.privacy.noise import GaussianMechanism
 from privtalk.metrics import METRICS
 
 VOLATILE = ("timings", "started", "peak_memory_mib", "code", "environment")
@@ -29,8 +30,8 @@ VOLATILE = ("timings", "started", "peak_memory_mib", "code", "environment")
 
 def essence(record: Record) -> dict:
     kept = record.model_dump(mode="json", exclude=set(VOLATILE))
-    for attack in kept["attacks"].values():
-        del attack["seconds"]
+    for timed in (*kept["attacks"].values(), *kept["audits"]):
+        del timed["seconds"]
     return kept
 
 
@@ -104,6 +105,38 @@ def test_guarantees_are_stated_and_accounted(whole):
         assert privacy.delta == pytest.approx(8**-1.1)
         assert privacy.checks["pld of a Gaussian alike"] < privacy.epsilons.outsider
         assert (privacy.clip, privacy.sampling_rate, privacy.rounds) == (0.2, 0.6, 3)
+
+
+def test_federated_rows_are_audited(whole):
+    for record in RunStore(whole):
+        if record.kind != "method":
+            assert record.audits == ()
+            continue
+        [audit] = record.audits
+        [upper] = audit.upper
+        assert upper.epsilon == record.privacy.epsilons.outsider
+        assert {low.name for low in audit.certified} == {
+            "clopper_pearson",
+            "gaussian_dp",
+            "one_run",
+            "one_run_fdp",
+        }
+        assert all(low.delta == upper.delta and low.confidence == 0.999 for low in audit.certified)
+        assert not audit.violations
+        assert audit.canaries == 400
+
+
+def test_a_run_whose_noise_is_forgotten_fails_loudly(request_for, monkeypatch, tmp_path):
+    """The planted bug: the aggregator adds nothing, the accountant believes that it does."""
+    monkeypatch.setattr(
+        GaussianMechanism, "noise", lambda self, dim, generator: torch.zeros(dim, dtype=torch.float64)
+    )
+    changes = ("privacy.placement=central", "privacy.noise_multiplier=8.0", "attack.canaries=2000")
+    out = tmp_path / "leaky"
+    assert command.run(request_for("fedavg", out=out, changes=changes)) == command.FAILED
+    [log] = (out / "logs").glob("fedavg-eps8*.log")
+    assert "certified to leak more than is accounted for" in log.read_text()
+    assert {record.tier for record in RunStore(out)} == {"none"}
 
 
 def test_released_adapters_are_attacked_with_controls(whole):

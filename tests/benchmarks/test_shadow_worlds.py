@@ -45,9 +45,7 @@ def fastest(run: Callable[[], object]) -> float:
 @pytest.mark.slow
 def test_stacked_worlds_are_three_times_as_fast(benchmark: object) -> None:
     backbone = Backbone.load()
-    initial = AdapterBank.initial(
-        backbone.denoiser, AdapterConfig(targets=("*.to_v", "*.to_out.0")), STREAM
-    )
+    initial = AdapterBank.initial(backbone.denoiser, AdapterConfig(targets=("*.to_v", "*.to_out.0")), STREAM)
     config = FederationConfig(window_frames=2, windows=1, lr=2e-3, chunk=64)
     people = [person(backbone, index) for index in range(PEOPLE)]
     members = np.eye(WORLDS, PEOPLE, dtype=bool)

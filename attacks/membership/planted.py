@@ -1,0 +1,95 @@
+"""How strong the attacks on a release are where there is something to find: shadow worlds, whose people are known.
+
+Every world is attacked as if it were the release, its own people against the attacker's others. A world holds few
+people, so that an attack that fails here is too weak to say anything of a run in which it fails too.
+
+    strength = mean over worlds of the AUC, with Student's interval over worlds
+
+Shape legend: W worlds, S of the attacker's people.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from scipy.stats import t as student
+
+from privtalk.attacks.declaration import Footage
+from privtalk.attacks.membership import lira, rmia
+from privtalk.attacks.membership.release import OVER_BASE, PERSON_ATTACKS, RELEASE_ATTACKS, ReleaseTarget
+from privtalk.attacks.membership.release import declaration as declared
+from privtalk.attacks.membership.scenes import World
+from privtalk.attacks.membership.shadow_attacks import imputed
+from privtalk.attacks.membership.user_inference import suspect
+from privtalk.attacks.outcome import Strength
+from privtalk.attacks.probing import Scores
+from privtalk.attacks.roc import LEVEL, Interval, auc
+from privtalk.attacks.shadows import Members, Worlds
+from privtalk.attacks.views import ReleaseView
+from privtalk.methods.streams import Stream
+
+
+def strengths(
+    view: ReleaseView, target: ReleaseTarget, worlds: Worlds, planted: str, stream: Stream
+) -> dict[str, Strength]:
+    """Strength of every attack that `target` was made for, and of LiRA and RMIA; its people are the worlds' [S].
+
+    `view` holds what worlds start from; `planted` says in a line what the worlds are.
+    """
+    found: dict[str, list[float]] = defaultdict(list)
+    signals = []
+    for index, members in enumerate(worlds.members):
+        answers = {
+            footage: scene.world(suspect(view, worlds.bank.select([index])), everybody=True)
+            for footage, scene in target.scenes.items()
+        }
+        for name, scores in _scores(target, answers, members, stream):
+            found[name].append(auc(scores[members], scores[~members]))
+        signals.append(answers["exact"].over(target.scenes["exact"].base).person("loss"))
+    found |= shadow_strengths(np.stack(signals), worlds.members)
+    return {name: Strength(estimate=mean_interval(values), planted=planted) for name, values in found.items()}
+
+
+def _scores(
+    target: ReleaseTarget, answers: Mapping[Footage, World], members: Members, stream: Stream
+) -> Iterator[tuple[str, Scores]]:
+    """(name, [S]) of every attack on one world."""
+    for name in target.names:
+        footage = declared(name).footage
+        world, base = answers[footage], target.scenes[footage].base
+        if name in RELEASE_ATTACKS:
+            yield name, world.person(name)
+            yield name + OVER_BASE, world.over(base).person(name)
+        else:
+            attack = PERSON_ATTACKS[name]
+            yield name, attack.join(world.over(base), attack.signals, members, stream)
+
+
+def shadow_strengths(signals: Scores, members: Members) -> dict[str, list[float]]:
+    """AUC of LiRA and RMIA on each world of `signals` [W, S], gains over the base, by the other worlds."""
+    out = imputed(np.where(members, np.nan, signals))
+    found: dict[str, list[float]] = {lira.ATTACK.name: [], rmia.ATTACK.name: []}
+    for index, inside in enumerate(members):
+        others = np.delete(out, index, axis=0)
+        by_lira = lira.lira(signals[index], others)
+        population = signals[index][~inside], others[:, ~inside]
+        by_rmia = rmia.rmia(signals[index], others, *population)
+        found[lira.ATTACK.name].append(auc(by_lira[inside], by_lira[~inside]))
+        found[rmia.ATTACK.name].append(auc(by_rmia[inside], by_rmia[~inside]))
+    return found
+
+
+def mean_interval(values: list[float], level: float = LEVEL) -> Interval:
+    """Mean of rates in [0, 1] with Student's interval, cut to them.
+
+    >>> found = mean_interval([0.8, 0.9, 1.0])
+    >>> round(found.value, 3), round(found.low, 3), found.high
+    (0.9, 0.652, 1.0)
+    """
+    n, mean = len(values), float(np.mean(values))
+    if n < 2:
+        return Interval(value=mean, n=n, clusters=n)
+    half = float(student.ppf((1 + level) / 2, n - 1)) * float(np.std(values, ddof=1)) / n**0.5
+    return Interval(value=mean, low=max(0.0, mean - half), high=min(1.0, mean + half), n=n, clusters=n)

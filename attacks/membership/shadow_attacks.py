@@ -1,0 +1,124 @@
+"""LiRA and RMIA on a released adapter, from the answers of shadow worlds (`attacks.shadows`).
+
+What the worlds answer about everybody is computed once (`ask_worlds`) and shared by every cell that starts from the
+same adapter. Controls as in `release`; `never_trained` is what the worlds alone make of the footage.
+
+Shape legend: W worlds, P candidates, Z people of the attacker's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from privtalk.attacks.controls import control, permuted_labels
+from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.evaluation import evaluate
+from privtalk.attacks.membership import lira, rmia
+from privtalk.attacks.membership.loss import loss
+from privtalk.attacks.membership.passes import Asked, Passes
+from privtalk.attacks.membership.release import Answers, ReleaseTarget
+from privtalk.attacks.outcome import Outcome
+from privtalk.attacks.probing import Scores, Suspect
+from privtalk.attacks.views import Bank, ReleaseView
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.streams import Stream
+
+NAMES = (lira.ATTACK.name, rmia.ATTACK.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowAnswers:
+    """Gains over the base, in exact footage, of people whom no world has met."""
+
+    candidates: Scores
+    """[W, P]."""
+    outsiders: Scores
+    """[W, Z]; NaN where a world was trained on the person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outsiders:
+    """The attacker's own people, with exact footage."""
+
+    asked: Asked
+    base: Scores
+    """[Z] minus the base's losses."""
+
+
+def gains(suspect: Suspect, asked: Asked, initial: Bank) -> Scores:
+    """[P] minus the denoising loss of a network."""
+    return asked.means(loss(Passes(suspect=suspect, asked=asked, initial=initial)))
+
+
+def outsiders(view: ReleaseView, asked: Asked) -> Outsiders:
+    """What the bare backbone says of the attacker's own people."""
+    bare = Suspect(backbone=view.backbone, adapter=None, adapt=view.adapt)
+    return Outsiders(asked=asked, base=gains(bare, asked, view.adapter))
+
+
+def ask_worlds(view: ReleaseView, bank: AdapterBank, asked: Asked, base: Scores) -> Scores:
+    """[W, P] gains of every world over `base` [P]."""
+    rows = []
+    for world in range(len(bank)):
+        suspect = Suspect(backbone=view.backbone, adapter=bank.select([world]), adapt=view.adapt)
+        rows.append(gains(suspect, asked, view.adapter) - base)
+    return np.stack(rows)
+
+
+def imputed(out: Scores) -> Scores:
+    """[W, P] with each NaN, a world that the person is in, replaced by the mean over that person's other worlds."""
+    known = np.nanmean(out, axis=0)
+    return np.where(np.isnan(out), known, out)
+
+
+def attack_with_shadows(
+    view: ReleaseView,
+    target: ReleaseTarget,
+    answers: Answers,
+    worlds: ShadowAnswers,
+    own: Outsiders,
+    stream: Stream,
+) -> dict[str, Outcome]:
+    """Outcomes `lira` and `rmia`; `answers` are the suspect's about the exact footage of `target`."""
+    suspect = Suspect(backbone=view.backbone, adapter=view.adapter, adapt=view.adapt)
+    population = gains(suspect, own.asked, view.adapter) - own.base
+    population_out = imputed(worlds.outsiders)
+
+    def by_lira(signals: Scores, out: Scores) -> Scores:
+        return lira.lira(signals, out)
+
+    def by_rmia(signals: Scores, out: Scores) -> Scores:
+        return rmia.rmia(signals, out, population, population_out)
+
+    return {
+        about.name: _outcome(about, score, target, answers, worlds.candidates, stream)
+        for about, score in ((lira.ATTACK, by_lira), (rmia.ATTACK, by_rmia))
+    }
+
+
+def _outcome(
+    about: Declaration,
+    score: Callable[[Scores, Scores], Scores],
+    target: ReleaseTarget,
+    answers: Answers,
+    out: Scores,
+    stream: Stream,
+) -> Outcome:
+    known, some = target.known, list(target.some)
+    scene = answers.scene
+    released = score(answers.released.over(scene.base).person("loss"), out)
+    blank = {
+        "never_trained": score(np.zeros(len(known)), out)[some],
+        "gaussian_update": score(answers.gaussian.over(scene.base_some).person("loss"), out[:, some]),
+    }
+    controls = {name: control(x[known[some]], x[~known[some]]) for name, x in blank.items()}
+    base = scene.base.person("loss")
+    controls["blind"] = control(base[known], base[~known])
+    labels = stream("attack", about.name, "control", "labels")
+    controls["permuted_labels"] = permuted_labels(released[known], released[~known], labels)
+    return Outcome(
+        declaration=about, evaluation=evaluate(released[known], released[~known]), controls=controls
+    )

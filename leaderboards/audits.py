@@ -1,0 +1,73 @@
+"""What canaries certify of each run's ε, beside what the accountant says: upper bounds, lower bounds, estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from privtalk.bench.records import Audit, LowerBound, UpperBound
+from privtalk.leaderboards.model import Board, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLine:
+    """One audit of one run."""
+
+    row: Row
+    seed: int
+    audit: Audit
+    violations: tuple[str, ...]
+    """Certified bounds above the accountant's: recorded ones, and those that follow from the figures."""
+
+    @property
+    def verdict(self) -> str:
+        if self.violations:
+            return "VIOLATED"
+        if self.audit.missing:
+            return "missing"
+        claimed = any(upper.epsilon is not None for upper in self.audit.upper)
+        return "not exceeded" if claimed else "nothing claimed"
+
+
+def audit_lines(board: Board) -> list[AuditLine]:
+    """Every audit of the board, row by row and seed by seed."""
+    return [
+        AuditLine(row=row, seed=record.seed, audit=audit, violations=violations(audit))
+        for row in board.rows
+        for record in row.records
+        for audit in record.audits
+    ]
+
+
+def violations(audit: Audit) -> tuple[str, ...]:
+    """What the audit itself found wrong; and where it found nothing, what its figures say."""
+    if audit.violations:
+        return audit.violations
+    found = []
+    for low in audit.certified:
+        claimed = [u for u in audit.upper if u.delta == low.delta and u.epsilon is not None]
+        found += [
+            _said(low, upper)
+            for upper in claimed
+            if upper.epsilon is not None and low.epsilon > upper.epsilon
+        ]
+    return tuple(found)
+
+
+def upper_text(bound: UpperBound) -> str:
+    """`≤ 7.99 (PLD)`, or that nothing is guaranteed."""
+    if bound.epsilon is None:
+        return f"no guarantee ({bound.accountant})"
+    return f"≤ {bound.epsilon:.3g} ({bound.accountant})"
+
+
+def lower_text(bound: LowerBound) -> str:
+    """`≥ 1.2 with 95 %: one run, if the mechanism is Gaussian`."""
+    rests = f", if {bound.assumption}" if bound.assumption else ""
+    return f"≥ {bound.epsilon:.3g} with {100 * bound.confidence:.4g} %: {bound.name}{rests}"
+
+
+def _said(low: LowerBound, upper: UpperBound) -> str:
+    return (
+        f"{low.name}: ε ≥ {low.epsilon:.4g} at δ = {low.delta:g} with {low.confidence:.4g} confidence, "
+        f"but {upper.accountant} says ε ≤ {upper.epsilon:.4g}"
+    )

@@ -53,8 +53,9 @@ def _matrix(board: Board, rows: Table, site: Path, slug: str) -> Figure:
         title="Who leaks",
         alt=f"Every attack on every row. Clear of chance: {'; '.join(said) or 'none'}.",
         caption=(
-            f"AUC unless an attack names a unit. {LEGEND} Not corrected for many comparisons: of {len(tried)} valid "
-            f"cells about {round(0.025 * len(tried))} would be coloured by chance alone; the findings are corrected."
+            f"AUC unless an attack names another figure. {LEGEND} Not corrected for many comparisons: of {len(tried)} "
+            f"valid cells about {round(0.025 * len(tried))} would be coloured by chance alone; the findings are "
+            "corrected."
         ),
     )
 

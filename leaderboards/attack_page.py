@@ -10,7 +10,7 @@ from typing import Any
 from privtalk.leaderboards import leaks
 from privtalk.leaderboards.attack_figures import draw_attacks, write_rocs
 from privtalk.leaderboards.attacks import AttackSummary
-from privtalk.leaderboards.audits import AuditLine, audit_lines, lower_text, upper_text
+from privtalk.leaderboards.audits import AuditLine, assumptions, audit_lines, lower_text, named, upper_text
 from privtalk.leaderboards.figures import Figure
 from privtalk.leaderboards.galleries import CAPTION, galleries
 from privtalk.leaderboards.leak_summary import (
@@ -74,7 +74,6 @@ def section(board: Board, folders: Mapping[str, Path], site: Path, slug: str) ->
         "gallery_caption": CAPTION,
         "seen": leaks.SEEN,
         "figure": leaks.figure,
-        "unit": leaks.unit_of,
         "strength": leaks.strength_text,
     }
 
@@ -87,12 +86,17 @@ def audits(board: Board) -> list[AuditRow]:
             uppers=[upper_text(bound) for bound in line.audit.upper],
             lowers=[lower_text(bound) for bound in line.audit.certified],
             estimates=[
-                f"{guess.epsilon:.3g}, {guess.low:.2g} to {guess.high:.2g}: {guess.name}"
+                f"{guess.epsilon:.3g}, {guess.low:.2g} to {guess.high:.2g}: {named(guess.name)}"
                 for guess in line.audit.estimates
             ],
         )
         for line in audit_lines(board)
     ]
+
+
+def audit_notes(board: Board) -> list[str]:
+    """What certified bounds rest on."""
+    return assumptions(audit_lines(board))
 
 
 def _by_tier(lines: list[SummaryLine]) -> list[tuple[str, list[SummaryLine]]]:

@@ -8,10 +8,10 @@ from itertools import groupby
 from rich.table import Table
 from rich.text import Text
 
-from privtalk.bench.records import Audit, Estimate, Privacy
+from privtalk.bench.records import Audit, Estimate, LowerBound, Privacy
 from privtalk.leaderboards import formats, leaks
 from privtalk.leaderboards.attacks import AttackSummary
-from privtalk.leaderboards.audits import AuditLine, audit_lines
+from privtalk.leaderboards.audits import AuditLine, assumptions, audit_lines, named
 from privtalk.leaderboards.leak_summary import SummaryLine, summary_lines, targets
 from privtalk.leaderboards.model import Board, Row
 from privtalk.leaderboards.terminal import Column, plain, split
@@ -37,9 +37,7 @@ def attack_tables(board: Board, width: int) -> Iterator[Table]:
 def attack_notes(board: Board) -> list[str]:
     """What the marks in the tables of attacks and audits mean."""
     lines = audit_lines(board)
-    bounds = [bound for line in lines for bound in line.audit.certified]
-    rests = {f"{b.name} rests on: {b.assumption}" for b in bounds if b.assumption}
-    notes = [f"Audits: {'; '.join(sorted(rests))}"] if rests else []
+    notes = [f"* rests on an assumption: {text}" for text in assumptions(lines)]
     notes += [
         f"! {line.row.label}, {formats.tier_label(line.row.key.tier)}, seed {line.seed}: {text}"
         for line in lines
@@ -76,9 +74,9 @@ def summary(board: Board, tier: str, lines: Sequence[SummaryLine], width: int) -
     names = [
         Column("family", [Text(line.group.family) for line in lines], right=False),
         Column("sees", [Text(line.group.view) for line in lines], right=False),
-        Column("attack", [Text(line.attack or formats.MISSING) for line in lines], right=False),
     ]
     columns = [
+        Column("attack", [Text(line.attack or formats.MISSING) for line in lines], right=False),
         Column("headline", [_headline(line) for line in lines]),
         Column("row", [Text(line.row.label if line.row else formats.MISSING) for line in lines], right=False),
         *(_rates(lines, target) for target in _shown(board, lines)),
@@ -97,9 +95,9 @@ def audits(lines: Sequence[AuditLine], width: int) -> Iterator[Table]:
     ]
     columns = [
         Column("audit", [_verdict(line) for line in lines], right=False),
-        *_bounds(lines, "≤", lambda audit: [(u.accountant, u.epsilon) for u in audit.upper]),
-        *_bounds(lines, "≥", lambda audit: [(low.name, low.epsilon) for low in audit.certified]),
-        *_bounds(lines, "≈", lambda audit: [(guess.name, guess.epsilon) for guess in audit.estimates]),
+        *_bounds(lines, "≤", lambda audit: [("account", upper.epsilon) for upper in audit.upper]),
+        *_bounds(lines, "≥", lambda audit: [(_starred(low), low.epsilon) for low in audit.certified]),
+        *_bounds(lines, "≈", lambda audit: [(named(guess.name), guess.epsilon) for guess in audit.estimates]),
     ]
     groups = [(line.row.kind == "method", line.row.key.tier) for line in lines]
     title = "Audits: ε at most (≤) says the account, at least (≥) is certified, about (≈) is an estimate"
@@ -115,9 +113,7 @@ def _shown(board: Board, lines: Sequence[SummaryLine]) -> list[float]:
 def _headline(line: SummaryLine) -> Text:
     if line.result is None:
         return Text(line.verdict, "yellow")
-    head = line.result.headline
-    unit, signed = leaks.unit_of(head.unit), not head.bounded
-    figure = formats.with_interval(head.estimate, 2, unit, signed=signed)
+    figure = leaks.figure(line.result)
     return Text(f"{figure} {LEAKS}", "red") if line.leaks else Text(f"{figure}  ")
 
 
@@ -142,6 +138,10 @@ def _bounds(
     return columns
 
 
+def _starred(bound: LowerBound) -> str:
+    return f"{named(bound.name)} *" if bound.assumption else named(bound.name)
+
+
 def _verdict(line: AuditLine) -> Text:
     return Text(line.verdict, "bold red" if line.violations else "")
 
@@ -155,12 +155,12 @@ def _matrix(board: Board, tier: str, rows: Sequence[Row], width: int) -> Iterato
     held = [(group, name) for group in leaks.groups(board) for name in group.attacks]
     kept = [(group, name) for group, name in held if any(name in row.attacks for row in rows)]
     names = [name for _, name in kept]
-    first = Column("attack", [Text(name) for name in names], right=False)
+    first = Column("attack", [Text(leaks.labelled(board, name)) for name in names], right=False)
     seen = Column("sees", [Text(group.view) for group, _ in kept], right=False)
     columns = [Column(row.label, [_cell(row.attacks.get(name)) for name in names]) for row in rows]
     planted = Column("planted", [_planted(rows, name) for name in names])
     groups = [group for group, _ in kept]
-    return split(f"Attacks, {tier}", [first, seen, planted], [first], columns, groups, width)
+    return split(f"Attacks, {tier}", [first], [first], [seen, planted, *columns], groups, width)
 
 
 def _cell(attack: AttackSummary | None) -> Text:
@@ -180,7 +180,7 @@ def _planted(rows: Sequence[Row], name: str) -> Text:
 
 
 def _short(estimate: Estimate, attack: AttackSummary) -> str:
-    unit = leaks.unit_of(attack.headline.unit)
+    unit = attack.headline.shown_unit
     value = formats.number(estimate.value, 2, signed=not attack.headline.bounded)
     return " ".join(part for part in (value, unit, formats.plus_minus(estimate, 2)) if part)
 

@@ -12,8 +12,16 @@ from privtalk.leaderboards.ceilings import breaches, view_of
 from privtalk.leaderboards.summaries import mean, pooled
 
 CHANCE = 0.5
-RATES = ("AUC", "rate")
+RATES = ("auc", "rate")
 """Units of headlines that lie between 0 and 1."""
+LABELS = {
+    "auc": "AUC",
+    "rank1": "rank-1 rate",
+    "source": "source named",
+    "verification": "verification rate",
+    "psnr_gain": "PSNR gain",
+}
+"""Headlines as people write them."""
 Roc = tuple[tuple[float, float], ...]
 Curve = tuple[tuple[float, float], ...]
 AttackVerdict = Literal["above chance", "at chance", "below chance", "invalid", "missing"]
@@ -45,12 +53,17 @@ class Headline:
     @property
     def label(self) -> str:
         """The name as people write it."""
-        return "AUC" if self.name == "auc" else self.name.replace("_", " ")
+        return LABELS.get(self.name, self.name.replace("_", " "))
 
     @property
     def bounded(self) -> bool:
         """A rate: intervals live on the logit scale."""
-        return self.unit in RATES
+        return self.unit.lower() in RATES
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit where it says more than the label; empty for rates."""
+        return "" if self.bounded or self.unit in (self.name, self.label) else self.unit
 
     @property
     def margin(self) -> float:
@@ -155,7 +168,8 @@ def headline_of(attacks: Sequence[AttackResult]) -> Headline:
         auc = pooled([a.auc for a in attacks])
         return Headline(name=name, estimate=auc, chance=CHANCE, unit="AUC", sign=1)
     known = [a.measures[name] for a in attacks if name in a.measures]
-    lacking = Estimate(missing=attacks[0].auc.missing or f"{name} is not in the record")
+    without = next((a for a in attacks if name not in a.measures), attacks[0])
+    lacking = Estimate(missing=without.auc.missing or f"{name} is not in the record")
     estimate = pooled([m.estimate for m in known]) if len(known) == len(attacks) else lacking
     if not known:
         return Headline(name=name, estimate=estimate, chance=0.0, unit="", sign=1)
@@ -237,12 +251,20 @@ def _measures(attacks: Sequence[AttackResult]) -> dict[str, Measure]:
 
 
 def _curves(attacks: Sequence[AttackResult]) -> dict[str, Curve]:
-    values: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """Means over seeds, point by point: the last one's x may differ, where it is the size of a whole cohort."""
+    runs: dict[str, list[Curve]] = defaultdict(list)
     for attack in attacks:
         for name, points in attack.curves.items():
-            for x, y in points:
-                values[name][x].append(y)
-    return {name: tuple((x, mean(ys)) for x, ys in sorted(points.items())) for name, points in values.items()}
+            runs[name].append(points)
+    return {name: _mean_curve(curves) for name, curves in runs.items()}
+
+
+def _mean_curve(curves: Sequence[Curve]) -> Curve:
+    longest = max(map(len, curves))
+    same = [curve for curve in curves if len(curve) == longest]
+    return tuple(
+        (mean(x for x, _ in points), mean(y for _, y in points)) for points in zip(*same, strict=True)
+    )
 
 
 def _strength(attacks: Sequence[AttackResult]) -> Strength | None:

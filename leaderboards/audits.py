@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privtalk.bench.records import Audit, LowerBound, UpperBound
@@ -56,14 +57,29 @@ def violations(audit: Audit) -> tuple[str, ...]:
 def upper_text(bound: UpperBound) -> str:
     """`≤ 7.99 (PLD)`, or that nothing is guaranteed."""
     if bound.epsilon is None:
-        return f"no guarantee ({bound.accountant})"
+        return "no guarantee"
     return f"≤ {bound.epsilon:.3g} ({bound.accountant})"
 
 
 def lower_text(bound: LowerBound) -> str:
-    """`≥ 1.2 with 95 %: one run, if the mechanism is Gaussian`."""
-    rests = f", if {bound.assumption}" if bound.assumption else ""
-    return f"≥ {bound.epsilon:.3g} with {100 * bound.confidence:.4g} %: {bound.name}{rests}"
+    """`≥ 1.2 with 95 %: one run *`, a star where it rests on an assumption."""
+    rests = " *" if bound.assumption else ""
+    return f"≥ {bound.epsilon:.3g} with {100 * bound.confidence:.4g} %: {named(bound.name)}{rests}"
+
+
+def named(name: str) -> str:
+    """A bound's name as people write it.
+
+    >>> named("one_run_fdp")
+    'one run fdp'
+    """
+    return name.replace("_", " ")
+
+
+def assumptions(lines: Sequence[AuditLine]) -> list[str]:
+    """`one run: each canary was in or out by its own coin`, once each."""
+    bounds = [bound for line in lines for bound in line.audit.certified if bound.assumption]
+    return list(dict.fromkeys(f"{named(bound.name)}: {bound.assumption}" for bound in bounds))
 
 
 def _said(low: LowerBound, upper: UpperBound) -> str:

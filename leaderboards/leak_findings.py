@@ -139,7 +139,7 @@ def _reach(results: Sequence[AttackSummary]) -> str:
         wide = simultaneous(head.estimate, len(results), bounded=head.bounded)
         end = wide.high if head.sign > 0 else wide.low
         if end is not None:
-            ends.setdefault((head.label, leaks.unit_of(head.unit)), []).append(head.sign * end)
+            ends.setdefault((head.label, head.shown_unit), []).append(head.sign * end)
     said = [
         f"{label} up to {formats.number(max(map(abs, e)), 2)} {unit}".strip()
         for (label, unit), e in ends.items()

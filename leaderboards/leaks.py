@@ -92,6 +92,12 @@ def described(board: Board, name: str) -> AttackSummary:
     return next(row.attacks[name] for row in board.rows if name in row.attacks)
 
 
+def labelled(board: Board, name: str) -> str:
+    """An attack with its measure or unit, where that is no AUC."""
+    head = described(board, name).headline
+    return name if head.name == "auc" else f"{name} ({head.shown_unit or head.label})"
+
+
 def attacked(board: Board) -> list[tuple[str, list[Row]]]:
     """(tier, rows) that were attacked, by name; references first, under an empty tier."""
     tiers = [("", board.references()), *((tier, board.methods(tier)) for tier in board.tiers)]
@@ -168,7 +174,7 @@ def strength_text(attack: AttackSummary) -> str:
     if planted is None or planted.estimate.value is None:
         reason = planted.estimate.missing if planted else None
         return f"strength not shown{f': {reason}' if reason else ''}"
-    figure = f"{head.label} {formats.with_interval(planted.estimate, 2, unit_of(head.unit))}"
+    figure = f"{head.label} {formats.with_interval(planted.estimate, 2, head.shown_unit)}"
     if attack.power == "shown":
         return f"finds what is planted with {figure} ({planted.planted})"
     return f"does not find even what is planted: {figure} ({planted.planted})"
@@ -180,7 +186,7 @@ def figure(attack: AttackSummary) -> str:
     if head.estimate.value is None:
         return attack.missing
     signed = not head.bounded
-    return f"{head.label} {formats.with_interval(head.estimate, 2, unit_of(head.unit), signed=signed)}"
+    return f"{head.label} {formats.with_interval(head.estimate, 2, head.shown_unit, signed=signed)}"
 
 
 def rates(attack: AttackSummary) -> list[str]:
@@ -190,15 +196,6 @@ def rates(attack: AttackSummary) -> list[str]:
         for p in attack.points
         if p.tpr.value is not None and p.fpr_target < 0.1
     ]
-
-
-def unit_of(unit: str) -> str:
-    """A unit worth writing: not that of a rate.
-
-    >>> unit_of("AUC"), unit_of("dB")
-    ('', 'dB')
-    """
-    return "" if unit in ("AUC", "rate") else unit
 
 
 def powers(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[str]]:

@@ -72,6 +72,7 @@ def write(
         "figures": figures.draw_all(board, site, slug),
         "attacks": attack_page.section(board, runs.folders, site, slug),
         "audits": attack_page.audits(board),
+        "audit_notes": attack_page.audit_notes(board),
         "guarantees": _guarantees(board),
         "scenes": _scenes(board, runs, site, slug),
         "conditions": _conditions(board),

@@ -79,5 +79,5 @@ def _across(counts: list[float], title: str, *, log: bool) -> Spec:
         "field": "x",
         "type": "quantitative",
         "scale": scale | {"domain": [counts[0], counts[-1]], "nice": False, "zero": False},
-        "axis": {"title": title, "values": counts, "format": "~g", "labelOverlap": True, "grid": False},
+        "axis": {"title": title, "values": counts, "format": ".3~g", "labelOverlap": "greedy", "grid": False},
     }

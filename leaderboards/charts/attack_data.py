@@ -116,6 +116,12 @@ def _leak_row(row: Row, name: str, p: float | None) -> dict[str, Any]:
     shown |= figures(head.estimate) | {"verdict": attack.verdict, "p_holm": p, "valid": attack.valid}
     failed = [control for control, result in attack.controls.items() if not result.passed]
     shown |= {"missing": attack.missing or None, "failed_controls": "; ".join(failed)}
+    limit = limit_of(row, name)
+    shown |= {
+        "bound_epsilon": limit.epsilon if limit else None,
+        "bound_delta": limit.delta if limit else None,
+    }
+    shown |= {"bounded_against": limit.adversary if limit else None}
     return identified(row) | shown | _strength(attack) | _operating(attack) | _measures(attack)
 
 

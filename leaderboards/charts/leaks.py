@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from privtalk.leaderboards import formats, leaks
-from privtalk.leaderboards.attacks import AttackSummary
+from privtalk.leaderboards.attacks import RATES, AttackSummary
 from privtalk.leaderboards.charts.heat import TALL, WIDEST, Line, axis
 from privtalk.leaderboards.charts.parts import Spec, layer, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
@@ -42,7 +42,7 @@ def short(value: float, unit: str) -> str:
     >>> short(0.916, "AUC"), short(1.0, "rate"), short(0.42, "dB"), short(-12.3, "dB")
     ('.92', '1.0', '+.4', '−12')
     """
-    if unit in ("AUC", "rate"):
+    if unit.lower() in RATES:
         return formats.number(value, 2).removeprefix("0") if round(value, 2) < 1 else "1.0"
     digits = 0 if abs(value) >= 9.95 else 1
     return formats.number(value, digits, signed=True).replace("0.", ".")
@@ -87,7 +87,7 @@ def _panel(
         "width": round(step * len(across)),
         "height": TALL * len(down),
         "encoding": {
-            "x": axis("x", across, layout, theme, labelAngle=-90, orient="bottom", labelLimit=190),
+            "x": axis("x", across, layout, theme, labelAngle=-90, orient="bottom", labelLimit=240),
             "y": axis("y", down, layout, theme, labelLimit=190),
         },
         "layer": [*_boxes(cells, theme), *_texts(cells, theme, step), *names],
@@ -181,14 +181,11 @@ def _opacity(attack: AttackSummary) -> float:
 def _attacks(board: Board) -> list[Line]:
     lines = []
     for group in leaks.groups(board):
-        lines += [Line(f"{group.family}: {group.view}"), *(Line(_label(board, n), n) for n in group.attacks)]
+        lines += [
+            Line(f"{group.family}: {group.view}"),
+            *(Line(leaks.labelled(board, n), n) for n in group.attacks),
+        ]
     return lines
-
-
-def _label(board: Board, name: str) -> str:
-    """An attack with its measure, where that is no AUC."""
-    head = leaks.described(board, name).headline
-    return name if head.unit in ("AUC", "") else f"{name} ({head.unit})"
 
 
 def _rows(tier: str, rows: Sequence[Row]) -> list[Line]:

@@ -26,6 +26,7 @@ from privtalk.bench.records import (
 )
 
 PEOPLE = 96
+PLANTED = "adapters of one person each, 16 steps"
 STRANGERS = 150
 
 
@@ -80,6 +81,13 @@ KINDS: dict[str, Kind] = {
 }
 GAINS = {"dlg": 0.1, "inverting_gradients": 1.4, "gidm": 2.2, "prior_guided": 3.1}
 """Decibels over the prior without DP."""
+HEADLINES = {
+    "span": "rank1",
+    "weights_to_identity": "rank1",
+    "condition_extraction": "verification",
+    "source_inference": "source",
+}
+"""Attacks that are not headed by their AUC."""
 TIERS = ("none", "eps=8", "eps=2")
 SUM_SIZES = (1, 2, 5, 10, 20, 48, 95)
 
@@ -114,7 +122,8 @@ def membership(
     measured = auc_estimate(float((positives[:, None] > negatives[None]).mean()), people)
     control = Control(auc=auc_estimate(0.5, people), passed=True)
     curves = {"auc by clients in the sum": by_size(auc)} if kind.family == "aggregation" else {}
-    rank = {"rank1": rate(round(people * max(0.01, 2 * auc - 1.3)), people)}
+    headline = HEADLINES.get(name, "auc")
+    measures = {} if headline == "auc" else {headline: rate(round(people * max(0.01, 2 * auc - 1.3)), people)}
     return AttackResult(
         view=kind.view,
         statistic=f"what {name} scores",
@@ -130,13 +139,12 @@ def membership(
         family=kind.family,
         source="a paper",
         footage=kind.footage,
-        measures=rank if kind.family == "identity" else {},
+        headline=headline,
+        measures=measures,
         curves=curves,
         strength=None
         if kind.strength is None
-        else Strength(
-            estimate=auc_estimate(kind.strength, 60), planted="adapters of one person each, 16 steps"
-        ),
+        else Strength(estimate=auc_estimate(kind.strength, 60), planted=PLANTED),
     )
 
 
@@ -189,9 +197,9 @@ def audit(privacy: Privacy, certified: float = 0.4, **more: Any) -> Audit:
             ),
         ),
         certified=(
-            LowerBound(name="one run", epsilon=certified, delta=delta, confidence=0.95, n=1000),
+            LowerBound(name="one_run", epsilon=certified, delta=delta, confidence=0.95, n=1000),
             LowerBound(
-                name="Gaussian",
+                name="gaussian_dp",
                 epsilon=certified,
                 delta=delta,
                 confidence=0.95,
@@ -199,7 +207,7 @@ def audit(privacy: Privacy, certified: float = 0.4, **more: Any) -> Audit:
                 assumption="the mechanism is Gaussian",
             ),
         ),
-        estimates=(EpsilonEstimate(name="one shot", epsilon=1.1, low=0.2, high=2.1, delta=delta),),
+        estimates=(EpsilonEstimate(name="one_shot", epsilon=1.1, low=0.2, high=2.1, delta=delta),),
         **more,
     )
 
@@ -219,7 +227,9 @@ def auc_estimate(value: float, people: int) -> Estimate:
 
 def rate(hits: int, people: int) -> Measure:
     """A rank-1 rate."""
-    return Measure(estimate=_binomial(hits, people), chance=1 / STRANGERS, unit="rate", about="rank 1")
+    return Measure(
+        estimate=_binomial(hits, people), chance=1 / STRANGERS, unit="rate", about="of people named first"
+    )
 
 
 def _point(roc: Sequence[tuple[float, float]], target: float) -> OperatingPoint:

@@ -94,7 +94,10 @@ def test_the_data_of_the_matrix_holds_interval_correction_rates_and_strength(boa
     assert one["tpr_at_0.01"] > 0.1
     assert one["fpr_realised_at_0.01"] <= 0.01
     assert one["strength_known"] == "shown"
+    assert (one["bound_epsilon"], one["bounded_against"]) == (None, None)
     assert next(r for r in rows if r["attack"] == "dlg")["headline"] == "psnr_gain"
+    private = next(r for r in rows if (r["tier"], r["attack"]) == ("eps=2", "distinguishing"))
+    assert (private["bound_epsilon"], private["bounded_against"]) == (1.99, "secure_aggregation")
 
 
 def test_ceilings_come_from_the_adversary_of_the_view(board):

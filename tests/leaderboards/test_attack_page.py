@@ -59,7 +59,7 @@ def test_a_reader_finds_who_leaks_how_strongly_and_by_what(text):
         "strength not shown",
         "does not find even what is planted",
         "Reconstruction",
-        "psnr gain, dB",
+        "PSNR gain, dB",
         "adapters of one person each, 16 steps",
         "the very clips of a member’s device",
         "not corrected for many comparisons",

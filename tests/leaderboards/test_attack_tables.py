@@ -37,14 +37,15 @@ def test_what_is_planted_stands_beside_each_attack(board):
     cells = {line.split()[0]: line.split() for line in lines if line.strip()}
     assert cells["lira"][1:4] == ["release", "0.95", "±0.03"]
     assert cells["cdi"][1:3] == ["release", "?"]
-    assert cells["prior_guided"][1:4] == ["server", "+9.00", "dB"]
+    assert cells["prior_guided"][1:5] == ["(dB)", "server", "+9.00", "dB"]
 
 
 def test_the_strongest_is_marked_only_where_it_leaks(board):
     text = printed(board)
     free = text.split("The strongest attacks, no DP")[1].split("The strongest")[0]
     private = text.split("The strongest attacks, ε = 2")[1].split("The strongest")[0]
-    assert all("▲" in line for line in free.splitlines() if " 0." in line or "dB" in line)
+    assert all("▲" in line for line in free.splitlines() if "[" in line)
+    assert "rank-1 rate 0." in free
     release = next(line for line in private.splitlines() if " release " in line)
     server = next(line for line in private.splitlines() if "fedmia" in line)
     assert "▲" not in release
@@ -78,7 +79,7 @@ def test_audits_are_side_by_side_and_violations_are_said(attacked_runs):
     assert private.split()[-5:] == ["VIOLATED", "1.99", "5.00", "5.00", "1.10"]
     assert "nothing claimed" in next(line for line in lines if "no DP" in line)
     assert any("PLD says ε ≤ 1.99" in note for note in attack_notes(board))
-    assert "Gaussian rests on: the mechanism is Gaussian" in " ".join(attack_notes(board))
+    assert "* rests on an assumption: gaussian dp: the mechanism is Gaussian" in attack_notes(board)
 
 
 def test_records_without_attacks_have_guarantees_alone(make):

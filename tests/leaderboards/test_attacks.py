@@ -117,6 +117,31 @@ def test_curves_of_seeds_are_averaged_point_by_point():
         assert (x, y) == (x0, pytest.approx(y0 + 0.01))
 
 
+def test_the_last_point_of_a_curve_may_lie_elsewhere_in_each_seed():
+    """A whole cohort's size is drawn; a point of one seed alone would bend the curve."""
+    base = membership("distinguishing", KINDS["distinguishing"], 0.7, 0, "fedavg")
+    runs = [
+        base.model_copy(update={"curves": {"auc by clients in the sum": ((1.0, 0.9), (cohort, auc))}})
+        for cohort, auc in ((95.0, 0.52), (97.0, 0.54))
+    ]
+    merged = attack_summary(list(enumerate(runs)), [NONE] * 2)
+    assert merged.curves["auc by clients in the sum"] == ((1.0, 0.9), (96.0, pytest.approx(0.53)))
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "label", "shown"),
+    [
+        ("auc", "AUC", "AUC", ""),
+        ("rank1", "rate", "rank-1 rate", ""),
+        ("psnr_gain", "dB", "PSNR gain", "dB"),
+        ("advantage", "advantage", "advantage", ""),
+    ],
+)
+def test_a_headline_is_written_once(name, unit, label, shown):
+    head = Headline(name=name, estimate=Estimate(value=0.1), chance=0.0, unit=unit, sign=1)
+    assert (head.label, head.shown_unit) == (label, shown)
+
+
 def test_measures_beside_the_headline_are_pooled():
     results = [membership("span", KINDS["span"], 0.9, seed, "fedavg") for seed in (0, 1)]
     rank = [r.measures["rank1"].estimate.value for r in results]

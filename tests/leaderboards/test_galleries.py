@@ -43,7 +43,7 @@ def test_every_attacked_row_has_its_picture_once(shown, tmp_path):
         for picture in gallery.pictures:
             assert (tmp_path / "site" / picture.href).is_file()
             assert picture.size == (64, 16)
-            assert picture.figure.startswith("psnr gain")
+            assert picture.figure.startswith("PSNR gain")
 
 
 def test_the_next_seed_steps_in_where_a_picture_is_gone(shown, tmp_path):

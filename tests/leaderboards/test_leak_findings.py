@@ -66,7 +66,7 @@ def test_what_is_not_excluded_widens_with_the_number_of_attacks(board, by_questi
 def test_decibels_are_written_as_such(by_question):
     said = by_question["Could an attacker restore what a client trained on?"]
     assert "prior_guided" in said["no DP"]
-    assert "psnr gain +3.1" in said["no DP"]
+    assert "PSNR gain +3.1" in said["no DP"]
     assert "dB not excluded" in said["ε = 2"]
 
 

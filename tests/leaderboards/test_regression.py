@@ -217,7 +217,7 @@ def test_a_better_reconstruction_is_a_regression_and_a_worse_one_is_not(attacked
     more = with_attack(attacked_runs, "gidm", lambda a: shifted(a, 1.0))
     found = compared(attacked_runs, more)
     assert found.exit_code == REGRESSION
-    assert any("gidm: psnr gain rose from 2.200" in check.text for check in found.checks)
+    assert any("gidm: PSNR gain rose from 2.200" in check.text for check in found.checks)
     assert compared(more, attacked_runs).exit_code == OK
     within = with_attack(attacked_runs, "gidm", lambda a: shifted(a, 0.5))
     assert compared(attacked_runs, within).exit_code == OK
@@ -231,7 +231,7 @@ def test_a_measure_that_is_to_be_small_is_read_the_other_way(attacked_runs):
 
     base = with_attack(attacked_runs, "gidm", lambda a: lower(a, 0.0))
     less = with_attack(attacked_runs, "gidm", lambda a: lower(a, -1.0))
-    assert any("psnr gain fell" in check.text for check in compared(base, less).checks)
+    assert any("PSNR gain fell" in check.text for check in compared(base, less).checks)
     assert compared(less, base).exit_code == OK
 
 
@@ -263,9 +263,9 @@ def test_an_attack_that_lost_its_strength_is_a_regression(attacked_runs):
 
 
 def test_another_headline_is_not_compared_in_silence(attacked_runs):
-    other = with_attack(attacked_runs, "span", lambda a: a.model_copy(update={"headline": "rank1"}))
+    other = with_attack(attacked_runs, "span", lambda a: a.model_copy(update={"headline": "auc"}))
     texts = [check.text for check in compared(attacked_runs, other).checks]
-    assert any("span: the headline was AUC and is rank1: not comparable" in text for text in texts)
+    assert any("span: the headline was rank-1 rate and is AUC: not comparable" in text for text in texts)
 
 
 def test_a_violated_audit_is_a_regression_even_where_base_had_it(attacked_runs):
@@ -274,7 +274,7 @@ def test_a_violated_audit_is_a_regression_even_where_base_had_it(attacked_runs):
     )
     found = compared(broken, broken)
     assert found.exit_code == REGRESSION
-    assert any("audit of sums: one run: ε ≥ 5" in check.text for check in found.checks)
+    assert any("audit of sums: one_run: ε ≥ 5" in check.text for check in found.checks)
 
 
 def test_a_lost_audit_is_a_regression(attacked_runs):

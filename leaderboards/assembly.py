@@ -12,6 +12,7 @@ import numpy as np
 
 from privtalk.bench.records import AttackResult, Estimate, Record, Score
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.attacks import attack_summary
 from privtalk.leaderboards.model import Cell, Metric, Row, RowKey, Samples, tier_order, verdict
 from privtalk.leaderboards.statistics import (
     Rank,
@@ -20,7 +21,7 @@ from privtalk.leaderboards.statistics import (
     paired_difference,
     shared_ranks,
 )
-from privtalk.leaderboards.summaries import attack_summary, pooled, privacy_summary
+from privtalk.leaderboards.summaries import pooled, privacy_summary
 
 HEADLINE = "psnr"
 SHARED = ("corpus", "evaluation", "backbone")

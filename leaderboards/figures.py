@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from privtalk.leaderboards import charts, columns, formats
+from privtalk.leaderboards import charts, columns, formats, leaks
 from privtalk.leaderboards.charts import data as chart_data
+from privtalk.leaderboards.charts.attack_data import attack_rows
 from privtalk.leaderboards.charts.style import LAYOUTS, LIGHT, THEMES, WIDE, Layout, Theme, recoloured, render
 from privtalk.leaderboards.model import Board, Metric
 
@@ -30,7 +31,7 @@ class Figure:
 
 
 def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
-    """All figures of a board by section: `main` of the headline, `all` metrics at a glance, `more`, `roc`.
+    """Figures of utility by section: `main` of the headline, `all` metrics at a glance, `more`.
 
     `more` are the families' main metrics: a forest for each of forty would be read by nobody.
     """
@@ -38,12 +39,10 @@ def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
     speak = [m for family in board.families for m in columns.main(board, family) if m.name != board.headline]
     rows = chart_data.standardised_rows(board)
     many = len({row["metric"] for row in rows}) >= FEWEST
-    attacked = [a for a in board.attacks if any(a in row.attacks for row in board.methods())]
     return {
         "main": [draw(board, m, site, slug) for m in lead for draw in (_utility, _forest)],
         "all": [_all_metrics(board, rows, site, slug)] if many else [],
         "more": [_forest(board, m, site, slug) for m in speak],
-        "roc": [_roc(board, name, site, slug) for name in attacked if chart_data.roc_rows(board, name)],
     }
 
 
@@ -61,7 +60,7 @@ def write_table(rows: chart_data.Table, path: Path) -> None:
 
 
 def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
-    attack = board.attacks[0] if board.attacks else None
+    attack = leaks.beside_utility(board)
     away = charts.off_scale(board, metric.name)
     caption = (
         "Methods stand side by side at each guarantee; bars are 95 % intervals, bands those of the references."
@@ -70,11 +69,11 @@ def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
     rows = chart_data.utility_rows(board, metric.name)
     if attack is not None:
         rows = [r | {"attack": None} for r in rows]
-        rows += [r | {"metric": None} for r in chart_data.attack_rows(board, attack)]
+        rows += [r | {"metric": None} for r in attack_rows(board, attack)]
     return written(
         lambda theme, layout: charts.privacy_utility(board, metric.name, attack, theme, layout),
         _union(rows),
-        site / "charts" / slug / f"privacy-utility-{_safe(metric.name)}",
+        site / "charts" / slug / f"privacy-utility-{safe(metric.name)}",
         title="Privacy and utility",
         alt=_described(board, metric),
         caption=caption,
@@ -85,7 +84,7 @@ def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
     return written(
         lambda theme, layout: charts.forest(board, metric.name, theme, layout),
         chart_data.utility_rows(board, metric.name),
-        site / "charts" / slug / f"differences-{_safe(metric.name)}",
+        site / "charts" / slug / f"differences-{safe(metric.name)}",
         title=f"Differences in {metric.name}",
         alt=_described(board, metric),
         caption=f"Paired differences in {metric.name} with 95 % intervals, clustered by client. {_direction(metric)}",
@@ -119,31 +118,6 @@ def _tally(board: Board, rows: chart_data.Table) -> list[str]:
         where = f"{row.label} at {formats.tier_label(row.key.tier)}"
         sentences.append(f"{where}: better in {better} of {len(own)}{bad}.")
     return sentences
-
-
-def _roc(board: Board, attack: str, site: Path, slug: str) -> Figure:
-    unbound = chart_data.unbound_tiers(board, attack)
-    caption = (
-        "One curve a seed, both axes logarithmic. Grey: chance. Dashed: the most that the guarantee allows, "
-        "TPR ≤ e^ε FPR + δ."
-    )
-    if unbound:
-        caption += (
-            f" At {formats.listing(unbound)} that ceiling lies at 1 over the range these counts can resolve."
-        )
-    lines = [
-        f"{row.label} at {formats.tier_label(row.key.tier)}: AUC {formats.number(row.attacks[attack].auc.value, 2)}"
-        for row in board.methods()
-        if attack in row.attacks
-    ]
-    return written(
-        lambda theme, layout: charts.roc(board, attack, theme, layout),
-        chart_data.roc_rows(board, attack),
-        site / "charts" / slug / f"roc-{_safe(attack)}",
-        title=f"ROC of {attack}",
-        alt=f"ROC curves of {attack}. {'; '.join(lines)}.",
-        caption=caption,
-    )
 
 
 def written(
@@ -187,10 +161,10 @@ def _direction(metric: Metric) -> str:
     return "To the right is better." if metric.sign > 0 else "To the left is better."
 
 
-def _safe(name: str) -> str:
+def safe(name: str) -> str:
     """A metric's or attack's name as part of a file name.
 
-    >>> _safe("fid[talkhead]")
+    >>> safe("fid[talkhead]")
     'fid-talkhead'
     """
     return "".join(c if c.isalnum() or c in "_-" else "-" for c in name).strip("-")

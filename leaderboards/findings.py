@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, NamedTuple
 
 from privtalk.bench.records import Estimate
 from privtalk.leaderboards import columns, formats
+from privtalk.leaderboards.answers import Answer, Finding, Line, answer, finding
 from privtalk.leaderboards.floors import flagged
+from privtalk.leaderboards.leak_findings import attackers, audited
 from privtalk.leaderboards.model import Board, Metric, Row, RowKey, Verdict, verdict
 from privtalk.leaderboards.statistics import Difference, holm
-from privtalk.leaderboards.summaries import AttackSummary
 
 ALPHA = 0.05
-Tone = Literal["plain", "warning"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One piece of evidence: who, the figure, and what it says."""
-
-    subject: str
-    figure: str
-    verdict: str
-    """Word for the eye: better, worse, level, above chance, not above chance, invalid, missing."""
-
-
-class Answer(NamedTuple):
-    """What holds at one tier; an empty tier where the answer is about the whole board."""
-
-    tier: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    question: str
-    answers: tuple[Answer, ...]
-    lines: tuple[Line, ...]
-    tone: Tone = "plain"
+TRUST = "Can the numbers be trusted?"
+CONTROL_LEVEL = 0.995
+"""Level of the intervals by which controls are judged (`attacks.controls.LEVEL`)."""
 
 
 def findings(board: Board) -> tuple[Finding, ...]:
-    """All findings that the board has data for, in reading order."""
-    makers = (against_baseline, beyond_the_headline, between_methods, price_of_privacy, attacker, validity)
-    return tuple(found for make in makers if (found := make(board)) is not None)
+    """All findings that the board has data for, in reading order; a violated guarantee before all else."""
+    makers = (against_baseline, beyond_the_headline, between_methods, price_of_privacy)
+    useful = [found for make in makers if (found := make(board)) is not None]
+    audit = [found for found in (audited(board),) if found is not None]
+    loud = [found for found in audit if found.tone == "error"]
+    quiet = [found for found in audit if found.tone != "error"]
+    return (*loud, *useful, *attackers(board), *quiet, validity(board))
 
 
 def against_baseline(board: Board) -> Finding | None:
@@ -64,10 +44,10 @@ def against_baseline(board: Board) -> Finding | None:
             lines.append(
                 _line(board, f"{row.label}, {formats.tier_label(tier)}", cell.difference, cell.verdict)
             )
-        answers.append(_answer(tier, _sides(sides, "beat it", "fall below it", "cannot be told from it")))
+        answers.append(answer(tier, _sides(sides, "beat it", "fall below it", "cannot be told from it")))
     method = board.baseline.method
     name = "the zero-shot backbone" if method == "difftalk" else formats.method_label(method)
-    return _finding(f"Does training beat {name} on {metric}?", answers, lines)
+    return finding(f"Does training beat {name} on {metric}?", answers, lines)
 
 
 def beyond_the_headline(board: Board) -> Finding | None:
@@ -94,7 +74,7 @@ def beyond_the_headline(board: Board) -> Finding | None:
             told.setdefault(_pattern(verdicts), []).append(row.label)
         parts = [f"{formats.listing(names)}: {pattern}" for pattern, names in told.items()]
         answers.append(Answer(formats.tier_label(tier), "; ".join(parts)))
-    return _finding(f"Does it hold beyond {board.headline}?", answers, lines)
+    return finding(f"Does it hold beyond {board.headline}?", answers, lines)
 
 
 def spokesmen(board: Board) -> list[Metric]:
@@ -149,8 +129,8 @@ def between_methods(board: Board) -> Finding | None:
                 beaten.setdefault(winner.label, []).append(loser.label)
         told = [f"{winner} beats {formats.listing(losers)}" for winner, losers in beaten.items()]
         if len(board.methods(tier)) > 1:
-            answers.append(_answer(tier, "; ".join(told) or "no difference is shown"))
-    return _finding("Which method is best?", answers, lines) if lines else None
+            answers.append(answer(tier, "; ".join(told) or "no difference is shown"))
+    return finding("Which method is best?", answers, lines) if lines else None
 
 
 def price_of_privacy(board: Board) -> Finding | None:
@@ -171,57 +151,67 @@ def price_of_privacy(board: Board) -> Finding | None:
             if estimate.value is not None:
                 costs.append(estimate.value)
         if costs:
-            answers.append(_answer(tier, f"{_span(costs, metric.digits, metric.unit)} of {metric.name}"))
-    return _finding("What does the guarantee cost?", answers, lines) if lines else None
-
-
-def attacker(board: Board) -> Finding | None:
-    """Whether members could be told from non-members."""
-    answers, lines, invalid = [], [], False
-    for name in board.attacks:
-        for tier in board.tiers:
-            rows = [(row, row.attacks[name]) for row in board.methods(tier) if name in row.attacks]
-            sides: dict[str, list[str]] = {}
-            for row, attack in rows:
-                sides.setdefault(attack.verdict, []).append(row.label)
-                lines.append(_attack_line(row, attack))
-            invalid = invalid or "invalid" in sides
-            if rows:
-                answers.append(_answer(tier, _attack_sides(sides, [attack for _, attack in rows])))
-    if not lines:
-        return None
-    tone: Tone = "warning" if invalid else "plain"
-    return _finding("Could an attacker tell who took part?", answers, lines, tone)
+            answers.append(answer(tier, f"{_span(costs, metric.digits, metric.unit)} of {metric.name}"))
+    return finding("What does the guarantee cost?", answers, lines) if lines else None
 
 
 def validity(board: Board) -> Finding:
     """Completeness, floors, controls, ceilings and provenance."""
     lines = [Line(subject="Runs", figure=problem, verdict="warning") for problem in board.problems]
-    for row in board.rows:
-        where = f"{row.label}, {formats.tier_label(row.key.tier)}"
-        lines += [Line(subject=where, figure=why, verdict="missing") for why in row.incomplete]
-        for name, attack in row.attacks.items():
-            lines += [
-                Line(subject=where, figure=f"{name}: control {control!r} is not at chance", verdict="invalid")
-                for control, result in attack.controls.items()
-                if not result.passed
-            ]
-            lines += [Line(subject=where, figure=f"{name}: {b}", verdict="invalid") for b in attack.breaches]
+    lines += [
+        Line(subject=_where(row), figure=why, verdict="missing")
+        for row in board.rows
+        for why in row.incomplete
+    ]
+    lines += _failed_controls(board)
+    lines += [
+        Line(subject=_where(row), figure=f"{name}: {breach}", verdict="invalid")
+        for row in board.rows
+        for name, attack in row.attacks.items()
+        for breach in attack.breaches
+    ]
     lines += [Line(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
+    text = f"With care: {len(lines)} remark{'s' if len(lines) > 1 else ''}." if lines else _sound(board)
+    return finding(TRUST, [Answer("", text)], lines, "warning" if lines else "plain")
+
+
+def _sound(board: Board) -> str:
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
-    sound = f"Yes: all {len(board.rows)} rows are complete over {seeds}, every method clears the floors"
     controls = ", and every attack's controls are at chance" if board.attacks else ""
-    answer = (
-        f"{sound}{controls}."
-        if not lines
-        else f"With care: {len(lines)} remark{'s' if len(lines) > 1 else ''}."
+    return f"Yes: all {len(board.rows)} rows are complete over {seeds}, every method clears the floors{controls}."
+
+
+def _failed_controls(board: Board) -> list[Line]:
+    """A line a control that failed, with the rows; and where some failed, how many would by chance."""
+    failed: dict[tuple[str, str], list[Row]] = {}
+    for row in board.rows:
+        for name, attack in row.attacks.items():
+            for control, result in attack.controls.items():
+                if not result.passed:
+                    failed.setdefault((name, control), []).append(row)
+    lines = [
+        Line(
+            subject=formats.first_of([_where(row) for row in rows]),
+            figure=f"{name}: control {control!r} is not at chance",
+            verdict="invalid",
+        )
+        for (name, control), rows in failed.items()
+    ]
+    return [*lines, *([_by_chance(board, sum(map(len, failed.values())))] if failed else [])]
+
+
+def _by_chance(board: Board, failed: int) -> Line:
+    """Controls that fail although nothing leaks: each is drawn, and judged by an interval of its own."""
+    count = sum(a.runs * len(a.controls) for row in board.rows for a in row.attacks.values())
+    expected = (1 - CONTROL_LEVEL) * count
+    figure = (
+        f"{failed} failed on a row; of {count} runs of controls up to about {expected:.1f} would by chance"
     )
-    return Finding(
-        question="Can the numbers be trusted?",
-        answers=(Answer("", answer),),
-        lines=tuple(lines),
-        tone="warning" if lines else "plain",
-    )
+    return Line(subject="Controls", figure=figure, verdict="warning")
+
+
+def _where(row: Row) -> str:
+    return f"{row.label}, {formats.tier_label(row.key.tier)}"
 
 
 def _pairs(board: Board, tier: str) -> Iterator[tuple[Row, Row, Difference, Verdict | None]]:
@@ -232,16 +222,6 @@ def _pairs(board: Board, tier: str) -> Iterator[tuple[Row, Row, Difference, Verd
     sign = board.metric(board.headline or "").sign
     for (first, second), difference, p in zip(pairs, apart, adjusted, strict=True):
         yield first, second, difference, _unless(p, verdict(difference, sign))
-
-
-def _finding(
-    question: str, answers: Sequence[Answer], lines: Sequence[Line], tone: Tone = "plain"
-) -> Finding:
-    return Finding(question=question, answers=tuple(answers), lines=tuple(lines), tone=tone)
-
-
-def _answer(tier: str, text: str) -> Answer:
-    return Answer(formats.tier_label(tier), text[:1].upper() + text[1:])
 
 
 def _line(
@@ -257,17 +237,6 @@ def _line(
     return Line(subject=subject, figure=estimate.missing or figure, verdict=said or "missing")
 
 
-def _attack_line(row: Row, attack: AttackSummary) -> Line:
-    figure = (
-        f"AUC {formats.with_interval(attack.auc, 2)}" if attack.auc.value is not None else attack.auc.missing
-    )
-    return Line(
-        subject=f"{row.label}, {formats.tier_label(row.key.tier)}",
-        figure=figure or "",
-        verdict="not above chance" if attack.verdict == "at chance" else attack.verdict,
-    )
-
-
 def _sides(sides: dict[Verdict | None, list[str]], better: str, worse: str, level: str) -> str:
     said = []
     phrases: dict[Verdict | None, str] = {
@@ -280,22 +249,6 @@ def _sides(sides: dict[Verdict | None, list[str]], better: str, worse: str, leve
         if side in sides:
             said.append(f"{formats.listing(sides[side])} {_agree(phrase, len(sides[side]))}")
     return "; ".join(said)
-
-
-def _attack_sides(sides: dict[str, list[str]], attacks: Sequence[AttackSummary]) -> str:
-    highest = max(
-        (a.auc.high for a in attacks if a.verdict == "at chance" and a.auc.high is not None), default=None
-    )
-    phrases = {
-        "above chance": "yes, for {}",
-        "at chance": f"not shown for {{}}, AUC up to {formats.number(highest, 2)} not excluded",
-        "below chance": "below chance for {}, which calls for an explanation",
-        "invalid": "no valid answer for {}: a control failed",
-        "missing": "not measured for {}",
-    }
-    return "; ".join(
-        text.format(formats.listing(sides[side])) for side, text in phrases.items() if side in sides
-    )
 
 
 def _agree(phrase: str, count: int) -> str:

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 from privtalk.bench.records import Direction, Estimate, Privacy, Record, Sample
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.attacks import AttackSummary
 from privtalk.leaderboards.statistics import Difference, Rank, Scores, paired_difference
-from privtalk.leaderboards.summaries import AttackSummary
 
 Kind = Literal["method", "floor", "ceiling", "reference"]
 Verdict = Literal["better", "worse", "level"]

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from privtalk.bench.records import Privacy, Record
-from privtalk.leaderboards import figures, formats, grids, media, published
+from privtalk.leaderboards import attack_page, figures, formats, grids, media, published
 from privtalk.leaderboards.charts.data import board_rows
 from privtalk.leaderboards.findings import findings
 from privtalk.leaderboards.floors import flagged
@@ -70,9 +70,9 @@ def write(
         "incomplete": [row for row in board.rows if row.incomplete],
         "flagged": flagged(board.rows),
         "figures": figures.draw_all(board, site, slug),
-        "attack_texts": {name: _attack_text(board, name) for name in board.attacks},
-        "targets": {name: _targets(board, name) for name in board.attacks},
-        "controls": {name: _controls(board, name) for name in board.attacks},
+        "attacks": attack_page.section(board, runs.folders, site, slug),
+        "audits": attack_page.audits(board),
+        "audit_notes": attack_page.audit_notes(board),
         "guarantees": _guarantees(board),
         "scenes": _scenes(board, runs, site, slug),
         "conditions": _conditions(board),
@@ -123,25 +123,6 @@ def _groups(board: Board) -> list[tuple[str, str, list[Row]]]:
         note = "no guarantee" if not any(row.privacy.guarantee for row in rows) else ""
         groups.append((formats.tier_label(tier), note, rows))
     return [group for group in groups if group[2]]
-
-
-def _attack_text(board: Board, name: str) -> str:
-    attacks = [row.attacks[name] for row in board.rows if name in row.attacks]
-    attack = max(attacks, key=lambda a: a.positives)
-    seeds = max(len(attack.rocs), 1)
-    return (
-        f"The adversary sees: {attack.view}. Statistic: {attack.statistic}. "
-        f"{attack.positives // seeds} members against {attack.negatives // seeds} non-members a seed."
-    )
-
-
-def _targets(board: Board, name: str) -> list[float]:
-    points = [p.fpr_target for row in board.rows if name in row.attacks for p in row.attacks[name].points]
-    return sorted(set(points), reverse=True)
-
-
-def _controls(board: Board, name: str) -> list[str]:
-    return sorted({c for row in board.rows if name in row.attacks for c in row.attacks[name].controls})
 
 
 def _guarantees(board: Board) -> list[tuple[str, str, Privacy]]:

@@ -1,7 +1,8 @@
 """Did a change make anything worse? Two sets of records, paired by configuration, seed, client and clip.
 
 A difference counts as a regression only if its interval is clear of zero in the bad direction and it exceeds
-the metric's tolerance. Guarantees, controls and completeness are checked exactly.
+the metric's tolerance. Guarantees, controls, audits and completeness are checked exactly; an attack counts where its
+interval lies wholly on the attacker's side of the old one.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
-from privtalk.bench.records import AttackResult, Estimate, Privacy, Record, Score
+from privtalk.bench.records import Estimate, Privacy, Record, Score
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.assembly import by_row, flatten
+from privtalk.leaderboards.attack_regression import attack_worse, audits_worse
 from privtalk.leaderboards.comparison import Change, Check, Comparison, Status
 from privtalk.leaderboards.model import RowKey, Samples, verdict
 from privtalk.leaderboards.statistics import Scores, client_means, paired_difference
@@ -172,7 +174,8 @@ def _checks(old: Record, fresh: Record, base: Samples, new: Samples) -> list[Che
     where = _where(old)
     found = [f"{where}: {text}" for text in _weaker(old.privacy, fresh.privacy)]
     for name, attack in old.attacks.items():
-        found += [f"{where}: {name}: {text}" for text in _attack_worse(attack, fresh.attacks.get(name))]
+        found += [f"{where}: {name}: {text}" for text in attack_worse(attack, fresh.attacks.get(name))]
+    found += [f"{where}: {text}" for text in audits_worse(old.audits, fresh.audits)]
     for metric, score in old.metrics.items():
         had, has = _scores([old], base, metric).keys(), _scores([fresh], new, metric).keys()
         value = (
@@ -200,17 +203,6 @@ def _weaker(old: Privacy, fresh: Privacy) -> list[str]:
     if old.delta is not None and fresh.delta is not None and fresh.delta > old.delta:
         found.append(f"δ rose from {old.delta:g} to {fresh.delta:g}")
     return found
-
-
-def _attack_worse(old: AttackResult, fresh: AttackResult | None) -> list[str]:
-    if fresh is None:
-        return ["the attack is missing"]
-    if old.valid and not fresh.valid:
-        failed = [name for name, control in fresh.controls.items() if not control.passed]
-        return [f"controls no longer at chance: {formats.listing(failed) or 'not named'}"]
-    if old.auc.high is not None and fresh.auc.low is not None and fresh.auc.low > old.auc.high:
-        return [f"AUC rose from {formats.with_interval(old.auc, 3)} to {formats.with_interval(fresh.auc, 3)}"]
-    return []
 
 
 def _lost(record: Record, others: Sequence[Record]) -> Check:

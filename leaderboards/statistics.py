@@ -6,6 +6,7 @@ are averaged first and every client counts alike.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from privtalk.bench.records import Estimate
 
@@ -132,6 +133,54 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0) if len(p) else stepped
     return adjusted
+
+
+def p_of(estimate: Estimate, chance: float, *, bounded: bool, level: float = LEVEL) -> float | None:
+    """Two-sided p-value of chance, from the half of the interval that points at it: below 1 - level exactly where the
+    interval excludes chance. Rates are taken on the logit scale, unless the value lies at 0 or 1. None where there is
+    no interval.
+
+    >>> round(p_of(Estimate(value=1.0, low=0.0, high=2.0), 0.0, bounded=False), 3)
+    0.05
+    """
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None or low is None or high is None:
+        return None
+    end = low if value > chance else high
+    logit = bounded and all(0 < number < 1 for number in (value, end, chance))
+    scaled, bound, origin = (_logit(x) if logit else x for x in (value, end, chance))
+    if scaled == bound:
+        return 1.0 if value == chance else 0.0
+    ratio = abs(scaled - origin) / abs(scaled - bound)
+    return float(2 * norm.sf(ratio * norm.ppf((1 + level) / 2)))
+
+
+def simultaneous(estimate: Estimate, count: int, *, bounded: bool, level: float = LEVEL) -> Estimate:
+    """The estimate with Bonferroni's interval: all of `count` such intervals hold together with `level`.
+
+    >>> wide = simultaneous(Estimate(value=0.5, low=0.4, high=0.6), 1, bounded=True)
+    >>> round(wide.low, 6), round(wide.high, 6)
+    (0.4, 0.6)
+    """
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None or low is None or high is None:
+        return estimate
+    stretch = float(norm.ppf(1 - (1 - level) / 2 / max(count, 1)) / norm.ppf((1 + level) / 2))
+    ends = [_stretched(value, end, stretch, bounded=bounded) for end in (low, high)]
+    return estimate.model_copy(update={"low": ends[0], "high": ends[1]})
+
+
+def _stretched(value: float, end: float, stretch: float, *, bounded: bool) -> float:
+    """An end of an interval, further from the value."""
+    if bounded and 0 < value < 1 and 0 < end < 1:
+        moved = _logit(value) + stretch * (_logit(end) - _logit(value))
+        return 1 / (1 + math.exp(-moved))
+    moved = value + stretch * (end - value)
+    return min(max(moved, 0.0), 1.0) if bounded else moved
+
+
+def _logit(rate: float) -> float:
+    return math.log(rate / (1 - rate))
 
 
 def shared_ranks(

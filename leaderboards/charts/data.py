@@ -9,7 +9,6 @@ from typing import Any
 from privtalk.bench.records import Estimate
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.model import Board, Row
-from privtalk.leaderboards.summaries import ceiling
 
 Table = list[dict[str, Any]]
 
@@ -20,13 +19,13 @@ def board_rows(board: Board) -> Table:
     for row in board.rows:
         for metric in board.metrics:
             cell = row.cells[metric.name]
-            apart = {f"difference_{name}": value for name, value in _figures(cell.difference).items()}
+            apart = {f"difference_{name}": value for name, value in figures(cell.difference).items()}
             table.append(
-                _identified(row)
+                identified(row)
                 | {"seeds": len(row.seeds), "metric": metric.name, "family": metric.family}
                 | {"level": metric.level, "unit": metric.unit}
                 | {"direction": metric.direction, "missing": cell.estimate.missing}
-                | _figures(cell.estimate)
+                | figures(cell.estimate)
                 | apart
                 | {"rank": formats.rank(cell.rank), "incomplete": "; ".join(row.incomplete)}
             )
@@ -36,7 +35,7 @@ def board_rows(board: Board) -> Table:
 def utility_rows(board: Board, metric: str) -> Table:
     """Difference to the baseline of every row that has one."""
     return [
-        _identified(row) | {"metric": metric} | _figures(row.cells[metric].difference)
+        identified(row) | {"metric": metric} | figures(row.cells[metric].difference)
         for row in board.rows
         if row.cells[metric].difference.value is not None
     ]
@@ -56,62 +55,8 @@ def standardised_rows(board: Board) -> Table:
             if cell.verdict is not None and cell.difference.value is not None and half:
                 shown = {"metric": metric.name, "family": metric.family, "verdict": cell.verdict}
                 standardised = {"standardised": metric.sign * cell.difference.value / half}
-                table.append(_identified(row) | shown | standardised | _figures(cell.difference))
+                table.append(identified(row) | shown | standardised | figures(cell.difference))
     return table
-
-
-def attack_rows(board: Board, attack: str) -> Table:
-    """AUC of every attacked row."""
-    return [
-        _identified(row)
-        | {"attack": attack}
-        | _figures(row.attacks[attack].auc)
-        | {"valid": row.attacks[attack].valid}
-        for row in board.rows
-        if attack in row.attacks and row.attacks[attack].auc.value is not None
-    ]
-
-
-def roc_rows(board: Board, attack: str) -> Table:
-    """Corners of every seed's curve, in order."""
-    return [
-        _identified(row) | {"seed": seed, "order": order, "fpr": fpr, "tpr": tpr}
-        for row in board.rows
-        if attack in row.attacks
-        for seed, curve in row.attacks[attack].rocs
-        for order, (fpr, tpr) in enumerate(curve)
-    ]
-
-
-def ceiling_rows(row: Row, lowest: float, count: int = 60) -> Table:
-    """Highest TPR that the row's guarantee allows, on a logarithmic grid of FPR from `lowest` to 1."""
-    epsilon, delta = row.privacy.epsilons.outsider, row.privacy.delta
-    if not row.privacy.guarantee or epsilon is None or delta is None:
-        return []
-    grid = [lowest ** (1 - step / (count - 1)) for step in range(count)]
-    return [
-        {"tier": formats.tier_label(row.key.tier), "fpr": fpr, "ceiling": ceiling(fpr, epsilon, delta)}
-        for fpr in grid
-    ]
-
-
-def lowest_rate(board: Board, attack: str) -> float:
-    """Smallest FPR worth drawing: half of one non-member of one seed."""
-    counts = [
-        row.attacks[attack].negatives / max(len(row.attacks[attack].rocs), 1)
-        for row in board.rows
-        if attack in row.attacks
-    ]
-    return 0.5 / max([*counts, 1.0])
-
-
-def unbound_tiers(board: Board, attack: str) -> list[str]:
-    """Tiers whose ceiling lies at 1 over the whole drawn range: no curve could contradict the guarantee."""
-    lowest = lowest_rate(board, attack)
-    rows = [row for row in board.methods() if attack in row.attacks and row.privacy.guarantee]
-    bound = {row.key.tier for row in rows if any(p["ceiling"] < 0.99 for p in ceiling_rows(row, 2 * lowest))}
-    tiers = {row.key.tier for row in rows} - bound
-    return [formats.tier_label(tier) for tier in board.tiers if tier in tiers]
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:
@@ -145,7 +90,8 @@ def _top(cluster: Sequence[int], values: Sequence[float], gap: float) -> float:
     return _bottom(cluster, values, gap) + gap * (len(cluster) - 1)
 
 
-def _identified(row: Row) -> dict[str, Any]:
+def identified(row: Row) -> dict[str, Any]:
+    """What names a row, and the ε of whoever sees its release."""
     return {
         "method": row.key.method,
         "variant": row.key.variant,
@@ -157,7 +103,8 @@ def _identified(row: Row) -> dict[str, Any]:
     }
 
 
-def _figures(estimate: Estimate) -> dict[str, Any]:
+def figures(estimate: Estimate) -> dict[str, Any]:
+    """A value with its interval, column by column."""
     return {
         "value": estimate.value,
         "low": estimate.low,

@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.charts.data import Table, attack_rows, spread, utility_rows
+from privtalk.leaderboards.attacks import CHANCE
+from privtalk.leaderboards.charts.attack_data import attack_rows
+from privtalk.leaderboards.charts.data import Table, spread, utility_rows
 from privtalk.leaderboards.charts.parts import Spec, layer, quantitative, ranges, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme, method_colours, method_shapes
 from privtalk.leaderboards.model import Board
-from privtalk.leaderboards.summaries import CHANCE
 
 LINE = 15
 """Pixels that a line of labels needs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.charts.data import ceiling_rows, lowest_rate, roc_rows
+from privtalk.leaderboards.charts.attack_data import ceiling_rows, lowest_rate, roc_rows
 from privtalk.leaderboards.charts.parts import Spec, layer, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
 from privtalk.leaderboards.model import Board, Row
@@ -39,7 +39,7 @@ def _roc_panel(
         for r in roc_rows(board, attack)
         if r["label"] in keys
     ]
-    ceilings = [point for row in rows for point in ceiling_rows(row, lowest)]
+    ceilings = [point for row in rows for point in ceiling_rows(row, attack, lowest)]
     bound = {p["tier"] for p in ceilings if p["ceiling"] < 0.99}
     ceilings = [p for p in ceilings if p["tier"] in bound]
     axis = {"values": [v for v in (0.001, 0.01, 0.1, 1) if v >= lowest], "format": "~g"}

@@ -21,6 +21,17 @@ def test_a_record_from_before_metrics_said_what_they_are_still_loads():
     assert record.privacy.ledger
 
 
+def test_a_record_from_before_attacks_said_what_they_are_still_loads():
+    record = load_record(GOLDEN / "record-schema-2.json")
+    assert record.schema_version == 2
+    assert record.metrics["psnr"].family == "quality"
+    attack = record.attacks["user_inference"]
+    assert (attack.family, attack.footage, attack.headline) == ("membership", "fresh", "auc")
+    assert (attack.source, attack.measures, attack.curves, attack.strength) == ("", {}, {}, None)
+    assert record.audits == ()
+    assert record.privacy.guarantee
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

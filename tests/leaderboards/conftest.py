@@ -27,6 +27,7 @@ from privtalk.bench.records import (
     Sample,
     Score,
 )
+from tests.leaderboards.attacked import attacked
 
 CLIENTS, CLIPS, MEMBERS = 24, 3, 96
 GAINS = {
@@ -383,3 +384,12 @@ def run_folder(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on disk, with strips of three clips; treat as read-only."""
     folder = tmp_path_factory.mktemp("media") / "run"
     return add_media(folder, runs, ["c000-u0", "c007-u1", "c019-u2"]).write(folder)
+
+
+@pytest.fixture(scope="session")
+def attacked_runs() -> Runs:
+    """Two methods at three tiers and a ceiling, under the whole attack set; treat as read-only."""
+    rows = {
+        key: GAINS[key] for key in GAINS if key[0] in ("difftalk", "centralised", "fedavg", "privfedtalk")
+    }
+    return make_runs(rows, seeds=(0, 1), clients=5).changed(attacked)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from privtalk.leaderboards import charts
 from privtalk.leaderboards.board import build
-from privtalk.leaderboards.charts import data
+from privtalk.leaderboards.charts import attack_data, data
 from privtalk.leaderboards.charts.style import DARK, LAYOUTS, LIGHT, NARROW, THEMES, WIDE, recoloured, render
 
 
@@ -74,15 +74,15 @@ def test_roc_has_a_panel_a_method_and_draws(board):
 
 
 def test_ceilings_are_those_of_the_guarantee(board):
-    points = data.ceiling_rows(board.row("fedavg", "eps=2"), 0.01)
+    points = attack_data.ceiling_rows(board.row("fedavg", "eps=2"), "user_inference", 0.01)
     assert points[0]["fpr"] == pytest.approx(0.01)
     assert points[-1]["ceiling"] == pytest.approx(1.0)
     assert all(p["fpr"] <= p["ceiling"] <= 1 for p in points)
-    assert data.ceiling_rows(board.row("fedavg"), 0.01) == []
+    assert attack_data.ceiling_rows(board.row("fedavg"), "user_inference", 0.01) == []
 
 
 def test_epsilon_8_cannot_be_contradicted_by_few_people(board):
-    assert data.unbound_tiers(board, "user_inference") == ["ε = 8"]
+    assert attack_data.unbound_tiers(board, "user_inference") == ["ε = 8"]
 
 
 def test_one_tier_without_attack_still_draws(make):

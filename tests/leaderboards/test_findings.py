@@ -110,9 +110,10 @@ def test_price_is_paired_with_the_same_method_without_dp(board):
 
 
 def test_an_attack_at_chance_is_no_proof_of_privacy(board):
-    said = answers(f.attacker(board))
-    assert said["no DP"].startswith("Yes, for")
+    said = answers(f.attackers(board)[0])
+    assert said["no DP"].startswith("From the released adapter: yes, for every method")
     assert "not excluded" in said["ε = 2"]
+    assert "strength not shown" in said["ε = 2"]
 
 
 def test_failed_controls_warn(runs):
@@ -125,9 +126,12 @@ def test_failed_controls_warn(runs):
 
     spoilt = runs.changed(spoil)
     board = build(spoilt.records, spoilt.samples)
-    assert f.attacker(board).tone == "warning"
-    assert "no valid answer" in answers(f.attacker(board))["ε = 8"].lower()
-    assert any("'never trained' is not at chance" in line.figure for line in f.validity(board).lines)
+    (found,) = f.attackers(board)
+    assert found.tone == "warning"
+    assert "no valid answer for any method" in answers(found)["ε = 8"]
+    lines = f.validity(board).lines
+    assert sum("'never trained' is not at chance" in line.figure for line in lines) == 1
+    assert any("20 runs of controls up to about 0.1 would by chance" in line.figure for line in lines)
 
 
 def test_trust_is_earned(board, runs):

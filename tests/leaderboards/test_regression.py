@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from privtalk.bench.records import Epsilons, Estimate
 from privtalk.leaderboards.comparison import NOTHING_COMPARABLE, OK, REGRESSION, RUN_FAILURE
 from privtalk.leaderboards.regression import compare, identity
+from tests.leaderboards.attacked import audit
 
 
 def compared(base, new, **options):
@@ -186,3 +187,98 @@ def test_variants_of_a_row_are_compared_apart(runs):
     both = [*base.records, *twins]
     found = compare(both, samples, both, samples)
     assert len({change.row for change in found.changes}) == 2
+
+
+def with_attack(runs, name, change):
+    """The same runs with one attack changed by its record's result."""
+    return runs.changed(
+        lambda r: (
+            r.model_copy(update={"attacks": {**r.attacks, name: change(r.attacks[name])}})
+            if name in r.attacks
+            else r
+        )
+    )
+
+
+def shifted(attack, by):
+    measure = attack.measures["psnr_gain"]
+    old = measure.estimate
+    moved = old.model_copy(update={"value": old.value + by, "low": old.low + by, "high": old.high + by})
+    measures = {**attack.measures, "psnr_gain": measure.model_copy(update={"estimate": moved})}
+    return attack.model_copy(update={"measures": measures})
+
+
+def test_the_whole_attack_set_against_itself_is_ok(attacked_runs):
+    found = compared(attacked_runs, attacked_runs)
+    assert (found.exit_code, found.checks) == (OK, ())
+
+
+def test_a_better_reconstruction_is_a_regression_and_a_worse_one_is_not(attacked_runs):
+    more = with_attack(attacked_runs, "gidm", lambda a: shifted(a, 1.0))
+    found = compared(attacked_runs, more)
+    assert found.exit_code == REGRESSION
+    assert any("gidm: PSNR gain rose from 2.200" in check.text for check in found.checks)
+    assert compared(more, attacked_runs).exit_code == OK
+    within = with_attack(attacked_runs, "gidm", lambda a: shifted(a, 0.5))
+    assert compared(attacked_runs, within).exit_code == OK
+
+
+def test_a_measure_that_is_to_be_small_is_read_the_other_way(attacked_runs):
+    def lower(attack, by):
+        moved = shifted(attack, by)
+        measure = moved.measures["psnr_gain"].model_copy(update={"direction": "lower"})
+        return moved.model_copy(update={"measures": {"psnr_gain": measure}})
+
+    base = with_attack(attacked_runs, "gidm", lambda a: lower(a, 0.0))
+    less = with_attack(attacked_runs, "gidm", lambda a: lower(a, -1.0))
+    assert any("PSNR gain fell" in check.text for check in compared(base, less).checks)
+    assert compared(less, base).exit_code == OK
+
+
+def test_a_lost_headline_is_named_with_its_reason(attacked_runs):
+    gone = {"auc": Estimate(missing="no public people"), "controls": {}, "valid": False}
+    lost = with_attack(attacked_runs, "fedmia", lambda a: a.model_copy(update=gone))
+    texts = [check.text for check in compared(attacked_runs, lost).checks]
+    assert any("fedmia: AUC is missing: no public people" in text for text in texts)
+    assert not any("controls" in text for text in texts)
+    assert compared(lost, attacked_runs).exit_code == OK
+
+
+def test_an_attack_that_lost_its_strength_is_a_regression(attacked_runs):
+    """A blind attack would make every row look private."""
+
+    def blind(attack):
+        chance = attack.strength.estimate.model_copy(update={"value": 0.5, "low": 0.42, "high": 0.58})
+        return attack.model_copy(update={"strength": attack.strength.model_copy(update={"estimate": chance})})
+
+    weak = with_attack(attacked_runs, "lira", blind)
+    found = compared(attacked_runs, weak)
+    assert found.exit_code == REGRESSION
+    assert any("lira: it finds less of what is planted" in check.text for check in found.checks)
+    assert compared(weak, attacked_runs).exit_code == OK
+    none = with_attack(attacked_runs, "lira", lambda a: a.model_copy(update={"strength": None}))
+    assert any(
+        "strength on what is planted is missing" in c.text for c in compared(attacked_runs, none).checks
+    )
+
+
+def test_another_headline_is_not_compared_in_silence(attacked_runs):
+    other = with_attack(attacked_runs, "span", lambda a: a.model_copy(update={"headline": "auc"}))
+    texts = [check.text for check in compared(attacked_runs, other).checks]
+    assert any("span: the headline was rank-1 rate and is AUC: not comparable" in text for text in texts)
+
+
+def test_a_violated_audit_is_a_regression_even_where_base_had_it(attacked_runs):
+    broken = attacked_runs.changed(
+        lambda r: r.model_copy(update={"audits": (audit(r.privacy, certified=5.0),)}) if r.audits else r
+    )
+    found = compared(broken, broken)
+    assert found.exit_code == REGRESSION
+    assert any("audit of sums: one_run: ε ≥ 5" in check.text for check in found.checks)
+
+
+def test_a_lost_audit_is_a_regression(attacked_runs):
+    none = attacked_runs.changed(lambda r: r.model_copy(update={"audits": ()}))
+    found = compared(attacked_runs, none)
+    assert any("the audit of sums (500 canaries in, 500 out) is missing" in c.text for c in found.checks)
+    assert compared(none, attacked_runs).exit_code == OK

@@ -135,7 +135,7 @@ def test_records_and_samples_download_as_they_were(published, small):
 
 def test_the_data_behind_each_chart_can_be_read(published):
     tables = list((published / "charts").rglob("*.csv"))
-    assert len(tables) == 4
+    assert len(tables) == 5
     for path in tables:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -253,6 +253,7 @@ def test_few_charts_for_many_metrics(whole):
         "differences-mouth_sync",
         "differences-lse_c-talkhead",
         "roc-user_inference",
+        "who-leaks",
     }
 
 

@@ -1,17 +1,22 @@
 """Board statistics against SciPy, against each other, and on the null."""
 
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import bootstrap, false_discovery_control, t, ttest_1samp, ttest_rel
+from scipy.stats import bootstrap, false_discovery_control, norm, t, ttest_1samp, ttest_rel
 
+from privtalk.bench.records import Estimate
 from privtalk.leaderboards.statistics import (
     client_means,
     clustered_mean,
     holm,
+    p_of,
     paired_difference,
     shared_ranks,
+    simultaneous,
 )
 from privtalk.metrics import intervals
 
@@ -198,3 +203,43 @@ def test_equal_methods_are_rarely_told_apart():
         ranks = shared_ranks({name: row(rng, common=common) for name in "abcd"}, "higher")
         mistakes += any(rank.place > 1 for rank in ranks.values())
     assert mistakes / runs <= 0.15
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.01, 3.0), st.floats(0.02, 0.98))
+def test_a_p_value_is_below_5_percent_exactly_where_the_interval_excludes_chance(value, half, chance):
+    def logistic(x: float) -> float:
+        return 1 / (1 + math.exp(-x))
+
+    centre = math.log(value / (1 - value))
+    low, high = logistic(centre - half), logistic(centre + half)
+    assume(min(abs(low - chance), abs(high - chance)) > 1e-6)
+    p = p_of(Estimate(value=value, low=low, high=high), chance, bounded=True)
+    assert (p < 0.05) == (not low < chance < high)
+
+
+def test_p_values_of_a_normal_estimate_are_those_of_its_z_score():
+    for z in (0.5, 1.0, 2.0, 3.0):
+        p = p_of(Estimate(value=z, low=z - 1.959964, high=z + 1.959964), 0.0, bounded=False)
+        assert p == pytest.approx(2 * norm.sf(z), rel=1e-5)
+
+
+def test_p_values_at_the_ends_and_without_intervals():
+    assert p_of(Estimate(value=1.0, low=0.96, high=1.0), 0.5, bounded=True) < 1e-12
+    assert p_of(Estimate(value=0.5, low=0.5, high=0.5), 0.5, bounded=True) == 1.0
+    assert p_of(Estimate(value=0.7), 0.5, bounded=True) is None
+    assert p_of(Estimate(missing="x"), 0.5, bounded=True) is None
+
+
+@given(st.floats(0.05, 0.95), st.floats(0.05, 2.0), st.integers(1, 500))
+def test_simultaneous_intervals_are_bonferronis(value, half, count):
+    def logistic(x: float) -> float:
+        return 1 / (1 + math.exp(-x))
+
+    centre = math.log(value / (1 - value))
+    single = Estimate(value=value, low=logistic(centre - half), high=logistic(centre + half))
+    wide = simultaneous(single, count, bounded=True)
+    stretch = norm.ppf(1 - 0.025 / count) / norm.ppf(0.975)
+    assert wide.low == pytest.approx(logistic(centre - stretch * half), abs=1e-9)
+    assert wide.high == pytest.approx(logistic(centre + stretch * half), abs=1e-9)
+    plain = simultaneous(single, count, bounded=False)
+    assert plain.high - value == pytest.approx(stretch * (single.high - value))

@@ -1,0 +1,45 @@
+"""What a finding is made of: a question, an answer a tier, and the evidence line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from privtalk.leaderboards import formats
+
+Tone = Literal["plain", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One piece of evidence: who, the figure, and what it says."""
+
+    subject: str
+    figure: str
+    verdict: str
+    """Word for the eye: better, worse, level, above chance, not above chance, invalid, missing."""
+
+
+class Answer(NamedTuple):
+    """What holds at one tier; an empty tier where the answer is about the whole board."""
+
+    tier: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    question: str
+    answers: tuple[Answer, ...]
+    lines: tuple[Line, ...]
+    tone: Tone = "plain"
+
+
+def finding(question: str, answers: Sequence[Answer], lines: Sequence[Line], tone: Tone = "plain") -> Finding:
+    return Finding(question=question, answers=tuple(answers), lines=tuple(lines), tone=tone)
+
+
+def answer(tier: str, text: str) -> Answer:
+    """An answer that starts with a capital."""
+    return Answer(formats.tier_label(tier), text[:1].upper() + text[1:])

@@ -26,6 +26,7 @@ from scipy.special import expit
 
 from privtalk.attacks.controls import LEVEL, Control, judge
 from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.membership.outcomes import Labels
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.roc import Interval, auc
 
@@ -36,7 +37,6 @@ REFITS = 40
 """Of the control with permuted labels."""
 
 Rows = NDArray[np.float64]
-Labels = NDArray[np.bool_]
 
 FRESH = Declaration(
     name="ensemble",

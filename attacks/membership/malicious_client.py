@@ -21,9 +21,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from privtalk.attacks.controls import control, permuted_labels
 from privtalk.attacks.declaration import Declaration
-from privtalk.attacks.evaluation import evaluate
+from privtalk.attacks.membership.outcomes import outcome
 from privtalk.attacks.membership.passes import Asked, Passes
 from privtalk.attacks.membership.release import ReleaseTarget
 from privtalk.attacks.outcome import Outcome
@@ -100,19 +99,20 @@ def attack_client(
         passes = _passes(view, target, first + moved.sum(0), asked)
         return asked.means(passes.losses(passes.t))
 
+    known, known_some = target.known, target.known_some
     cosines = {
-        "never_trained": matched(0 * moves, gradients)[some],
-        "gaussian_update": matched(random, gradients)[some],
-        "blind": blind,
+        "never_trained": (matched(0 * moves, gradients), known),
+        "gaussian_update": (matched(random, gradients), known),
+        "blind": (blind, known),
     }
     falls = {
-        "never_trained": start[some] - after(0 * moves, scene.some),
-        "gaussian_update": start[some] - after(random, scene.some),
-        "blind": blind,
+        "never_trained": (start[some] - after(0 * moves, scene.some), known_some),
+        "gaussian_update": (start[some] - after(random, scene.some), known_some),
+        "blind": (blind, known),
     }
     return {
-        COSINE.name: _outcome(COSINE, matched(moves, gradients), cosines, target, stream),
-        LOSS.name: _outcome(LOSS, start - after(moves, scene.asked), falls, target, stream),
+        COSINE.name: outcome(COSINE, matched(moves, gradients), known, cosines, stream),
+        LOSS.name: outcome(LOSS, start - after(moves, scene.asked), known, falls, stream),
     }
 
 
@@ -125,14 +125,3 @@ def gaussian_steps(moves: Tensor, generator: torch.Generator) -> Tensor:
 def _passes(view: ClientView, target: ReleaseTarget, adapter: Tensor, asked: Asked) -> Passes:
     suspect = Suspect(backbone=view.backbone, adapter=target.initial.unflatten(adapter[None]))
     return Passes(suspect=suspect, asked=asked, initial=target.initial)
-
-
-def _outcome(
-    about: Declaration, scores: Scores, blanks: Mapping[str, Scores], target: ReleaseTarget, stream: Stream
-) -> Outcome:
-    known, some = target.known, target.known[list(target.some)]
-    groups = {name: known if len(x) == len(known) else some for name, x in blanks.items()}
-    controls = {name: control(x[groups[name]], x[~groups[name]]) for name, x in blanks.items()}
-    labels = stream("attack", about.name, "control", "labels")
-    controls["permuted_labels"] = permuted_labels(scores[known], scores[~known], labels)
-    return Outcome(declaration=about, evaluation=evaluate(scores[known], scores[~known]), controls=controls)

@@ -2,7 +2,7 @@
 
 A statistic is a pure function of predicted noise ε̂(x, t) at a handful of inputs. Many use the same input (the noisy
 window, the clean one, the one that PIA initialises), so `Passes` keeps every prediction under its input's name and
-timestep: eight attacks cost seven passes.
+timestep: nine statistics cost seven forward passes, beside the gradients of GSA, which also give the losses.
 
 Shape legend: P people, N windows of all of them, F frames a window, latents C x h x w, d trainable numbers.
 """
@@ -137,6 +137,10 @@ class Passes:
     def rates(self, t: int) -> tuple[float, float]:
         """(a_t, s_t) of x_t = a_t x_0 + s_t ε."""
         diffusion = self._backbone.diffusion
+        if not 0 <= t < len(diffusion.signal):
+            raise ValueError(
+                f"there is no timestep {t} of {len(diffusion.signal)}; lower timesteps or the interval"
+            )
         return float(diffusion.signal[t]), float(diffusion.noise[t])
 
     def mix(self, clean: Tensor, noise: Tensor, t: int) -> Tensor:
@@ -198,5 +202,5 @@ class Passes:
 
 
 def window_means(values: Tensor) -> Tensor:
-    """[N] means of `values` [N, ...] in float64."""
-    return values.double().flatten(1).mean(1)
+    """float64 [N] on the CPU: means of `values` [N, ...]."""
+    return values.flatten(1).cpu().double().mean(1)

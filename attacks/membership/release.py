@@ -19,29 +19,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from privtalk.attacks.controls import control, gaussian_update, permuted_labels
-from privtalk.attacks.declaration import Declaration, Footage
-from privtalk.attacks.evaluation import evaluate
-from privtalk.attacks.membership import (
-    cdi,
-    clid,
-    ensemble,
-    gsa,
-    loss,
-    pfami,
-    pia,
-    pian,
-    secmi,
-    sima,
-    user_inference,
-)
+from privtalk.attacks.controls import gaussian_update
+from privtalk.attacks.declaration import Footage
+from privtalk.attacks.membership import cdi, ensemble
+from privtalk.attacks.membership.outcomes import Blanks, Labels, outcome
 from privtalk.attacks.membership.passes import Asked, ProbeSettings
-from privtalk.attacks.membership.scenes import Scene, Statistic, World
+from privtalk.attacks.membership.registry import (
+    NAMES,
+    PERSON_ATTACKS,
+    RELEASE_ATTACKS,
+    check_names,
+    declaration,
+    statistics,
+)
+from privtalk.attacks.membership.scenes import Scene, World
 from privtalk.attacks.membership.user_inference import suspect
 from privtalk.attacks.outcome import Measure, Outcome
 from privtalk.attacks.probing import Scores
@@ -50,67 +44,9 @@ from privtalk.attacks.views import Bank, ReleaseView
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.streams import Stream
 
-Labels = NDArray[np.bool_]
+__all__ = ["NAMES", "OVER_BASE", "PERSON_ATTACKS", "RELEASE_ATTACKS", "Settings", "aim", "attack_release"]
+
 OVER_BASE = "_over_base"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReleaseAttack:
-    """A record-level statistic with its meaning."""
-
-    declaration: Declaration
-    statistic: Statistic
-
-
-RELEASE_ATTACKS: dict[str, ReleaseAttack] = {
-    "loss": ReleaseAttack(declaration=loss.DECLARATION, statistic=loss.loss),
-    "secmi": ReleaseAttack(declaration=secmi.DECLARATION, statistic=secmi.secmi),
-    "pia": ReleaseAttack(declaration=pia.DECLARATION, statistic=pia.pia),
-    "pian": ReleaseAttack(declaration=pian.DECLARATION, statistic=pian.pian),
-    "pfami": ReleaseAttack(declaration=pfami.DECLARATION, statistic=pfami.pfami),
-    "sima": ReleaseAttack(declaration=sima.DECLARATION, statistic=sima.sima),
-    "clid": ReleaseAttack(declaration=clid.DECLARATION, statistic=clid.clid),
-    "gsa1": ReleaseAttack(declaration=gsa.GSA1, statistic=gsa.gsa1),
-    "gsa2": ReleaseAttack(declaration=gsa.GSA2, statistic=gsa.gsa2),
-}
-"""Raw and over the base."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PersonAttack:
-    """An attack that joins a person's signals over the base."""
-
-    declaration: Declaration
-    signals: tuple[str, ...]
-    """Statistics of the declared footage that it reads."""
-    join: Callable[[World, tuple[str, ...], Labels, Stream], Scores]
-    """(signals, their names, who took part, stream) -> [P]. Only the ensemble reads who took part."""
-
-
-def _mean(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
-    return np.mean([world.person(name) for name in names], axis=0)
-
-
-def _cdi(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
-    return cdi.cdi(world.rows(names), world.counts, world.reference(names))
-
-
-def _stack(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
-    signals = np.column_stack([world.person(name) for name in names])
-    return ensemble.ensemble(signals, known, stream("attack", "ensemble", "folds"))
-
-
-FRESH = ("loss", "clid", "pfami")
-"""Statistics that are taken of fresh footage too."""
-
-PERSON_ATTACKS: dict[str, PersonAttack] = {
-    "user_inference": PersonAttack(declaration=user_inference.DECLARATION, signals=("loss",), join=_mean),
-    "cdi": PersonAttack(declaration=cdi.DECLARATION, signals=FRESH, join=_cdi),
-    "ensemble": PersonAttack(declaration=ensemble.FRESH, signals=FRESH, join=_stack),
-    "ensemble_exact": PersonAttack(declaration=ensemble.EXACT, signals=tuple(RELEASE_ATTACKS), join=_stack),
-}
-
-NAMES = (*RELEASE_ATTACKS, *PERSON_ATTACKS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +73,9 @@ class ReleaseTarget:
     """Attacks that it was made for."""
 
     @property
-    def members(self) -> int:
-        return int(self.known.sum())
+    def known_some(self) -> Labels:
+        """[C]."""
+        return self.known[list(self.some)]
 
 
 People = tuple[Sequence[Batch], Sequence[Batch]]
@@ -177,7 +114,7 @@ def aim(
             Asked.about([*members, *others], probe, stream),
             some,
             outsiders,
-            _statistics(wanted, footage),
+            statistics(wanted, footage),
             suspect(view, view.adapter),
         )
     known = np.arange(n + m) < n
@@ -202,7 +139,7 @@ def ask(
     for footage, scene in target.scenes.items():
         mine = [name for name in wanted if declaration(name).footage == footage]
         if mine:
-            asked = replace(scene, statistics=_statistics(mine, footage))
+            asked = replace(scene, statistics=statistics(mine, footage))
             answers[footage] = Answers(
                 released=asked.world(suspect(view, view.adapter), everybody=True),
                 gaussian=asked.world(suspect(view, random), everybody=False),
@@ -241,25 +178,17 @@ class Answers:
     scene: Scene
 
     def scores(
-        self, join: Callable[[World, Labels], Scores], target: ReleaseTarget, *, relative: bool
-    ) -> _Scores:
-        """What `join` makes of the release and of the controls, over the base or raw."""
-        scene, some = self.scene, target.known[list(target.some)]
+        self, join: Callable[[World, Labels], Scores], known: Labels, some: Labels, *, relative: bool
+    ) -> tuple[Scores, Blanks]:
+        """What `join` makes of the release, and of the controls; over the base or raw."""
+        scene = self.scene
         base, base_some = (scene.base, scene.base_some) if relative else (None, None)
-        return _Scores(
-            released=join(_over(self.released, base), target.known),
-            controls={
-                "never_trained": (join(_over(scene.never_trained, base_some), some), some),
-                "gaussian_update": (join(_over(self.gaussian, base_some), some), some),
-                "blind": (join(scene.base, target.known), target.known),
-            },
-        )
-
-
-class _Scores(NamedTuple):
-    released: Scores
-    controls: dict[str, tuple[Scores, Labels]]
-    """Name -> ([n] scores, [n] who took part)."""
+        blanks = {
+            "never_trained": (join(_over(scene.never_trained, base_some), some), some),
+            "gaussian_update": (join(_over(self.gaussian, base_some), some), some),
+            "blind": (join(scene.base, known), known),
+        }
+        return join(_over(self.released, base), known), blanks
 
 
 def _over(world: World, base: World | None) -> World:
@@ -267,71 +196,49 @@ def _over(world: World, base: World | None) -> World:
 
 
 def _outcomes(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
-    if name in PERSON_ATTACKS:
-        attack = PERSON_ATTACKS[name]
+    return (_person_level if name in PERSON_ATTACKS else _record_level)(name, worlds, target, stream)
 
-        def joined(world: World, known: Labels) -> Scores:
-            return attack.join(world, attack.signals, known, stream)
 
-        scores = worlds.scores(joined, target, relative=True)
-        outcome = _outcome(attack.declaration, scores, target, stream)
-        return {name: _completed(name, outcome, scores.released, worlds, target, stream)}
-
+def _record_level(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
     def mean(world: World, known: Labels) -> Scores:
         return world.person(name)
 
     raw = RELEASE_ATTACKS[name].declaration
-    relative = replace(raw, name=name + OVER_BASE, statistic=f"{raw.statistic}; over that of the frozen base")
-    return {
-        raw.name: _outcome(raw, worlds.scores(mean, target, relative=False), target, stream),
-        relative.name: _outcome(relative, worlds.scores(mean, target, relative=True), target, stream),
-    }
+    over = replace(raw, name=name + OVER_BASE, statistic=f"{raw.statistic}; over that of the frozen base")
+    outcomes = {}
+    for about, relative in ((raw, False), (over, True)):
+        scores, blanks = worlds.scores(mean, target.known, target.known_some, relative=relative)
+        outcomes[about.name] = outcome(about, scores, target.known, blanks, stream)
+    return outcomes
 
 
-def _outcome(about: Declaration, scores: _Scores, target: ReleaseTarget, stream: Stream) -> Outcome:
-    known, released = target.known, scores.released
-    controls = {name: control(x[labels], x[~labels]) for name, (x, labels) in scores.controls.items()}
-    labels = stream("attack", about.name, "control", "labels")
-    controls["permuted_labels"] = permuted_labels(released[known], released[~known], labels)
-    return Outcome(
-        declaration=about, evaluation=evaluate(released[known], released[~known]), controls=controls
-    )
+def _person_level(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
+    attack, known = PERSON_ATTACKS[name], target.known
 
+    def joined(world: World, labels: Labels) -> Scores:
+        return attack.join(world, attack.signals, labels, stream)
 
-def _completed(
-    name: str, outcome: Outcome, scores: Scores, worlds: Answers, target: ReleaseTarget, stream: Stream
-) -> Outcome:
-    """With what CDI claims of the whole set, and with the ensemble refitted to permuted labels."""
+    scores, blanks = worlds.scores(joined, known, target.known_some, relative=True)
+    found = outcome(attack.declaration, scores, known, blanks, stream)
     if name == "cdi":
-        p = cdi.set_p_value(scores[target.known], scores[~target.known])
-        measure = Measure(
-            estimate=Interval(value=p, n=len(scores), clusters=len(scores)),
-            chance=0.5,
-            unit="p-value",
-            direction="lower",
-            about="Welch's test that all members together score above all non-members",
-        )
-        return replace(outcome, measures={"set_p_value": measure})
+        found = replace(found, measures={"set_p_value": _set_measure(scores[known], scores[~known])})
     if name.startswith("ensemble"):
         over_base = worlds.released.over(worlds.scene.base)
-        signals = np.column_stack([over_base.person(signal) for signal in PERSON_ATTACKS[name].signals])
-        refits = ensemble.refitted(signals, target.known, stream("attack", name, "control", "refits"))
-        return replace(outcome, controls={**outcome.controls, "permuted_labels": refits})
-    return outcome
+        signals = np.column_stack([over_base.person(signal) for signal in attack.signals])
+        refits = ensemble.refitted(signals, known, stream("attack", name, "control", "refits"))
+        found = replace(found, controls={**found.controls, "permuted_labels": refits})
+    return {name: found}
 
 
-def declaration(name: str) -> Declaration:
-    """Of an attack, by its name without `_over_base`."""
-    return (RELEASE_ATTACKS.get(name) or PERSON_ATTACKS[name]).declaration
-
-
-def check_names(names: Iterable[str] | None) -> tuple[str, ...]:
-    """`names`, or all; unknown ones are refused."""
-    chosen = NAMES if names is None else tuple(names)
-    unknown = [name for name in chosen if name not in NAMES]
-    if unknown:
-        raise ValueError(f"no membership attack is called {unknown[0]!r}; there are {', '.join(NAMES)}")
-    return chosen
+def _set_measure(members: Scores, others: Scores) -> Measure:
+    people = len(members) + len(others)
+    return Measure(
+        estimate=Interval(value=cdi.set_p_value(members, others), n=people, clusters=people),
+        chance=0.5,
+        unit="p-value",
+        direction="lower",
+        about="Welch's test that all members together score above all non-members",
+    )
 
 
 def _sizes(given: Mapping[Footage, People]) -> tuple[int, int]:
@@ -341,13 +248,3 @@ def _sizes(given: Mapping[Footage, People]) -> tuple[int, int]:
             "give exact footage, fresh footage or both, of the same members and non-members, some of each"
         )
     return sizes.pop()
-
-
-def _statistics(names: Sequence[str], footage: Footage) -> dict[str, Statistic]:
-    needed: list[str] = []
-    for name in names:
-        if declaration(name).footage == footage:
-            needed += [name] if name in RELEASE_ATTACKS else PERSON_ATTACKS[name].signals
-    # white-box statistics first: their passes give the losses that others read
-    first = sorted(dict.fromkeys(needed), key=lambda name: not name.startswith("gsa"))
-    return {name: RELEASE_ATTACKS[name].statistic for name in first}

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from privtalk.attacks.membership.passes import Asked, ProbeSettings
+from privtalk.attacks.membership.secmi import secmi
 from privtalk.bench.seeds import torch_stream
 from privtalk.methods.adapters import adapted
 
@@ -84,3 +85,8 @@ def test_large_batches_are_predicted_in_chunks(passes, monkeypatch):
     whole = passes().predicted("clean", passes().clean, 200)
     monkeypatch.setattr("privtalk.attacks.probing.CHUNK", 2)
     torch.testing.assert_close(passes().predicted("clean", passes().clean, 200), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_a_timestep_beyond_the_last_is_refused(passes):
+    with pytest.raises(ValueError, match="no timestep 1005 of 1000"):
+        secmi(passes(timesteps=(995,)))

@@ -66,6 +66,8 @@ class ServerSettings:
 
     timesteps: tuple[int, ...] = (300,)
     draws: int = 1
+    rounds: int = 16
+    """The last so many are read, which bounds what many rounds of many clients cost."""
     frames: int = 2
     """Of each window, from its first, for gradients; at most what people have."""
     loss_frames: int = 1
@@ -109,8 +111,8 @@ def _probes(people: Sequence[Batch], knowledge: Knowledge, settings: ServerSetti
     return probes(people, knowledge.stream, settings.timesteps, settings.draws)
 
 
-def readable(view: ServerView, initial: Bank) -> tuple[ServerRound, ...]:
-    """Rounds with messages float32 [K, d], without the weight that some methods append to an update."""
+def readable(view: ServerView, initial: Bank, last: int = DEFAULT.rounds) -> tuple[ServerRound, ...]:
+    """The last rounds with messages float32 [K, d], without the weight that some methods append to an update."""
     d = initial.flatten().shape[1]
 
     def cut(r: ServerRound) -> ServerRound:
@@ -120,7 +122,7 @@ def readable(view: ServerView, initial: Bank) -> tuple[ServerRound, ...]:
             )
         return replace(r, messages=r.messages[:, :d].float(), adapter=r.adapter.float())
 
-    return tuple(cut(r) for r in view.rounds)
+    return tuple(cut(r) for r in view.rounds[-last:])
 
 
 def last_candidates(view: ServerView, knowledge: Knowledge, settings: ServerSettings = DEFAULT) -> Candidates:
@@ -147,7 +149,7 @@ def attack_server(
         raise ValueError(
             f"no attack on messages is called {unknown[0]!r}; there are {', '.join(SERVER_ATTACKS)}"
         )
-    rounds, stream = readable(view, knowledge.initial), knowledge.stream
+    rounds, stream = readable(view, knowledge.initial, settings.rounds), knowledge.stream
     known = known or last_candidates(view, knowledge, settings)
 
     def run(name: str) -> Outcome:
@@ -195,7 +197,10 @@ def attack_sources(
     name = source_inference.DECLARATION
     try:
         chosen = source_inference.trial(
-            readable(view, knowledge.initial), truth, settings.loss_clients, settings.loss_strangers
+            readable(view, knowledge.initial, settings.rounds),
+            truth,
+            settings.loss_clients,
+            settings.loss_strangers,
         )
         people = [shortened(knowledge.people[p], settings.loss_frames) for p in chosen.people]
         suspect = Suspect(backbone=view.backbone, adapter=knowledge.initial)
@@ -220,7 +225,7 @@ def attack_sums(
     It takes the server's view because smaller sums are formed from kept messages; a server behind secure aggregation
     sees the whole round's alone. A sum of one is the message itself: what the attack is worth without aggregation.
     """
-    rounds = readable(view, knowledge.initial)
+    rounds = readable(view, knowledge.initial, settings.rounds)
     known = known or last_candidates(view, knowledge, settings)
     return {name: _on_sums(a, rounds, known, truth, knowledge, settings) for name, a in SUM_ATTACKS.items()}
 

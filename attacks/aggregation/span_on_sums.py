@@ -24,8 +24,8 @@ from privtalk.attacks.views import ServerRound
 def energies(rows: Tensor, tokens: Tensor) -> Tensor:
     """[K, P] in 0..1: share of the squared length of rows [K, n, E] along each token of [P, E], less the tokens' mean.
 
-    >>> energies(torch.tensor([[[3.0, 0.0], [0.0, 4.0]]]), torch.tensor([[2.0, 0.0], [-2.0, 0.0]])).tolist()
-    [[0.3600000143051147, 0.3600000143051147]]
+    >>> energies(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), torch.tensor([[2.0, 0.0], [-2.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
     """
     along = torch.einsum("kne,pe->knp", rows, unit(centred(tokens))).square().sum(1)
     whole = rows.square().sum((1, 2))[:, None]

@@ -118,6 +118,15 @@ def test_an_appended_weight_is_cut_off(backbone, view):
         assert torch.equal(cut.messages, r.messages.float())
 
 
+def test_the_last_rounds_are_read(backbone, view):
+    assert [r.number for r in readable(view, initial(backbone), 1)] == [view.rounds[-1].number]
+    one = attack_server(view, knowledge(backbone), TRUTH, replace(SETTINGS, rounds=1), names=("span",))
+    alone = attack_server(
+        replace(view, rounds=view.rounds[-1:]), knowledge(backbone), TRUTH, SETTINGS, names=("span",)
+    )
+    assert one == alone
+
+
 def test_messages_of_another_adapter_are_refused(backbone, view):
     other = initial(backbone, ADAPTER.model_copy(update={"rank": 1}))
     with pytest.raises(ValueError, match="round 0: messages of"):

@@ -136,6 +136,8 @@ class AttackSpec(Frozen):
     """Frames a window of fresh footage."""
     windows: int = Field(2, ge=1)
     """Fresh windows a person, at most."""
+    frames: int = Field(1, ge=1)
+    """Frames of a fresh window, from its first, that a released adapter is asked about."""
     exact: int = Field(1, ge=1)
     """Frames of a window of exact footage, what a member's device trained on; one window a person."""
     rounds: int = Field(8, ge=1)

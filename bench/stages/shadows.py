@@ -40,7 +40,7 @@ from privtalk.methods.streams import Stream
 
 VERSION = 1
 """Raise it whenever the same settings train other worlds."""
-ASKED = {"timesteps", "draws", "window", "windows", "exact", "worlds", "world_steps"}
+ASKED = {"timesteps", "draws", "window", "windows", "frames", "exact", "worlds", "world_steps"}
 """Settings of the attack that the worlds or their answers depend on."""
 FEWEST = 8
 """Shadow people below whom worlds tell nothing."""
@@ -60,7 +60,7 @@ def probing(spec: AttackSpec) -> Settings:
     """How often a network is asked about a person."""
     return Settings(
         exact=ProbeSettings(timesteps=spec.timesteps, windows=1, frames=spec.exact),
-        fresh=ProbeSettings(timesteps=spec.timesteps, windows=spec.windows, frames=spec.window),
+        fresh=ProbeSettings(timesteps=spec.timesteps, windows=spec.windows, frames=spec.frames),
     )
 
 

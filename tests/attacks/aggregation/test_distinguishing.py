@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from privtalk.attacks.aggregation.distinguishing import ATTACK, distinguishing, matched_filters
+from privtalk.attacks.aggregation.distinguishing import ATTACK, distinguishing, matched_filters, noise_ridge
 from privtalk.attacks.aggregation.sums import summed
 from privtalk.attacks.pairs import centred, comparable, judged, pairs, unit
 from privtalk.attacks.roc import auc
@@ -66,3 +66,18 @@ def test_sums_of_noise_are_at_chance():
     found = pairs(comparable(distinguishing(summed(w.rounds, 3, stream), w.candidates)), w.truth)
     own, strangers = found.scores(found.own, found.strangers)
     assert 0.35 < auc(own, strangers.ravel()) < 0.65
+
+
+def test_noise_is_read_where_no_person_points():
+    """Sums of steps with noise of known variance σ²: people's directions hold v + σ², the others σ²."""
+    steps = torch.linalg.qr(normal(400, 40, name="axes")).Q.T[:21]
+    sums = normal(300, 21, name="weights") @ centred(steps)
+    assert noise_ridge(sums, steps) < 1e-6
+    assert abs(noise_ridge(sums + 0.7 * normal(300, 400, name="noise"), steps) - 0.49) < 0.1
+    assert noise_ridge(normal(300, 400, name="noise"), steps) > 5
+
+
+def test_without_sums_or_directions_nothing_is_added():
+    steps = normal(30, 20, name="steps")
+    assert noise_ridge(normal(5, 20, name="sums"), steps) == 0
+    assert noise_ridge(torch.zeros(5, 20), steps[:3]) == 0

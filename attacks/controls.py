@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-from privtalk.attacks.roc import Interval, auc, auc_interval
+from privtalk.attacks.roc import Interval, auc_interval
 from privtalk.attacks.views import Bank
 
 CHANCE = 0.5
@@ -54,15 +55,14 @@ def permuted_labels(
 ) -> Control:
     """AUC of the attack's own scores under random labels: mean and central range of `PERMUTATIONS` shuffles.
 
-    All shuffles together, rather than one, so that only a fault of the evaluation can fail it, and not the
-    draw.
+    All shuffles together, rather than one, so that only a fault of the evaluation can fail it, and not the draw.
+    Everybody is ranked once: AUC = (sum of the members' ranks - n (n + 1) / 2) / (n m), ties at their mean rank (Mann
+    and Whitney 1947).
     """
     n, people = len(members), len(members) + len(nonmembers)
-    scores = np.concatenate([members, nonmembers])
-    values = np.empty(PERMUTATIONS)
-    for index in range(PERMUTATIONS):
-        shuffled = scores[torch.randperm(people, generator=generator).numpy()]
-        values[index] = auc(shuffled[:n], shuffled[n:])
+    ranks = rankdata(np.concatenate([members, nonmembers]))
+    drawn = [torch.randperm(people, generator=generator)[:n].numpy() for _ in range(PERMUTATIONS)]
+    values = (ranks[np.stack(drawn)].sum(1) - n * (n + 1) / 2) / (n * (people - n))
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return judge(
         Interval(value=float(values.mean()), low=float(low), high=float(high), n=people, clusters=people)

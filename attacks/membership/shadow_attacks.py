@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from privtalk.attacks.controls import control, permuted_labels
 from privtalk.attacks.declaration import Declaration
-from privtalk.attacks.evaluation import evaluate
 from privtalk.attacks.membership import lira, rmia
 from privtalk.attacks.membership.loss import loss
+from privtalk.attacks.membership.outcomes import outcome
 from privtalk.attacks.membership.passes import Asked, Passes
 from privtalk.attacks.membership.release import Answers, ReleaseTarget
 from privtalk.attacks.outcome import Outcome
@@ -109,16 +108,14 @@ def _outcome(
 ) -> Outcome:
     known, some = target.known, list(target.some)
     scene = answers.scene
-    released = score(answers.released.over(scene.base).person("loss"), out)
-    blank = {
-        "never_trained": score(np.zeros(len(known)), out)[some],
-        "gaussian_update": score(answers.gaussian.over(scene.base_some).person("loss"), out[:, some]),
+    fewer = known[some]
+    blanks = {
+        "never_trained": (score(np.zeros(len(known)), out)[some], fewer),
+        "gaussian_update": (
+            score(answers.gaussian.over(scene.base_some).person("loss"), out[:, some]),
+            fewer,
+        ),
+        "blind": (scene.base.person("loss"), known),
     }
-    controls = {name: control(x[known[some]], x[~known[some]]) for name, x in blank.items()}
-    base = scene.base.person("loss")
-    controls["blind"] = control(base[known], base[~known])
-    labels = stream("attack", about.name, "control", "labels")
-    controls["permuted_labels"] = permuted_labels(released[known], released[~known], labels)
-    return Outcome(
-        declaration=about, evaluation=evaluate(released[known], released[~known]), controls=controls
-    )
+    released = score(answers.released.over(scene.base).person("loss"), out)
+    return outcome(about, released, known, blanks, stream)

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from privtalk.attacks.controls import CHANCE, LEVEL, control, gaussian_update, judge, permuted_labels
-from privtalk.attacks.roc import Interval
+from privtalk.attacks.controls import (
+    CHANCE,
+    LEVEL,
+    PERMUTATIONS,
+    control,
+    gaussian_update,
+    judge,
+    permuted_labels,
+)
+from privtalk.attacks.roc import Interval, auc
 
 
 @dataclass
@@ -66,3 +74,18 @@ def test_gaussian_update_has_the_norm_of_the_step_and_none_of_its_direction():
 def test_gaussian_update_of_an_untrained_adapter_is_that_adapter():
     start = Flat(torch.ones(1, 10))
     assert torch.equal(gaussian_update(start, start, generator()).values, start.values)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_ranks_give_the_aucs_of_shuffled_scores(ties):
+    """Slow definition: the AUC of every shuffle."""
+    scores = np.random.default_rng(0).normal(size=23) ** 2
+    scores = scores.round() if ties else scores
+    generator = torch.Generator().manual_seed(4)
+    values = []
+    for _ in range(PERMUTATIONS):
+        shuffled = scores[torch.randperm(23, generator=generator).numpy()]
+        values.append(auc(shuffled[:8], shuffled[8:]))
+    found = permuted_labels(scores[:8], scores[8:], torch.Generator().manual_seed(4))
+    assert found.auc.value == pytest.approx(np.mean(values))
+    assert (found.auc.low, found.auc.high) == pytest.approx(tuple(np.quantile(values, [0.0025, 0.9975])))

@@ -29,8 +29,8 @@ SPEC = CorpusSpec.model_validate(
 def store(world):
     population = open_population(SPEC, None)
     network = find_network("tiny")
-    assert make_footage(population, 1) == 4
-    assert make_features(population, network, True, 1) == 4
+    assert make_footage(population, 1) == 5
+    assert make_features(population, network, True, 1) == 5
     return FeatureStore(population, network, True)
 
 

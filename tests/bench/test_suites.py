@@ -90,7 +90,7 @@ def test_an_id_is_pinned():
             "training": None,
         }
     )
-    assert cell.id == "e47b20aa57adad11"
+    assert cell.id == "85e558cc2876ddff"
 
 
 def test_cells_survive_json():

@@ -56,7 +56,7 @@ class Victims:
     frames: Tensor
     """uint8 [V, F, H, W, 3] frames that each of them trained on."""
     secrets: Secrets | None = None
-    """Timesteps and noise of each victim's first message, for a planted positive."""
+    """Timesteps and noise of each victim's message in the first of the rounds read, for a planted positive."""
 
     def __post_init__(self) -> None:
         distinct = len(set(self.clients))
@@ -206,7 +206,7 @@ class Truth:
 
 
 def score(declaration: Declaration, truth: Truth, pictures: Tensor) -> Outcome:
-    """Outcome of reconstructions [N, H, W, 3] of victims, wrong clients and planted people (the latter may lack)."""
+    """Outcome of reconstructions [N, H, W, 3] of victims, wrong clients and planted people, who may lack."""
     v, p = len(truth.frames), len(truth.planted)
     own, wrong, planted = pictures[:v], pictures[v : 2 * v], pictures[2 * v : 2 * v + p]
     found = gains(truth.frames, own, truth.prior, truth.measure)
@@ -217,8 +217,6 @@ def score(declaration: Declaration, truth: Truth, pictures: Tensor) -> Outcome:
         unit="rate",
         about="share of other victims at whose frames a reconstruction gains less than at its own",
     )
-    if not len(wrong):
-        return Outcome(declaration=declaration, evaluation=None, measures=measures)
     control = cross_gains(truth.frames, wrong, truth.prior)
     measures["psnr_gain_wrong_client"] = Measure(
         estimate=mean_interval(np.diagonal(control)),

@@ -65,13 +65,13 @@ class Case:
     stream: Stream
     effort: Effort
     secrets: Secrets | None = None
-    """Of the first rows, where they are out."""
+    """Of the victims, where they are out."""
     expected: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
     """What one attack leaves for the next: the regression's faces."""
 
 
 Run = Callable[[Case, Progress | None], Tensor | str]
-"""[N, C, h, w] faces (of fewer rows where secrets are of fewer), or the reason why there are none."""
+"""[N, C, h, w] faces (of victims and wrong clients alone where secrets are used), or why there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +142,8 @@ def run_gidm(case: Case, progress: Progress | None = None) -> Tensor | str:
     """Faces with known timesteps and noise."""
     if case.secrets is None:
         return NEEDS_SECRETS
-    setting = first_messages(case, len(case.secrets.steps[0].t))
-    return _faces(gidm(setting, case.secrets, case.effort.phases, progress))
+    setting, secrets = _with_secrets(case, case.secrets)
+    return _faces(gidm(setting, secrets, case.effort.phases, progress))
 
 
 def run_gidm_plus(case: Case, progress: Progress | None = None) -> Tensor:
@@ -177,13 +177,19 @@ def run_dlg(case: Case, progress: Progress | None = None) -> Tensor:
 
 def _problem(case: Case, name: str, guess: int) -> tuple[Setting, Problem]:
     if case.secrets is not None:
-        setting = first_messages(case, len(case.secrets.steps[0].t))
-        return setting, known(setting, case.secrets)
+        setting, secrets = _with_secrets(case, case.secrets)
+        return setting, known(setting, secrets)
     setting = first_messages(case, len(case.heard[0].present))
     generator = case.stream("attack", name, "guess", guess)
     noise = torch.randn(setting.noise_shape(_frames(case)), generator=generator).to(setting.seen)
     t = torch.randint(case.backbone.config.diffusion.timesteps, noise.shape[:2], generator=generator)
     return setting, guessed(setting, noise, t)
+
+
+def _with_secrets(case: Case, secrets: Secrets) -> tuple[Setting, Secrets]:
+    """Victims with their secrets, then wrong clients' messages with the same secrets: what these alone give away."""
+    victims = len(secrets.steps[0].t)
+    return first_messages(case, 2 * victims), secrets.of(torch.arange(victims).repeat(2))
 
 
 def _frames(case: Case) -> int:

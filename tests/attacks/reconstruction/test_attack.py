@@ -94,7 +94,8 @@ def test_every_attack_runs_and_reports(name):
     secrets = Secrets(steps=tuple(d[torch.tensor([0, 1])] for d in DRAWS), conditions=True)
     outcomes, gallery = run(name, of=victims(few, secrets=secrets), progress=lambda attack: seen.append)
     assert np.isfinite(outcomes[name].measures["psnr_gain"].estimate.value)
-    assert gallery.reconstruction[name].shape == (2, 32, 32, 3)
+    assert gallery.reconstruction[name].shape == gallery.wrong_client[name].shape == (2, 32, 32, 3)
+    assert set(outcomes[name].controls) == {"wrong_client"}
     assert seen or name == "learned_inversion"
 
 

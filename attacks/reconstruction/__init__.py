@@ -1,0 +1,1 @@
+"""Reconstruction: what did this client's frames look like?"""

@@ -1,8 +1,8 @@
 """Attacks that must be at chance. Where one is not, the measurement leaks and the attack's result is invalid.
 
-A control that is drawn at random fails a sound measurement as often as its interval excludes the truth. With
-95 % intervals every tenth run with two such controls would be called invalid, so controls use `LEVEL`, at
-which two of them wrongly fail one run in a hundred.
+A control that is drawn at random fails a sound measurement as often as its interval excludes the truth. A run has
+some thousand results with four or five controls each: at 95 % every fifth result would be called invalid. At `LEVEL`
+two or three of the thousand are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from privtalk.attacks.roc import Interval, auc_interval
 from privtalk.attacks.views import Bank
 
 CHANCE = 0.5
-LEVEL = 0.995
+LEVEL = 0.9995
 PERMUTATIONS = 500
 
 

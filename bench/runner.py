@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from privtalk.attacks.reconstruction.gallery import Gallery
 from privtalk.bench.clock import Clock
 from privtalk.bench.corpus.partition import Client, partition
 from privtalk.bench.corpus.population import Person, Population
@@ -23,6 +24,7 @@ from privtalk.bench.stages import attack, audit, exhibits, privacy
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
 from privtalk.bench.stages.prepare import open_population
+from privtalk.bench.stages.reconstruct import Scene, reconstruct, write_gallery
 from privtalk.bench.stages.score import Judge, Verdict
 from privtalk.bench.stages.shadows import ShadowPlan
 from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
@@ -36,6 +38,9 @@ PORTION = 8
 
 RELEASED = ("cohort", "step_norm", "clip")
 """Curves that tell nothing beyond who takes part and the noisy sums."""
+
+PLANTED, REPEATS = 4, 3
+"""Of reconstruction: planted people and simulated messages a person, by default."""
 
 FORWARD = 0.004
 """Guessed seconds that a core takes for a 64 px frame through the denoiser."""
@@ -77,9 +82,11 @@ def run_cell(report: Report, planned: Planned, place: Place) -> str:
     with clock.stage("loading"):
         stage = _stage(cell, world)
     shown, verdict = _generate(report, cell, world, stage, trained, clock)
-    attacks = _attack(report, cell, place, world, trained, clock)
+    attacks, gallery = _attack(report, cell, place, world, trained, clock)
     with clock.stage("writing"):
-        artifacts = exhibits.exhibit(place.folder, store.artifacts(cell.id), shown, stage, trained)
+        folder = store.artifacts(cell.id)
+        artifacts = exhibits.exhibit(place.folder, folder, shown, stage, trained)
+        artifacts |= write_gallery(place.folder, folder, gallery)
     with clock.stage("scoring"):
         metrics = verdict.summary(cell.seed)
     record = _record(planned, place, trained, guarantee, metrics, attacks, audits, artifacts, clock)
@@ -124,8 +131,12 @@ def costs(cell: Cell) -> dict[str, float]:
     }
     if not alone:
         people = corpus.attacked + corpus.heldout
-        probes = people * probe.windows * probe.window * len(probe.timesteps) * probe.draws
-        found["attacking"] = 4 * forward * probes
+        asked = probe.windows * max(probe.frames, probe.exact) * len(probe.timesteps) * probe.draws
+        found["attacking"] = 12 * forward * people * asked
+    if cell.method in METHODS and probe.victims:
+        descent = (2 * probe.victims + PLANTED) * probe.inversion_steps
+        simulated = corpus.shadows * REPEATS * federation.local_steps
+        found["inverting"] = 5 * forward * (descent + simulated)
     return found
 
 
@@ -201,10 +212,10 @@ def _generate(
 
 def _attack(
     report: Report, cell: Cell, place: Place, world: World, trained: Trained | None, clock: Clock
-) -> dict[str, AttackResult]:
-    """Attacks on what the row releases and says."""
+) -> tuple[dict[str, AttackResult], Gallery | None]:
+    """Attacks on what the row releases and says, and what was made of messages."""
     if trained is None or cell.training is None:
-        return {}
+        return {}, None
     question = attack.Question(
         spec=cell.training.attack,
         seed=cell.seed,
@@ -218,7 +229,20 @@ def _attack(
     holders = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
     owners = [client.index for client in world.clients if client.index in holders]
     with clock.stage("attacking"):
-        return attack.attack_cell(report, question, trained, world.clients, owners)
+        found = attack.attack_cell(report, question, trained, world.clients, owners)
+    with clock.stage("inverting"):
+        made = reconstruct(
+            Scene(
+                cell=cell,
+                trained=trained,
+                knowledge=attack.knowing(question),
+                clients=world.clients,
+                store=world.store,
+                folder=place.checkpoints(cell),
+            ),
+            report,
+        )
+    return found | made.attacks, made.gallery
 
 
 def _record(

@@ -150,10 +150,10 @@ class AttackSpec(Frozen):
     """Local steps of a shadow world."""
     canaries: int = Field(2000, ge=0)
     """Canary clients of a run's audit, half of them in; 0: no audit."""
-    victims: int = Field(4, ge=0)
+    victims: int = Field(8, ge=0)
     """Clients whose footage is reconstructed; 0: none."""
-    inversion_steps: int = Field(60, ge=1)
-    """Of the optimiser that inverts gradients."""
+    inversion_steps: int = Field(30, ge=1)
+    """Of the search for a face that explains a message."""
 
 
 class BackboneSpec(Frozen):

@@ -15,7 +15,7 @@ from privtalk.leaderboards.statistics import Difference, holm
 
 ALPHA = 0.05
 TRUST = "Can the numbers be trusted?"
-CONTROL_LEVEL = 0.995
+CONTROL_LEVEL = 0.9995
 """Level of the intervals by which controls are judged (`attacks.controls.LEVEL`)."""
 
 

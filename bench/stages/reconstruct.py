@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,13 @@ from numpy.typing import NDArray
 
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.reconstruction.attack import Settings, Victims, attack_messages
+from privtalk.attacks.reconstruction.catalogue import Effort
 from privtalk.attacks.reconstruction.evidence import choose_victims
 from privtalk.attacks.reconstruction.gallery import Gallery, Likeness
+from privtalk.attacks.reconstruction.matching import Snapshot
+from privtalk.attacks.reconstruction.prior_guided import GUIDANCE
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm
+from privtalk.attacks.server import readable
 from privtalk.attacks.views import ServerView
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.partition import Client
@@ -37,6 +42,8 @@ COMPARED = ("lpips[talkhead]", "identity[talkhead]", "lpips[alex]", "identity[ar
 """What is compared beside PSNR and SSIM, where its network is at hand."""
 LEAST_PUBLIC = 8
 """People of the attacker's own that a prior is learned from, at least."""
+SHOWN_EVERY = 10
+"""Steps between two pictures of an attack that runs."""
 COLUMNS = 4
 """Of a gallery: victim, prior, reconstruction, wrong client's."""
 
@@ -48,40 +55,62 @@ class Reconstructions(NamedTuple):
     gallery: Gallery | None
 
 
-def reconstruct(
-    report: Report,
-    cell: Cell,
-    trained: Trained,
-    knowledge: Knowledge,
-    clients: Sequence[Client],
-    store: FeatureStore,
-) -> Reconstructions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A trained cell, and what is known of it."""
+
+    cell: Cell
+    trained: Trained
+    knowledge: Knowledge
+    clients: Sequence[Client]
+    store: FeatureStore
+    folder: Path
+    """Where the current picture is shown while an attack runs."""
+
+    def view(self) -> ServerView | None:
+        """The server's; None where no round has a message beside another's."""
+        if not self.trained.state.transcript.messages:
+            return None
+        view = ServerView.of(open_backbone(self.store.network), self.trained.state)
+        rounds = readable(view, self.knowledge.initial)
+        return replace(view, rounds=rounds) if any(len(r.cohort) > 1 for r in rounds) else None
+
+
+def reconstruct(scene: Scene, report: Report) -> Reconstructions:
     """The footage of some clients of the middle round; nothing where no messages were kept or nobody is asked about."""
-    training = cell.training
-    if training is None or not training.attack.victims or not trained.state.transcript.messages:
-        return Reconstructions({}, None)
-    if len(knowledge.public) < LEAST_PUBLIC:
+    training, view = scene.cell.training, scene.view()
+    enough = len(scene.knowledge.public) >= LEAST_PUBLIC
+    if training is None or view is None or not training.attack.victims or not enough:
         return Reconstructions({}, None)
     started = time.perf_counter()
-    view = ServerView.of(open_backbone(store.network), trained.state)
-    if not any(len(r.cohort) > 1 for r in view.rounds):
-        return Reconstructions({}, None)
-    chosen = choose_victims(view, training.attack.victims, knowledge.stream)
-    footage = {client: _first_clip(client, clients, store) for client in chosen}
-    victims = Victims(
-        clients=chosen, frames=torch.from_numpy(np.stack([clip.frames for clip in footage.values()]))
-    )
-
-    settings = Settings(algorithm=LocalAlgorithm.of(training.federation))
+    chosen = choose_victims(view, training.attack.victims, scene.knowledge.stream)
+    footage = [_first_clip(client, scene.clients, scene.store) for client in chosen]
+    frames = torch.from_numpy(np.stack([clip.frames for clip in footage]))
     found, gallery = attack_messages(
         view,
-        knowledge,
-        victims,
-        settings,
-        progress=partial(_told, report),
-        measure=likeness(footage.values(), cell.corpus.name),
+        scene.knowledge,
+        Victims(clients=chosen, frames=frames),
+        Settings(
+            algorithm=LocalAlgorithm.of(training.federation),
+            effort=Effort(guidance=replace(GUIDANCE, steps=training.attack.inversion_steps)),
+        ),
+        progress=partial(_told, report, scene),
+        measure=likeness(footage, scene.cell.corpus.name),
     )
     return Reconstructions(all_recorded(found, time.perf_counter() - started), gallery)
+
+
+def _told(report: Report, scene: Scene, attack: str) -> Callable[[Snapshot], None]:
+    """Passes an attack's steps on to the display, and shows what it has come to in the cell's folder."""
+    backbone = open_backbone(scene.store.network)
+
+    def tell(now: Snapshot) -> None:
+        report("inverting", now.step, now.steps)
+        if now.step % SHOWN_EVERY == 0:
+            faces = backbone.decode(now.picture.flatten(0, -4)).cpu().numpy()
+            write_strip(scene.folder / f"inverting-{attack}.png", faces)
+
+    return tell
 
 
 def likeness(clips: Iterable[Clip], corpus: str) -> Likeness:

@@ -88,4 +88,6 @@ def test_ranks_give_the_aucs_of_shuffled_scores(ties):
         values.append(auc(shuffled[:8], shuffled[8:]))
     found = permuted_labels(scores[:8], scores[8:], torch.Generator().manual_seed(4))
     assert found.auc.value == pytest.approx(np.mean(values))
-    assert (found.auc.low, found.auc.high) == pytest.approx(tuple(np.quantile(values, [0.0025, 0.9975])))
+    assert (found.auc.low, found.auc.high) == pytest.approx(
+        tuple(np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    )

@@ -131,7 +131,7 @@ def test_failed_controls_warn(runs):
     assert "no valid answer for any method" in answers(found)["ε = 8"]
     lines = f.validity(board).lines
     assert sum("'never trained' is not at chance" in line.figure for line in lines) == 1
-    assert any("20 runs of controls up to about 0.1 would by chance" in line.figure for line in lines)
+    assert any("20 runs of controls up to about 0.01 would by chance" in line.figure for line in lines)
 
 
 def test_trust_is_earned(board, runs):

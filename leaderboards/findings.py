@@ -205,7 +205,7 @@ def _by_chance(board: Board, failed: int) -> Line:
     count = sum(a.runs * len(a.controls) for row in board.rows for a in row.attacks.values())
     expected = (1 - CONTROL_LEVEL) * count
     figure = (
-        f"{failed} failed on a row; of {count} runs of controls up to about {expected:.1f} would by chance"
+        f"{failed} failed on a row; of {count} runs of controls up to about {expected:.2g} would by chance"
     )
     return Line(subject="Controls", figure=figure, verdict="warning")
 

@@ -1,0 +1,64 @@
+"""Galleries are laid out as their caption says, and likenesses are those of the metrics."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from privtalk.attacks.reconstruction.gallery import Gallery
+from privtalk.bench.corpus.clip import Clip
+from privtalk.bench.spec import EMBEDDED
+from privtalk.bench.stages.reconstruct import likeness, picture, write_gallery
+from privtalk.bench.stages.score import evaluators
+from privtalk.metrics import Pair, Reading, score_clip
+
+
+def plain(value, victims=2, side=64):
+    return torch.full((victims, side, side, 3), value, dtype=torch.uint8)
+
+
+GALLERY = Gallery(
+    clients=(3, 8),
+    victim=plain(10),
+    prior=plain(20)[0],
+    reconstruction={"x": plain(30)},
+    wrong_client={"x": plain(40)},
+)
+
+
+def test_columns_are_victim_prior_reconstruction_wrong_client():
+    made = picture(GALLERY, "x")
+    assert made.shape == (4, 128, 64, 3)
+    assert [int(column[0, 0, 0]) for column in made] == [10, 20, 30, 40]
+
+
+def test_a_gallery_is_a_picture_an_attack(tmp_path):
+    found = write_gallery(tmp_path, tmp_path / "artifacts" / "c", GALLERY)
+    assert found == {"gallery/x": "artifacts/c/gallery/x.png"}
+    with Image.open(tmp_path / found["gallery/x"]) as image:
+        width, height = image.size
+    assert width * 128 == height * 256
+    assert write_gallery(tmp_path, tmp_path, None) == {}
+
+
+def test_likeness_is_the_metrics():
+    generator = np.random.default_rng(0)
+    truth, made = (generator.integers(0, 255, (3, 64, 64, 3), dtype=np.uint8) for _ in range(2))
+    landmarks = np.tile(generator.uniform(16, 48, (68, 2)), (3, 1, 1)).astype(np.float32)
+    clip = Clip(
+        frames=truth,
+        audio=np.zeros(3 * 640, dtype=np.float32),
+        fps=25.0,
+        landmarks=landmarks,
+        identity="a",
+        utterance="u",
+        attributes={},
+    )
+    found = likeness([clip], EMBEDDED)(truth, made)
+    using = evaluators(EMBEDDED)
+    pair = Pair(
+        Reading(made, landmarks, using, audio=clip.audio), Reading(truth, landmarks, using, audio=clip.audio)
+    )
+    scores = score_clip(pair).scores
+    assert found["lpips[talkhead]"] == scores["lpips[talkhead]"]
+    assert found["identity[talkhead]"] == scores["identity[talkhead]"]
+    assert "lpips[alex]" not in found or scores["lpips[alex]"] is not None

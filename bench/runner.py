@@ -229,7 +229,7 @@ def _attack(
     holders = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
     owners = [client.index for client in world.clients if client.index in holders]
     with clock.stage("attacking"):
-        found = attack.attack_cell(report, question, trained, world.clients, owners)
+        found = attack.attack_cell(report, question, trained, world.clients, owners, trained.factor)
     with clock.stage("inverting"):
         made = reconstruct(
             Scene(

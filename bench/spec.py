@@ -125,6 +125,12 @@ class EvaluationSpec(Frozen):
     """Network that scores -> sha256 of its weights. Filled in when a suite is expanded, from those at hand."""
 
 
+Reconstruction = Literal[
+    "learned_inversion", "prior_guided", "inverting_gradients", "dlg", "gidm", "gidm_plus"
+]
+"""Keys of `attacks.reconstruction.catalogue.ATTACKS`."""
+
+
 class AttackSpec(Frozen):
     """What attackers hold of a person, and how much they compute."""
 
@@ -152,6 +158,8 @@ class AttackSpec(Frozen):
     """Canary clients of a run's audit, half of them in; 0: no audit."""
     victims: int = Field(8, ge=0)
     """Clients whose footage is reconstructed; 0: none."""
+    reconstructions: tuple[Reconstruction, ...] = ("learned_inversion", "prior_guided")
+    """By which attacks. `gidm` needs the clients' noise, which no server sees; the others guess what they lack."""
     inversion_steps: int = Field(30, ge=1)
     """Of the search for a face that explains a message."""
 

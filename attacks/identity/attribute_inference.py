@@ -1,5 +1,5 @@
 """Attribute inference: glasses, beard, accent, read from updates (Melis et al., "Exploiting unintended feature leakage
-in collaborative learning", 1805.04770).
+in collaborative learning", 1805.04049).
 
 The attacker knows the attribute for some clients (its own, or public figures) and learns it for the rest. Features are
 a client's updates, less the cohort's mean, scaled to length 1 and summed over its rounds; the classifier is ridge
@@ -49,7 +49,7 @@ DECLARATION = Declaration(
     family="identity",
     view="server",
     statistic="ridge classifier on a client's updates, cross-fitted over clients; mean advantage over attributes",
-    source="Melis et al. 2019, 1805.04770",
+    source="Melis et al. 2019, 1805.04049",
     headline="advantage",
 )
 

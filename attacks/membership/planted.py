@@ -17,7 +17,8 @@ import numpy as np
 from scipy.stats import t as student
 
 from privtalk.attacks.declaration import Footage
-from privtalk.attacks.membership import lira, rmia
+from privtalk.attacks.membership import lira, malicious_client, rmia
+from privtalk.attacks.membership.passes import Passes
 from privtalk.attacks.membership.release import OVER_BASE, PERSON_ATTACKS, RELEASE_ATTACKS, ReleaseTarget
 from privtalk.attacks.membership.release import declaration as declared
 from privtalk.attacks.membership.scenes import World
@@ -65,6 +66,26 @@ def _scores(
         else:
             attack = PERSON_ATTACKS[name]
             yield name, attack.join(world.over(base), attack.signals, members, stream)
+
+
+def client_strengths(
+    view: ReleaseView, target: ReleaseTarget, worlds: Worlds, planted: str
+) -> dict[str, Strength]:
+    """Strength of the malicious client that was sent what worlds start from and what each has come to."""
+    asked = target.scenes["fresh"].asked
+    before = Passes(suspect=suspect(view, view.adapter), asked=asked, initial=target.initial)
+    gradients, start = before.slopes(before.t).gradients, asked.means(before.losses(before.t))
+    moves = (worlds.bank.flatten() - view.adapter.flatten()).cpu()
+    cosines, falls = [], []
+    for index, members in enumerate(worlds.members):
+        there = suspect(view, worlds.bank.select([index]))
+        after = Passes(suspect=there, asked=asked, initial=target.initial)
+        fell = start - asked.means(after.losses(after.t))
+        cosine = malicious_client.matched(moves[index : index + 1], gradients)
+        cosines.append(auc(cosine[members], cosine[~members]))
+        falls.append(auc(fell[members], fell[~members]))
+    both = {malicious_client.COSINE.name: cosines, malicious_client.LOSS.name: falls}
+    return {name: Strength(estimate=mean_interval(values), planted=planted) for name, values in both.items()}
 
 
 def shadow_strengths(signals: Scores, members: Members) -> dict[str, list[float]]:

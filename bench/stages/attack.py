@@ -12,12 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
+from torch import Tensor
+
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import user_inference
 from privtalk.attacks.membership.malicious_client import attack_client
 from privtalk.attacks.membership.passes import Asked
 from privtalk.attacks.membership.release import ReleaseTarget, aim, ask, outcomes
 from privtalk.attacks.membership.shadow_attacks import Outsiders, attack_with_shadows, outsiders
+from privtalk.attacks.outcome import Outcome
 from privtalk.attacks.pairs import Truth
 from privtalk.attacks.server import attack_personal, attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ClientView, ReleaseView, ServerView
@@ -66,9 +69,17 @@ class Question:
 
 
 def attack_cell(
-    report: Report, question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
+    report: Report,
+    question: Question,
+    trained: Trained,
+    clients: Sequence[Client],
+    owners: Sequence[int],
+    factor: float,
 ) -> dict[str, AttackResult]:
-    """Every attack that the cell's adversaries can run; `owners` are the clients of a bank of personal adapters."""
+    """Every attack that the cell's adversaries can run.
+
+    `owners` are the clients of a bank of personal adapters; `factor` is how far a message moves the global adapter.
+    """
     report("attacking", 0, 3)
     if len(trained.bank) > 1:
         kept = {"user_inference": missing(user_inference.DECLARATION, KEPT)}
@@ -77,7 +88,7 @@ def attack_cell(
     report("attacking", 1, 3)
     found |= on_messages(question, trained, clients)
     report("attacking", 2, 3)
-    found |= by_a_client(question, trained, clients)
+    found |= by_a_client(question, trained, clients, factor)
     report("attacking", 3, 3)
     return found
 
@@ -90,12 +101,10 @@ def on_release(question: Question, trained: Trained) -> dict[str, AttackResult]:
     answers = ask(view, target, stream)
     found = outcomes(answers, target, stream)
     if question.worlds is not None:
-        known = shadows.load(question.worlds)
-        found |= attack_with_shadows(
-            view, target, answers["exact"], known.answers, own_people(question), stream
-        )
-        found = strengthened(found, known.strengths)
-    return all_recorded(found, time.perf_counter() - started)
+        known = shadows.load(question.worlds).answers
+        own = own_people(question)
+        found |= attack_with_shadows(view, target, answers["exact"], known, own, stream)
+    return timed(found, question, started)
 
 
 def on_messages(question: Question, trained: Trained, clients: Sequence[Client]) -> dict[str, AttackResult]:
@@ -106,11 +115,16 @@ def on_messages(question: Question, trained: Trained, clients: Sequence[Client])
     view = ServerView.of(open_backbone(question.store.network), trained.state)
     knowledge, labels = knowing(question), truth(question, clients)
     known = last_candidates(view, knowledge)
-    found = all_recorded(attack_server(view, knowledge, labels, known=known), time.perf_counter() - started)
+    single = timed(attack_server(view, knowledge, labels, known=known), question, started)
     started = time.perf_counter()
-    return found | all_recorded(
-        attack_sums(view, knowledge, labels, known=known), time.perf_counter() - started
-    )
+    return single | timed(attack_sums(view, knowledge, labels, known=known), question, started)
+
+
+def timed(found: Mapping[str, Outcome], question: Question, started: float) -> dict[str, AttackResult]:
+    """Recorded, with the strengths that shadow worlds gave the attacks and the seconds since `started`."""
+    plan = question.worlds
+    strengths = {} if plan is None else shadows.load(plan).strengths
+    return all_recorded(strengthened(found, strengths), time.perf_counter() - started)
 
 
 def on_personal_adapters(
@@ -126,11 +140,16 @@ def on_personal_adapters(
         knowing(question),
         Truth(own=own, strangers=labels.strangers),
     )
-    return all_recorded(found, time.perf_counter() - started)
+    return timed(found, question, started)
 
 
-def by_a_client(question: Question, trained: Trained, clients: Sequence[Client]) -> dict[str, AttackResult]:
-    """What the client that was sent most globals can tell of the others; it is one of those nobody asks about."""
+def by_a_client(
+    question: Question, trained: Trained, clients: Sequence[Client], factor: float
+) -> dict[str, AttackResult]:
+    """What the client that was sent most globals can tell of the others; it is one of those nobody asks about.
+
+    `factor` is how far a message moves the global adapter.
+    """
     said = trained.state.transcript
     asked = {person.name for person in question.members}
     sent = Counter(client for log in said.log if log.round in said.adapters for client in log.cohort)
@@ -139,10 +158,17 @@ def by_a_client(question: Question, trained: Trained, clients: Sequence[Client])
     if chosen is None or sent[chosen.index] < LEAST_ROUNDS:
         return {}
     started = time.perf_counter()
-    [own] = client_data([chosen], question.store.population.people("clients"), question.store)
-    view = ClientView.of(open_backbone(question.store.network), trained.state, own)
-    found = attack_client(view, aimed(question), question.stream)
-    return all_recorded(found, time.perf_counter() - started)
+    [data] = client_data([chosen], question.store.population.people("clients"), question.store)
+    view = ClientView.of(open_backbone(question.store.network), trained.state, data)
+    own = {r: factor * _message(trained, r, chosen.index) for r in view.received}
+    return timed(attack_client(view, aimed(question), question.stream, own), question, started)
+
+
+def _message(trained: Trained, round_: int, client: int) -> Tensor:
+    """float32 [d] what a client sent in a round."""
+    said = trained.state.transcript
+    log = next(log for log in said.log if log.round == round_)
+    return said.messages[round_][log.cohort.index(client), : trained.template.dim].float()
 
 
 @lru_cache(maxsize=2)

@@ -92,6 +92,7 @@ def reconstruct(scene: Scene, report: Report) -> Reconstructions:
         Victims(clients=chosen, frames=frames),
         Settings(
             algorithm=LocalAlgorithm.of(training.federation),
+            attacks=training.attack.reconstructions,
             effort=Effort(guidance=replace(GUIDANCE, steps=training.attack.inversion_steps)),
         ),
         progress=partial(_told, report, scene),

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership.passes import Asked, ProbeSettings
-from privtalk.attacks.membership.planted import strengths
+from privtalk.attacks.membership.planted import client_strengths, strengths
 from privtalk.attacks.membership.release import Settings, aim
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers, ask_worlds, outsiders
 from privtalk.attacks.outcome import Strength
+from privtalk.attacks.pairs import Truth
+from privtalk.attacks.planted_messages import message_strengths, own_federation
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.shadows import Worlds, drawn_members, train_worlds
 from privtalk.attacks.views import ReleaseView
@@ -44,6 +47,8 @@ ASKED = {"timesteps", "draws", "window", "windows", "frames", "exact", "worlds",
 """Settings of the attack that the worlds or their answers depend on."""
 FEWEST = 8
 """Shadow people below whom worlds tell nothing."""
+FEDERATED, FEDERATED_ROUNDS = 32, 3
+"""Of the attacker's people, and rounds, in a federation of its own."""
 PLANTED = 8
 """Worlds that are attacked themselves, to see how strong the attacks are."""
 
@@ -102,7 +107,7 @@ class ShadowPlan:
 
     @property
     def path(self) -> Path:
-        local = ("optimizer", "lr", "windows", "window_frames", "chunk")
+        local = ("optimizer", "lr", "windows", "window_frames", "local_steps", "server_lr", "chunk")
         made_of = {
             "version": VERSION,
             "seed": self.seed,
@@ -146,7 +151,7 @@ def make(report: Report, plan: ShadowPlan) -> int:
     report("shadow worlds", 1, 3)
     answers = _answers(plan, store, worlds, stream)
     report("shadow worlds", 2, 3)
-    strengths = _planted(plan, store, worlds, stream)
+    strengths = _planted(plan, store, worlds, stream) | _planted_messages(plan, store, stream)
     tensors = {
         "theta": worlds.bank.flatten().cpu().numpy(),
         "members": worlds.members,
@@ -215,4 +220,32 @@ def _planted(plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stre
         f"{len(chosen)} adapters of {plan.size} people each, {plan.attack.world_steps} local steps, "
         f"each against the other {len(people) - plan.size} people"
     )
-    return strengths(view, target, some, about, stream)
+    return strengths(view, target, some, about, stream) | client_strengths(view, target, some, about)
+
+
+def _planted_messages(plan: ShadowPlan, store: FeatureStore, stream: Stream) -> dict[str, Strength]:
+    """Attacks on a federation of some of the attacker's own people, against the others."""
+    people = store.population.people("shadow")
+    half = min(len(people) // 2, FEDERATED)
+    everybody = people[: 2 * half]
+    view = own_federation(
+        open_backbone(plan.network),
+        plan.initial(),
+        [device(person, store) for person in people[:half]],
+        plan.federation,
+        FEDERATED_ROUNDS,
+        stream,
+    )
+    knowledge = Knowledge(
+        people=[fresh(plan.attack, person, store) for person in everybody],
+        public=[],
+        initial=plan.initial(),
+        stream=stream,
+    )
+    truth = Truth(
+        own={index: index for index in range(half)},
+        strangers=tuple(range(half, 2 * half)),
+        attributes={index: person.attributes for index, person in enumerate(people[:half])},
+    )
+    about = f"{half} clients in {FEDERATED_ROUNDS} rounds without protection, each message by itself"
+    return message_strengths(view, knowledge, truth, about)

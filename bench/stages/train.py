@@ -18,9 +18,10 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.clients import ClientData
+from privtalk.methods.federation import PublicConstants
 from privtalk.methods.privacy.ledger import Budget
 from privtalk.methods.privacy.schedule import PrivacyMechanism
-from privtalk.methods.registry import adapter_config
+from privtalk.methods.registry import METHODS, adapter_config, build
 from privtalk.methods.state import TrainingState
 from privtalk.methods.training import train
 from privtalk.methods.transcript import Keep
@@ -35,6 +36,8 @@ class Trained:
     state: TrainingState
     template: AdapterBank
     """The initial adapter."""
+    factor: float = 0.0
+    """How far a message moves the global adapter: η / (q N ω̄). 0 where the server divides by what it is told."""
 
     @property
     def bank(self) -> AdapterBank:
@@ -78,7 +81,17 @@ def train_cell(
         report("training", state.round, rounds)
     if state is None:
         raise RuntimeError("training ended without a round")
-    return Trained(state=state, template=template)
+    return Trained(state=state, template=template, factor=message_factor(cell, training, clients))
+
+
+def message_factor(cell: Cell, training: Training, clients: Sequence[ClientData]) -> float:
+    """η / (q N ω̄), from public constants alone; 0 where there is no such constant."""
+    config = training.federation
+    if cell.method not in METHODS or config.normalisation != "public" or config.server_momentum:
+        return 0.0
+    public = PublicConstants.of(clients, config)
+    weight = public.mean_weight * build(cell.method, training.options).expected_reliability()
+    return config.server_lr / (config.share * public.clients * weight)
 
 
 def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:

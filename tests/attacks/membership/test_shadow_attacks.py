@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from privtalk.attacks.membership.passes import Asked, ProbeSettings
-from privtalk.attacks.membership.planted import shadow_strengths, strengths
+from privtalk.attacks.membership.planted import client_strengths, shadow_strengths, strengths
 from privtalk.attacks.membership.release import aim, ask
 from privtalk.attacks.membership.shadow_attacks import (
     ShadowAnswers,
@@ -120,3 +120,14 @@ def test_shadow_strength_reads_other_worlds_alone():
     signals = np.tile([0.0, 0.0, 0.0, 5.0, 5.0, 5.0], (3, 1)) + members * 1.0
     signals += 0.01 * np.random.default_rng(0).standard_normal(signals.shape)
     assert shadow_strengths(signals, members) == {"lira": [1.0] * 3, "rmia": [1.0] * 3}
+
+
+def test_a_client_that_was_sent_a_world_finds_who_is_in_it(start, worlds, person):
+    fresh = (
+        [person(i, footage="fresh") for i in OWN[:4]],
+        [person(i, footage="fresh") for i in OWN[4:]],
+    )
+    target = aim(start, STREAM, fresh=fresh, names=("user_inference",))
+    found = client_strengths(start, target, worlds, "toy worlds")
+    assert set(found) == {"malicious_client", "malicious_client_loss"}
+    assert all(strength.estimate.value > 0.6 for strength in found.values())

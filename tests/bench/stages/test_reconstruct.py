@@ -1,12 +1,15 @@
 """Galleries are laid out as their caption says, and likenesses are those of the metrics."""
 
+from typing import get_args
+
 import numpy as np
 import torch
 from PIL import Image
 
+from privtalk.attacks.reconstruction.catalogue import ATTACKS
 from privtalk.attacks.reconstruction.gallery import Gallery
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.spec import EMBEDDED
+from privtalk.bench.spec import EMBEDDED, Reconstruction
 from privtalk.bench.stages.reconstruct import likeness, picture, write_gallery
 from privtalk.bench.stages.score import evaluators
 from privtalk.metrics import Pair, Reading, score_clip
@@ -62,3 +65,7 @@ def test_likeness_is_the_metrics():
     assert found["lpips[talkhead]"] == scores["lpips[talkhead]"]
     assert found["identity[talkhead]"] == scores["identity[talkhead]"]
     assert "lpips[alex]" not in found or scores["lpips[alex]"] is not None
+
+
+def test_a_suite_may_name_every_attack_there_is():
+    assert set(get_args(Reconstruction)) == set(ATTACKS)

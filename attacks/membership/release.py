@@ -35,7 +35,7 @@ from privtalk.attacks.membership.registry import (
     declaration,
     statistics,
 )
-from privtalk.attacks.membership.scenes import Scene, World
+from privtalk.attacks.membership.scenes import Scene, Untrained, World
 from privtalk.attacks.membership.user_inference import suspect
 from privtalk.attacks.outcome import Measure, Outcome
 from privtalk.attacks.probing import Scores
@@ -91,12 +91,14 @@ def aim(
     public: Sequence[Batch] = (),
     settings: Settings | None = None,
     names: Iterable[str] | None = None,
+    known: Mapping[Footage, Untrained] | None = None,
 ) -> ReleaseTarget:
     """The target of attacks on adapters that start from the one in `view`, for the attacks in `names` (all).
 
     `exact` and `fresh` hold the same people in the same order. Exact windows are those that members trained on;
     non-members' must be cut alike (place in the clip, distance of the reference frame), or the blind control fails.
     `public` are fresh windows of people known not to have taken part. Attacks whose footage is not given are left out.
+    `known` spares the passes of another target of the same people, footage and settings (`Scene.untrained`).
     """
     chosen = settings or Settings()
     given: dict[Footage, People] = {}
@@ -116,9 +118,10 @@ def aim(
             outsiders,
             statistics(wanted, footage),
             suspect(view, view.adapter),
+            None if known is None else known.get(footage),
         )
-    known = np.arange(n + m) < n
-    return ReleaseTarget(known=known, some=some, initial=view.adapter, scenes=scenes, names=wanted)
+    labels = np.arange(n + m) < n
+    return ReleaseTarget(known=labels, some=some, initial=view.adapter, scenes=scenes, names=wanted)
 
 
 def attack_release(

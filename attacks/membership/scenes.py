@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,15 @@ class World:
         return World(asked=self.asked, signals=over(self.signals, base.signals), outsiders=pair)
 
 
+class Untrained(NamedTuple):
+    """Answers that no trained adapter enters: costly, and the same for all that start alike."""
+
+    base: Signals
+    base_outsiders: Signals | None
+    never_trained: Signals
+    never_trained_outsiders: Signals | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """One kind of footage, and the answers about it that no trained adapter enters."""
@@ -94,11 +104,19 @@ class Scene:
         outsiders: Asked | None,
         statistics: Mapping[str, Statistic],
         initial: Suspect,
+        known: Untrained | None = None,
     ) -> Scene:
-        """Ask the bare `backbone` about everybody and the never-trained adapter of `initial` about `some`."""
+        """Ask the bare `backbone` about everybody and the never-trained adapter of `initial` about `some`, or take
+        what is `known` of it.
+        """
         assert initial.adapter is not None
         fewer = asked.select(some)
-        base = _world(backbone, asked, outsiders, initial.adapter, statistics)
+        if known is None:
+            base = _world(backbone, asked, outsiders, initial.adapter, statistics)
+            never = _world(initial, fewer, outsiders, initial.adapter, statistics)
+        else:
+            base = World(asked=asked, signals=known.base, outsiders=known.base_outsiders)
+            never = World(asked=fewer, signals=known.never_trained, outsiders=known.never_trained_outsiders)
         chosen = np.isin(np.repeat(np.arange(len(asked.people)), [len(p) for p in asked.people]), some)
         base_some = World(
             asked=fewer,
@@ -113,8 +131,14 @@ class Scene:
             initial=initial.adapter,
             base=base,
             base_some=base_some,
-            never_trained=_world(initial, fewer, outsiders, initial.adapter, statistics),
+            never_trained=never,
         )
+
+    @property
+    def untrained(self) -> Untrained:
+        """What the next scene of the same people and footage need not ask again."""
+        base, never = self.base, self.never_trained
+        return Untrained(base.signals, base.outsiders, never.signals, never.outsiders)
 
     def world(self, suspect: Suspect, *, everybody: bool) -> World:
         """A network's answers, about everybody or about the people of the controls."""

@@ -18,7 +18,7 @@ from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import user_inference
 from privtalk.attacks.membership.malicious_client import attack_client
 from privtalk.attacks.membership.passes import Asked
-from privtalk.attacks.membership.release import ReleaseTarget, aim, ask, outcomes
+from privtalk.attacks.membership.release import ReleaseTarget, ask, outcomes
 from privtalk.attacks.membership.shadow_attacks import Outsiders, attack_with_shadows, outsiders
 from privtalk.attacks.outcome import Outcome
 from privtalk.attacks.pairs import Truth
@@ -40,6 +40,8 @@ from privtalk.methods.adapters import AdapterBank, AdapterConfig
 from privtalk.methods.streams import Stream
 
 KEPT = "every client keeps its own adapter: none is released"
+QUESTIONS = 8
+"""What a process keeps for further cells."""
 LEAST_ROUNDS = 2
 """Globals that a client must have been sent for differences to exist."""
 
@@ -171,28 +173,16 @@ def _message(trained: Trained, round_: int, client: int) -> Tensor:
     return said.messages[round_][log.cohort.index(client), : trained.template.dim].float()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=QUESTIONS)
 def aimed(question: Question) -> ReleaseTarget:
     """The target, which the cells of a process share."""
-    spec, store = question.spec, question.store
-
-    def held(cut: footage.Cut) -> tuple[list[footage.Batch], list[footage.Batch]]:
-        return (
-            [cut(spec, person, store) for person in question.members],
-            [cut(spec, person, store) for person in question.nonmembers],
-        )
-
-    return aim(
-        ReleaseView(backbone=open_backbone(store.network), adapter=question.initial()),
-        question.stream,
-        exact=held(footage.exact),
-        fresh=held(footage.fresh),
-        public=[footage.fresh(spec, person, store) for person in question.own],
-        settings=shadows.probing(spec),
-    )
+    view = ReleaseView(backbone=open_backbone(question.store.network), adapter=question.initial())
+    people = shadows.Candidates(question.members, question.nonmembers, question.own)
+    known = None if question.worlds is None else shadows.load(question.worlds).untrained
+    return shadows.aimed_at(question.spec, question.store, view, question.stream, people, known)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=QUESTIONS)
 def own_people(question: Question) -> Outsiders:
     """The attacker's own people, whom RMIA compares with."""
     spec, store = question.spec, question.store
@@ -201,7 +191,7 @@ def own_people(question: Question) -> Outsiders:
     return outsiders(view, Asked.about(batches, shadows.probing(spec).exact, question.stream))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=QUESTIONS)
 def knowing(question: Question) -> Knowledge:
     """What attackers on messages hold: fresh footage of everybody who is asked about."""
     spec, store = question.spec, question.store

@@ -7,13 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
+from privtalk.attacks.declaration import Footage
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership.passes import Asked, ProbeSettings
 from privtalk.attacks.membership.planted import client_strengths, strengths
-from privtalk.attacks.membership.release import Settings, aim
+from privtalk.attacks.membership.release import ReleaseTarget, Settings, aim
+from privtalk.attacks.membership.scenes import Untrained
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers, ask_worlds, outsiders
 from privtalk.attacks.outcome import Strength
 from privtalk.attacks.pairs import Truth
@@ -29,22 +33,27 @@ from privtalk.bench.corpus.cache import (
     verified,
     write_tensors,
 )
+from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.execution.task import Report, Task
 from privtalk.bench.networks import Network, open_backbone
 from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import AttackSpec, Cell, CorpusSpec
 from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.footage import device, exact, fresh
+from privtalk.bench.stages.footage import Cut, device, exact, fresh
 from privtalk.bench.stages.prepare import open_population
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
+from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.registry import adapter_config
 from privtalk.methods.streams import Stream
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the same settings train other worlds."""
 ASKED = {"timesteps", "draws", "window", "windows", "frames", "exact", "worlds", "world_steps"}
 """Settings of the attack that the worlds or their answers depend on."""
+OUTSIDERS = 32
+"""Of the attacker's people, on whom signals are standardised, at most."""
+FOOTAGES: tuple[Footage, ...] = get_args(Footage)
 FEWEST = 8
 """Shadow people below whom worlds tell nothing."""
 FEDERATED, FEDERATED_ROUNDS = 32, 3
@@ -53,12 +62,22 @@ PLANTED = 8
 """Worlds that are attacked themselves, to see how strong the attacks are."""
 
 
+class Candidates(NamedTuple):
+    """Of whom attackers have footage."""
+
+    members: tuple[Person, ...]
+    nonmembers: tuple[Person, ...]
+    own: tuple[Person, ...]
+    """The attacker's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadows:
     """What cells read of the worlds."""
 
     answers: ShadowAnswers
     strengths: Mapping[str, Strength]
+    untrained: Mapping[Footage, Untrained]
 
 
 def probing(spec: AttackSpec) -> Settings:
@@ -128,6 +147,14 @@ class ShadowPlan:
         denoiser = open_backbone(self.network).denoiser
         return AdapterBank.initial(denoiser, self.adapter, partial(torch_stream, self.seed))
 
+    def people(self, population: Population) -> Candidates:
+        """Who is asked about."""
+        return Candidates(
+            tuple(population.people("clients")[: self.corpus.attacked]),
+            tuple(population.people("heldout")),
+            tuple(population.people("shadow")),
+        )
+
     def view(self) -> ReleaseView:
         """The initial adapter as if it were released."""
         return ReleaseView(backbone=open_backbone(self.network), adapter=self.initial())
@@ -145,27 +172,35 @@ def tasks(cells: Iterable[Cell], network: Network, folder: Path | None) -> list[
 
 def make(report: Report, plan: ShadowPlan) -> int:
     """Trains the worlds, asks them about everybody, and attacks some of them; returns how many worlds there are."""
-    report("shadow worlds", 0, 3)
+    report("shadow worlds", 0, 4)
     store, stream = plan.store(), partial(torch_stream, plan.seed)
     worlds = _trained(plan, store, stream)
-    report("shadow worlds", 1, 3)
+    report("shadow worlds", 1, 4)
     answers = _answers(plan, store, worlds, stream)
-    report("shadow worlds", 2, 3)
+    report("shadow worlds", 2, 4)
     strengths = _planted(plan, store, worlds, stream) | _planted_messages(plan, store, stream)
+    report("shadow worlds", 3, 4)
+    target = aimed_at(plan.attack, store, plan.view(), stream, plan.people(store.population))
     tensors = {
         "theta": worlds.bank.flatten().cpu().numpy(),
         "members": worlds.members,
         "candidates": answers.candidates,
         "outsiders": answers.outsiders,
+        **{
+            f"{footage}/{part}/{name}": values
+            for footage, scene in target.scenes.items()
+            for part, signals in scene.untrained._asdict().items()
+            for name, values in (signals or {}).items()
+        },
     }
     write_tensors(plan.path, tensors, {name: json.dumps(asdict(found)) for name, found in strengths.items()})
     return len(worlds.members)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def load(plan: ShadowPlan) -> Shadows:
     """What `make` wrote."""
-    arrays = read_tensors(plan.path, "candidates", "outsiders")
+    arrays = read_tensors(plan.path)
     notes = {name: json.loads(text) for name, text in read_metadata(plan.path).items()}
     return Shadows(
         answers=ShadowAnswers(candidates=arrays["candidates"], outsiders=arrays["outsiders"]),
@@ -173,6 +208,43 @@ def load(plan: ShadowPlan) -> Shadows:
             name: Strength(estimate=Interval(**note["estimate"]), planted=note["planted"])
             for name, note in notes.items()
         },
+        untrained={footage: _untrained(arrays, footage) for footage in FOOTAGES},
+    )
+
+
+def _untrained(arrays: Mapping[str, NDArray[Any]], footage: Footage) -> Untrained:
+    def part(name: str) -> dict[str, NDArray[np.float64]]:
+        prefix = f"{footage}/{name}/"
+        return {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+
+    base, others, never, never_others = (part(name) for name in Untrained._fields)
+    return Untrained(base, others or None, never, never_others or None)
+
+
+def aimed_at(
+    spec: AttackSpec,
+    store: FeatureStore,
+    view: ReleaseView,
+    stream: Stream,
+    people: Candidates,
+    known: Mapping[Footage, Untrained] | None = None,
+) -> ReleaseTarget:
+    """The target of attacks on what starts from the adapter in `view`."""
+
+    def held(cut: Cut) -> tuple[list[Batch], list[Batch]]:
+        return (
+            [cut(spec, person, store) for person in people.members],
+            [cut(spec, person, store) for person in people.nonmembers],
+        )
+
+    return aim(
+        view,
+        stream,
+        exact=held(exact),
+        fresh=held(fresh),
+        public=[fresh(spec, person, store) for person in people.own[:OUTSIDERS]],
+        settings=probing(spec),
+        known=known,
     )
 
 
@@ -193,10 +265,9 @@ def _trained(plan: ShadowPlan, store: FeatureStore, stream: Stream) -> Worlds:
 def _answers(plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stream) -> ShadowAnswers:
     """Gains over the base of candidates and of the attacker's own people, in every world."""
     view, settings = plan.view(), probing(plan.attack).exact
-    people = store.population.people
-    candidates = (*people("clients")[: plan.corpus.attacked], *people("heldout"))
+    people = plan.people(store.population)
     found = []
-    for group in (candidates, people("shadow")):
+    for group in ((*people.members, *people.nonmembers), people.own):
         asked = Asked.about([exact(plan.attack, person, store) for person in group], settings, stream)
         base = outsiders(view, asked).base
         found.append(ask_worlds(view, worlds.bank, asked, base))

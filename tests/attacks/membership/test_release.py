@@ -139,3 +139,19 @@ def test_names_are_those_of_both_registries():
     for name, attack in (RELEASE_ATTACKS | PERSON_ATTACKS).items():
         assert attack.declaration.name == name
         assert attack.declaration.view == "release"
+
+
+def test_what_is_known_of_untrained_networks_is_not_asked_again(start, footage, planted, target, monkeypatch):
+    known = {kind: scene.untrained for kind, scene in target.scenes.items()}
+    public = list(target.scenes["fresh"].outsiders.people)
+    monkeypatch.setattr("privtalk.attacks.membership.scenes.answers", None)
+    again = aim(start, STREAM, exact=footage("exact"), fresh=footage("fresh"), public=public, known=known)
+    for kind, scene in target.scenes.items():
+        for name, values in scene.base.signals.items():
+            np.testing.assert_array_equal(again.scenes[kind].base.signals[name], values)
+            np.testing.assert_array_equal(
+                again.scenes[kind].base_some.signals[name], scene.base_some.signals[name]
+            )
+            np.testing.assert_array_equal(
+                again.scenes[kind].never_trained.signals[name], scene.never_trained.signals[name]
+            )

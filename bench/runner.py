@@ -39,7 +39,7 @@ PORTION = 8
 RELEASED = ("cohort", "step_norm", "clip")
 """Curves that tell nothing beyond who takes part and the noisy sums."""
 
-PLANTED, REPEATS = 4, 3
+PLANTED, REPEATS = 8, 3
 """Of reconstruction: planted people and simulated messages a person, by default."""
 
 FORWARD = 0.004

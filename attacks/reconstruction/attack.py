@@ -77,7 +77,7 @@ class Settings:
     """Rounds whose messages are read; more where victims share none (`evidence.choose_victims` draws some that do)."""
     components: int = 40
     """Of the public prior."""
-    planted: int = 4
+    planted: int = 8
     """Public people kept out of the attacker's models, on whom its strength is measured; 0 for none."""
     effort: Effort = field(default_factory=Effort)
 

@@ -40,7 +40,7 @@ from privtalk.metrics.scorers import SCORERS
 
 COMPARED = ("lpips[talkhead]", "identity[talkhead]", "lpips[alex]", "identity[arcface]")
 """What is compared beside PSNR and SSIM, where its network is at hand."""
-LEAST_PUBLIC = 8
+LEAST_PUBLIC = 12
 """People of the attacker's own that a prior is learned from, at least."""
 SHOWN_EVERY = 10
 """Steps between two pictures of an attack that runs."""

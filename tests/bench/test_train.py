@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 import torch
 
-from privtalk.bench.stages.train import checked
+from privtalk.bench.commands.run import prepare
+from privtalk.bench.runner import Place, open_world
+from privtalk.bench.seeds import torch_stream
+from privtalk.bench.stages.prepare import make_features, make_footage, open_population
+from privtalk.bench.stages.train import checked, client_data, initial_adapter, message_factor
 from privtalk.methods.state import TrainingState
+from privtalk.methods.training import train
+from privtalk.methods.transcript import Keep
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -17,3 +26,36 @@ def test_diverged_training_is_refused_by_round_and_with_the_way_out(value):
     adapters[0, 2] = value
     with pytest.raises(ValueError, match=r"diverged in round 3: .*lower federation.lr"):
         checked(sound)
+
+
+@pytest.mark.parametrize("row", ["fedavg", "privfedtalk"])
+def test_a_message_moves_the_global_adapter_by_its_factor(request_for, row):
+    """Without noise, the step of a round is the sum of its messages times the factor."""
+    network, plan = prepare(request_for(row))
+    cell = next(p.cell for p in plan.cells if p.cell.tier == "none")
+    place = Place(Path("unused"), network)
+    make_footage(open_population(cell.corpus, None), 1)
+    make_features(open_population(cell.corpus, None), network, False, 1)
+    world = open_world(cell, place)
+    data = client_data(world.clients, world.people, world.store)
+    training = cell.training
+    template = initial_adapter(cell, training, world.backbone)
+    [first, *_] = train(
+        row,
+        world.backbone,
+        template,
+        data,
+        training.federation.model_copy(update={"rounds": 1, "secure_aggregation": False}),
+        partial(torch_stream, cell.seed),
+        options=training.options,
+        keep=Keep(messages=True, adapters=True),
+    )
+    moved = first.adapters[0] - first.transcript.adapters[0]
+    factor = message_factor(cell, training, data)
+    torch.testing.assert_close(moved, factor * first.transcript.messages[0].sum(0), rtol=1e-4, atol=1e-6)
+
+
+def test_published_weights_have_no_factor(request_for):
+    _, plan = prepare(request_for("fedavg", changes=("federation.normalisation=cohort",)))
+    cell = plan.cells[0].cell
+    assert message_factor(cell, cell.training, []) == 0

@@ -15,7 +15,7 @@ condition token.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -23,13 +23,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privtalk.attacks.controls import LEVEL, PERMUTATIONS, Control, judge
 from privtalk.attacks.declaration import Declaration
-from privtalk.attacks.evaluation import evaluate_pairs, pair_auc_interval
-from privtalk.attacks.outcome import Measure, Outcome
-from privtalk.attacks.roc import Interval, clopper_pearson
+from privtalk.attacks.outcome import Measure
+from privtalk.attacks.roc import clopper_pearson
 from privtalk.attacks.views import Bank, ServerRound
-from privtalk.methods.streams import Stream
 
 Values = NDArray[np.float64]
 
@@ -89,9 +86,6 @@ class MessageAttack:
     score: Score
 
 
-# ---- from rounds to a matrix
-
-
 def over_rounds(rounds: Sequence[ServerRound], score: Callable[[ServerRound], Tensor]) -> ScoreMatrix:
     """Mean over the rounds that a client took part in of `score(round)` [cohort, P]."""
     clients = sorted({client for r in rounds for client in r.cohort})
@@ -131,9 +125,6 @@ def comparable_sums(matrix: ScoreMatrix) -> ScoreMatrix:
     """
     differ = np.ptp(matrix.values, axis=0).max() > 1e-5 * np.abs(matrix.values).max()
     return comparable(matrix) if differ else matrix
-
-
-# ---- from a matrix to an outcome
 
 
 class Pairs(NamedTuple):
@@ -198,99 +189,3 @@ def _unique_argmax(rows: Values) -> NDArray[np.int64]:
     best = rows.argmax(1)
     tied = (rows == rows.max(1, keepdims=True)).sum(1) > 1
     return np.where(tied, -1, best)
-
-
-# ---- controls
-
-
-def pair_control(own: Values, strangers: Values) -> Control:
-    """Whether an AUC over pairs is at chance."""
-    return judge(pair_auc_interval(own, strangers, LEVEL))
-
-
-def wrong_client(found: Pairs) -> Control:
-    """Each client with the person of the next: who takes part at all must not show in another client's message."""
-    return pair_control(*found.scores(np.roll(found.own, -1), found.strangers))
-
-
-def permuted(found: Pairs, generator: torch.Generator) -> Control:
-    """AUC when evaluated people and strangers trade places at random: mean and central range of many shuffles."""
-    people = np.concatenate([found.own, found.strangers])
-    n, values = len(found.own), np.empty(PERMUTATIONS)
-    for index in range(PERMUTATIONS):
-        order = people[torch.randperm(len(people), generator=generator).numpy()]
-        own, strangers = found.scores(order[:n], order[n:])
-        values[index] = _pair_auc(own, strangers)
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return judge(
-        Interval(value=float(values.mean()), low=float(low), high=float(high), n=len(people), clusters=n)
-    )
-
-
-def _pair_auc(own: Values, strangers: Values) -> float:
-    return float((own[:, None] > strangers).mean() + 0.5 * (own[:, None] == strangers).mean())
-
-
-def silenced(rounds: Sequence[ServerRound]) -> tuple[ServerRound, ...]:
-    """The same rounds in which nobody trained: every message is zero."""
-    return tuple(replace(r, messages=torch.zeros_like(r.messages)) for r in rounds)
-
-
-def gaussian(rounds: Sequence[ServerRound], stream: Stream, name: str) -> tuple[ServerRound, ...]:
-    """The same rounds with Gaussian messages of the same L2 norms."""
-
-    def drawn(r: ServerRound) -> Tensor:
-        generator = stream("attack", name, "control", "gaussian", "round", r.number)
-        noise = torch.randn(r.messages.shape, generator=generator, dtype=torch.float32)
-        return unit(noise) * r.messages.float().norm(dim=1, keepdim=True)
-
-    return tuple(replace(r, messages=drawn(r)) for r in rounds)
-
-
-def blind(matrix: ScoreMatrix, data: Values, truth: Truth) -> Control:
-    """A score `data` [P] of the footage alone, equal for all clients."""
-    return blind_of(pairs(matrix._replace(values=np.tile(data, (len(matrix.clients), 1))), truth))
-
-
-def blind_of(found: Pairs) -> Control:
-    return pair_control(*found.scores(found.own, found.strangers))
-
-
-def absent(declaration: Declaration, reason: str) -> Outcome:
-    """The outcome of an attack that was not possible."""
-    nothing = Measure(estimate=Interval(missing=reason), chance=0.5, unit="rate", about=declaration.statistic)
-    return Outcome(declaration=declaration, evaluation=None, measures={declaration.headline: nothing})
-
-
-def judged(
-    attack: MessageAttack,
-    rounds: Sequence[ServerRound],
-    candidates: Candidates,
-    truth: Truth,
-    stream: Stream,
-) -> Outcome:
-    """Run an attack and its controls.
-
-    Behind secure aggregation there is no wrong client: the next client's message may be in the same sum.
-    """
-    name, sums = attack.declaration.name, attack.declaration.view == "sums"
-    even = comparable_sums if sums else comparable
-    try:
-        matrix = even(attack.score(rounds, candidates))
-        found = pairs(matrix, truth)
-    except NotApplicable as reason:
-        return absent(attack.declaration, str(reason))
-    without = {"never_trained": silenced(rounds), "gaussian_update": gaussian(rounds, stream, name)}
-    controls = {
-        key: blind_of(pairs(even(attack.score(blank, candidates)), truth)) for key, blank in without.items()
-    }
-    controls["blind"] = blind(matrix, candidates.gradients.double().norm(dim=1).numpy(), truth)
-    controls["permuted_labels"] = permuted(found, stream("attack", name, "control", "labels"))
-    if not sums:
-        controls["wrong_client"] = wrong_client(found)
-    return Outcome(
-        declaration=attack.declaration,
-        evaluation=evaluate_pairs(*found.scores(found.own, found.strangers)),
-        measures={"rank1": rank1(matrix, truth), "source": source(matrix, truth)},
-        controls=controls,
-    )

@@ -24,19 +24,11 @@ from privtalk.attacks.identity import (
     weights_to_identity,
 )
 from privtalk.attacks.identity.tokens import identity_tokens
+from privtalk.attacks.judgement import absent, judged
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import fedmia, gradient_difference, source_inference, update_cosine
 from privtalk.attacks.outcome import Measure, Outcome
-from privtalk.attacks.pairs import (
-    Candidates,
-    MessageAttack,
-    NotApplicable,
-    Truth,
-    absent,
-    comparable_sums,
-    judged,
-    pairs,
-)
+from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, Truth, comparable_sums, pairs
 from privtalk.attacks.probing import Probes, Suspect, person_gradients, probes
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import Bank, FrozenBackbone, ServerRound, ServerView

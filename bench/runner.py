@@ -26,7 +26,7 @@ from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tes
 from privtalk.bench.stages.prepare import open_population
 from privtalk.bench.stages.reconstruct import Scene, reconstruct, write_gallery
 from privtalk.bench.stages.score import Judge, Verdict
-from privtalk.bench.stages.shadows import ShadowPlan
+from privtalk.bench.stages.shadow_plan import ShadowPlan
 from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.generation import generate_clips

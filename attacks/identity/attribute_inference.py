@@ -29,8 +29,9 @@ from torch import Tensor
 
 from privtalk.attacks.controls import LEVEL, Control, judge
 from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.judgement import absent, gaussian, silenced
 from privtalk.attacks.outcome import Measure, Outcome
-from privtalk.attacks.pairs import NotApplicable, Values, absent, centred, gaussian, silenced, unit
+from privtalk.attacks.pairs import NotApplicable, Values, centred, unit
 from privtalk.attacks.roc import LEVEL as REPORTED
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import ServerRound

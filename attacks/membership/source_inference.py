@@ -24,22 +24,9 @@ from torch import Tensor
 from privtalk.attacks.controls import Control
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate_pairs
+from privtalk.attacks.judgement import blind, blind_of, gaussian, permuted, silenced, wrong_client
 from privtalk.attacks.outcome import Outcome
-from privtalk.attacks.pairs import (
-    NotApplicable,
-    ScoreMatrix,
-    Truth,
-    blind,
-    blind_of,
-    comparable,
-    gaussian,
-    pairs,
-    permuted,
-    rank1,
-    silenced,
-    source,
-    wrong_client,
-)
+from privtalk.attacks.pairs import NotApplicable, ScoreMatrix, Truth, comparable, pairs, rank1, source
 from privtalk.attacks.probing import Probes, Suspect
 from privtalk.attacks.views import ServerRound
 from privtalk.methods.backbone.conditioning import Batch

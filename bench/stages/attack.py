@@ -34,7 +34,8 @@ from privtalk.bench.spec import AttackSpec
 from privtalk.bench.stages import footage, shadows
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.recording import all_recorded, missing, strengthened
-from privtalk.bench.stages.shadows import ShadowPlan
+from privtalk.bench.stages.shadow_plan import Candidates, ShadowPlan, probing
+from privtalk.bench.stages.shadow_work import aimed_at
 from privtalk.bench.stages.train import Trained, client_data
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
 from privtalk.methods.streams import Stream
@@ -177,9 +178,9 @@ def _message(trained: Trained, round_: int, client: int) -> Tensor:
 def aimed(question: Question) -> ReleaseTarget:
     """The target, which the cells of a process share."""
     view = ReleaseView(backbone=open_backbone(question.store.network), adapter=question.initial())
-    people = shadows.Candidates(question.members, question.nonmembers, question.own)
+    people = Candidates(question.members, question.nonmembers, question.own)
     known = None if question.worlds is None else shadows.load(question.worlds).untrained
-    return shadows.aimed_at(question.spec, question.store, view, question.stream, people, known)
+    return aimed_at(question.spec, question.store, view, question.stream, people, known)
 
 
 @lru_cache(maxsize=QUESTIONS)
@@ -188,7 +189,7 @@ def own_people(question: Question) -> Outsiders:
     spec, store = question.spec, question.store
     batches = [footage.exact(spec, person, store) for person in question.own]
     view = ReleaseView(backbone=open_backbone(store.network), adapter=question.initial())
-    return outsiders(view, Asked.about(batches, shadows.probing(spec).exact, question.stream))
+    return outsiders(view, Asked.about(batches, probing(spec).exact, question.stream))
 
 
 @lru_cache(maxsize=QUESTIONS)

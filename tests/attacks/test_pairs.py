@@ -7,25 +7,20 @@ import pytest
 import torch
 
 from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.judgement import blind, gaussian, judged, permuted, silenced, wrong_client
 from privtalk.attacks.pairs import (
     MessageAttack,
     NotApplicable,
     ScoreMatrix,
     Truth,
-    blind,
     centred,
     comparable,
     comparable_sums,
-    gaussian,
-    judged,
     over_rounds,
     pairs,
-    permuted,
     rank1,
-    silenced,
     source,
     unit,
-    wrong_client,
 )
 from privtalk.attacks.views import ServerRound
 from tests.attacks.message_world import EVALUATED, STRANGERS, stream, world

@@ -4,7 +4,7 @@ import torch
 
 from privtalk.attacks.aggregation.span_on_sums import ATTACK, energies
 from privtalk.attacks.aggregation.sums import summed
-from privtalk.attacks.pairs import judged
+from privtalk.attacks.judgement import judged
 from tests.attacks.message_world import normal, stream, world
 
 

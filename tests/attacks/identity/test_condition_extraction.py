@@ -11,7 +11,8 @@ from privtalk.attacks.identity.condition_extraction import (
     extracted,
     verification,
 )
-from privtalk.attacks.pairs import Candidates, judged
+from privtalk.attacks.judgement import judged
+from privtalk.attacks.pairs import Candidates
 from tests.attacks.message_world import EVALUATED, stream, world
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from privtalk.attacks.identity.span import ATTACK, projections, span
-from privtalk.attacks.pairs import NotApplicable, judged
+from privtalk.attacks.judgement import judged
+from privtalk.attacks.pairs import NotApplicable
 from tests.attacks.message_world import bank, normal, stream, world
 
 

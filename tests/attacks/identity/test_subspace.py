@@ -9,7 +9,8 @@ from scipy.linalg import subspace_angles
 
 from privtalk.attacks.identity.subspace import ATTACK, overlaps, spans, subspace
 from privtalk.attacks.identity.tokens import row_space
-from privtalk.attacks.pairs import NotApplicable, judged
+from privtalk.attacks.judgement import judged
+from privtalk.attacks.pairs import NotApplicable
 from tests.attacks.message_world import bank, normal, stream, world
 
 

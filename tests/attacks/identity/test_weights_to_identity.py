@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from privtalk.attacks.identity.weights_to_identity import ATTACK, displacement, standardised
-from privtalk.attacks.pairs import Truth, judged
+from privtalk.attacks.judgement import judged
+from privtalk.attacks.pairs import Truth
 from privtalk.attacks.server import attack_personal
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData

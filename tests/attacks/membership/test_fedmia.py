@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy.stats import chi2, kstest
 
+from privtalk.attacks.judgement import judged
 from privtalk.attacks.membership.fedmia import ATTACK, fedmia, fisher, left_out_z, surprise
-from privtalk.attacks.pairs import NotApplicable, judged
+from privtalk.attacks.pairs import NotApplicable
 from tests.attacks.message_world import stream, world
 
 

@@ -2,8 +2,8 @@
 
 import torch
 
+from privtalk.attacks.judgement import judged
 from privtalk.attacks.membership.gradient_difference import ATTACK, differences
-from privtalk.attacks.pairs import judged
 from tests.attacks.message_world import stream, world
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from privtalk.attacks.judgement import judged
 from privtalk.attacks.membership.update_cosine import ATTACK, cosines, update_cosine
-from privtalk.attacks.pairs import judged
 from tests.attacks.message_world import stream, world
 
 

@@ -81,10 +81,12 @@ def test_a_planted_release_is_found_and_controls_are_at_chance(start, target, sh
         assert outcome.valid
 
 
-def test_a_release_that_nobody_taught_tells_nothing(start, target, shadows):
+def test_a_release_that_nobody_taught_is_the_never_trained_control(start, target, shadows):
+    """It gains nothing over the base: what is left is what the worlds make of the footage."""
     answers = ask(start, target, STREAM)["exact"]
+    assert set(target.some) == set(range(len(target.known)))
     for outcome in attack_with_shadows(start, target, answers, *shadows, STREAM).values():
-        assert outcome.evaluation.auc.low < 0.5 < outcome.evaluation.auc.high
+        assert outcome.evaluation.auc.value == pytest.approx(outcome.controls["never_trained"].auc.value)
 
 
 def test_a_world_that_a_person_is_in_says_nothing_of_out():

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import beta, norm, rankdata
+from scipy.stats import t as student
 
 LEVEL = 0.95
 Values = NDArray[np.float64]
@@ -112,6 +113,24 @@ def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> Interval:
     low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
     high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
     return Interval(value=hits / trials, low=low, high=high, n=trials, clusters=trials)
+
+
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
+    """Mean with Student's interval; a single value has none.
+
+    >>> interval = mean_interval([1.0, 3.0])
+    >>> interval.value, round(interval.low, 1), round(interval.high, 1)
+    (2.0, -10.7, 14.7)
+    """
+    known = np.asarray(values, dtype=np.float64)
+    n = len(known)
+    if n == 0:
+        return Interval(missing="no value")
+    value = float(known.mean())
+    if n == 1:
+        return Interval(value=value, n=1, clusters=1)
+    half = float(student.ppf((1 + level) / 2, n - 1)) * float(known.std(ddof=1)) / n**0.5
+    return Interval(value=value, low=value - half, high=value + half, n=n, clusters=n)
 
 
 def roc_curve(members: ArrayLike, nonmembers: ArrayLike) -> tuple[Rates, ...]:

@@ -11,10 +11,10 @@ Shape legend: W worlds, S of the attacker's people.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from scipy.stats import t as student
 
 from privtalk.attacks.declaration import Footage
 from privtalk.attacks.membership import lira, malicious_client, rmia
@@ -26,7 +26,7 @@ from privtalk.attacks.membership.shadow_attacks import imputed
 from privtalk.attacks.membership.user_inference import suspect
 from privtalk.attacks.outcome import Strength
 from privtalk.attacks.probing import Scores
-from privtalk.attacks.roc import LEVEL, Interval, auc
+from privtalk.attacks.roc import LEVEL, Interval, auc, mean_interval
 from privtalk.attacks.shadows import Members, Worlds
 from privtalk.attacks.views import ReleaseView
 from privtalk.methods.streams import Stream
@@ -50,7 +50,7 @@ def strengths(
             found[name].append(auc(scores[members], scores[~members]))
         signals.append(answers["exact"].over(target.scenes["exact"].base).person("loss"))
     found |= shadow_strengths(np.stack(signals), worlds.members)
-    return {name: Strength(estimate=mean_interval(values), planted=planted) for name, values in found.items()}
+    return {name: Strength(estimate=mean_rate(values), planted=planted) for name, values in found.items()}
 
 
 def _scores(
@@ -85,7 +85,7 @@ def client_strengths(
         cosines.append(auc(cosine[members], cosine[~members]))
         falls.append(auc(fell[members], fell[~members]))
     both = {malicious_client.COSINE.name: cosines, malicious_client.LOSS.name: falls}
-    return {name: Strength(estimate=mean_interval(values), planted=planted) for name, values in both.items()}
+    return {name: Strength(estimate=mean_rate(values), planted=planted) for name, values in both.items()}
 
 
 def shadow_strengths(signals: Scores, members: Members) -> dict[str, list[float]]:
@@ -102,15 +102,14 @@ def shadow_strengths(signals: Scores, members: Members) -> dict[str, list[float]
     return found
 
 
-def mean_interval(values: list[float], level: float = LEVEL) -> Interval:
+def mean_rate(values: Sequence[float], level: float = LEVEL) -> Interval:
     """Mean of rates in [0, 1] with Student's interval, cut to them.
 
-    >>> found = mean_interval([0.8, 0.9, 1.0])
+    >>> found = mean_rate([0.8, 0.9, 1.0])
     >>> round(found.value, 3), round(found.low, 3), found.high
     (0.9, 0.652, 1.0)
     """
-    n, mean = len(values), float(np.mean(values))
-    if n < 2:
-        return Interval(value=mean, n=n, clusters=n)
-    half = float(student.ppf((1 + level) / 2, n - 1)) * float(np.std(values, ddof=1)) / n**0.5
-    return Interval(value=mean, low=max(0.0, mean - half), high=min(1.0, mean + half), n=n, clusters=n)
+    found = mean_interval(values, level)
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))

@@ -27,7 +27,6 @@ from privtalk.attacks.reconstruction.gallery import (
     Likeness,
     cross_gains,
     gains,
-    mean_interval,
     told_apart,
     wrong_client_control,
 )
@@ -36,7 +35,7 @@ from privtalk.attacks.reconstruction.matching import Progress
 from privtalk.attacks.reconstruction.prior import PublicPrior
 from privtalk.attacks.reconstruction.problem import Secrets
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm
-from privtalk.attacks.roc import Interval
+from privtalk.attacks.roc import Interval, mean_interval
 from privtalk.attacks.views import ServerView
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 from torch import Tensor
 
 from privtalk.attacks.controls import LEVEL as CONTROL_LEVEL
@@ -90,23 +89,6 @@ def cross_gains(truth: Tensor, made: Tensor, prior: Tensor) -> Values:
 
 def _like(image: Tensor, frames: Tensor) -> Frames:
     return np.ascontiguousarray(image.expand(frames.shape).numpy())
-
-
-def mean_interval(values: Values, level: float = LEVEL) -> Interval:
-    """Mean with Student's interval over victims.
-
-    >>> interval = mean_interval(np.array([1.0, 3.0]))
-    >>> interval.value, round(interval.low, 1), round(interval.high, 1)
-    (2.0, -10.7, 14.7)
-    """
-    n = len(values)
-    if n == 0:
-        return Interval(missing="no victim")
-    value = float(values.mean())
-    if n == 1:
-        return Interval(value=value, n=1, clusters=1)
-    half = float(student.ppf((1 + level) / 2, n - 1)) * float(values.std(ddof=1)) / n**0.5
-    return Interval(value=value, low=value - half, high=value + half, n=n, clusters=n)
 
 
 def told_apart(cross: Values, level: float = LEVEL) -> Interval:

@@ -13,7 +13,6 @@ from privtalk.attacks.reconstruction.gallery import (
     cross_gains,
     gains,
     likeness,
-    mean_interval,
     told_apart,
     wrong_client_control,
 )
@@ -22,6 +21,7 @@ from privtalk.attacks.reconstruction.learned_inversion import Simulation
 from privtalk.attacks.reconstruction.matching import Descent
 from privtalk.attacks.reconstruction.prior_guided import Guidance
 from privtalk.attacks.reconstruction.problem import Secrets
+from privtalk.attacks.roc import mean_interval
 from privtalk.attacks.views import ServerRound, ServerView
 from tests.attacks.reconstruction.toys import (
     BACKBONE,

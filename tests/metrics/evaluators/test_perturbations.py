@@ -35,7 +35,7 @@ def test_without_wear_nothing_wears():
     torch.testing.assert_close(worn(images(), generator(), NONE), images(), rtol=1e-5, atol=1e-3)
 
 
-@given(st.integers(0, 10_000), st.integers(-10, 10), st.integers(-10, 10))
+@given(st.integers(0, 10_000), st.integers(-8, 8), st.integers(-8, 8))
 @settings(max_examples=40, deadline=None)
 def test_a_bright_dot_is_found_where_the_point_has_moved(seed, x, y):
     """Drawn at a point of the large picture, cut out, and looked for by its centre of light; far enough from the edges

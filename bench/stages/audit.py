@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from functools import partial
+from typing import TypeVar
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from privtalk.attacks.audit.canary_run import CanaryAudit, Sums, audit_sums, usual_norms
@@ -22,6 +24,7 @@ from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.registry import METHODS
 
 VIEW = "sums"
+Recorded = TypeVar("Recorded", bound=BaseModel)
 
 
 def audit(
@@ -110,27 +113,13 @@ def _recorded(found: CanaryAudit, guarantee: Privacy, seconds: float) -> Audit:
             )
             for bound in report.upper
         ),
-        certified=tuple(
-            records.LowerBound(
-                name=low.name,
-                epsilon=low.epsilon,
-                delta=low.delta,
-                confidence=low.confidence,
-                n=low.n,
-                assumption=low.assumption,
-            )
-            for low in report.certified
-        ),
-        estimates=tuple(
-            records.EpsilonEstimate(
-                name=guess.name,
-                epsilon=guess.epsilon,
-                low=guess.low,
-                high=guess.high,
-                delta=guess.delta,
-            )
-            for guess in report.estimates
-        ),
+        certified=tuple(_as(records.LowerBound, low) for low in report.certified),
+        estimates=tuple(_as(records.EpsilonEstimate, guess) for guess in report.estimates),
         violations=tuple(str(violation) for violation in report.violations),
         seconds=seconds,
     )
+
+
+def _as(model: type[Recorded], thing: object) -> Recorded:
+    """The record's form of a thing that has all its fields."""
+    return model.model_validate({name: getattr(thing, name) for name in model.model_fields})

@@ -8,7 +8,9 @@ reason, a new worker takes its place, and the rest goes on.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
@@ -115,6 +117,7 @@ def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
 def _serve(pipe: Connection, threads: int) -> None:
     """A worker's life: tasks in, events and outcomes out, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     pin_threads(threads)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -125,6 +128,14 @@ def _serve(pipe: Connection, threads: int) -> None:
                     task, lambda stage, done, total, key=key: pipe.send(Progressed(key, stage, done, total))
                 )
             )
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone: nobody else may find its files still being written."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _death(exitcode: int | None) -> str:

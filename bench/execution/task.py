@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from threadpoolctl import threadpool_limits
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -100,9 +102,36 @@ def pinned_environment(threads: int) -> Iterator[None]:
 
 
 def pin_threads(threads: int) -> None:
-    """Fixes torch's and OpenCV's threads in this process: one and two threads give different last bits."""
+    """Fixes the threads of every numeric library of this process: one and two threads give different last bits.
+
+    A library that is loaded later is not reached, so those that a task may load are imported first.
+    """
+    _pinned(threads)
+
+
+@contextmanager
+def pinned_threads(threads: int) -> Iterator[None]:
+    """This process computes with `threads` threads inside; torch, OpenCV and every BLAS are put back at the end."""
     import cv2
     import torch
 
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    limits = _pinned(threads)
+    try:
+        yield
+    finally:
+        limits.restore_original_limits()
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+def _pinned(threads: int) -> threadpool_limits:
+    """The limits that now hold, which can be taken back."""
+    import cv2
+    import scipy.linalg  # noqa: F401  numpy and scipy bring a BLAS each, which torch's setting does not reach
+    import torch
+
+    limits = threadpool_limits(threads)
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+    return limits

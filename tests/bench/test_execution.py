@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,6 +31,24 @@ def product(report, seed):
     generator = torch.Generator().manual_seed(seed)
     matrix = torch.randn(300, 300, generator=generator)
     return (matrix @ matrix.T @ matrix).sum(0).numpy().tobytes()
+
+
+def products(report):
+    """Last bits of every library that multiplies: torch, numpy and scipy bring a BLAS each."""
+    import numpy as np
+    import scipy.linalg
+
+    matrix = np.random.default_rng(0).normal(size=(500, 501))
+    tensor = torch.from_numpy(matrix)
+    made = (matrix @ matrix.T, scipy.linalg.lu(matrix[:, :300])[2], np.linalg.svd(matrix)[1])
+    return b"".join(
+        m.tobytes() for m in (*made, (tensor @ tensor.T).numpy(), torch.linalg.svdvals(tensor).numpy())
+    )
+
+
+def wait(report, started):
+    Path(started).write_text(str(os.getpid()))
+    time.sleep(600)
 
 
 def threads(report):
@@ -110,3 +132,62 @@ def test_nothing_to_do_is_done():
 )
 def test_reasons_fit_one_line(error, line):
     assert describe(error) == line
+
+
+HASH = """
+import hashlib
+from privtalk.bench.execution import Task, run_in_process
+from tests.bench.test_execution import products
+print(hashlib.sha256(next(run_in_process([Task("p", products)])).value).hexdigest())
+"""
+
+
+def elsewhere(code: str, *arguments: str, **environment: str | None) -> subprocess.Popen[str]:
+    """Python in another process, from the tests' root; a variable of None is unset."""
+    root = Path(__file__).resolve().parents[2]
+    variables = {k: v for k, v in (os.environ | environment).items() if v is not None}
+    variables["PYTHONPATH"] = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(root)])
+    line = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(line, env=variables, cwd=root, stdout=subprocess.PIPE, text=True)
+
+
+def test_threads_of_the_environment_do_not_change_a_bit():
+    """As many threads as cores, one, two or four: a task in the main process computes as one in a worker."""
+    unset = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"))
+    environments = [unset, *(unset | {"OMP_NUM_THREADS": count} for count in ("1", "2", "4"))]
+    found = [elsewhere(HASH, **environment).communicate()[0] for environment in environments]
+    assert len(found[0].strip()) == 64
+    assert len(set(found)) == 1
+
+
+PARENT = """
+import sys
+from privtalk.bench.execution import Task, run_in_pool
+from tests.bench.test_execution import wait
+if __name__ == "__main__":
+    list(run_in_pool([Task("w", wait, (sys.argv[1],))], 1))
+"""
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    """Whoever takes over the folder of a killed run must not find a worker of it still writing."""
+    started = tmp_path / "pid"
+    parent = elsewhere(PARENT, str(started))
+    while not started.exists() or not started.read_text():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    parent.communicate()
+    worker, deadline = int(started.read_text()), time.monotonic() + 30
+    while running(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.media import write_strip, write_video
+from privtalk.bench.path_names import path_name
 from privtalk.bench.stages.generate import Stage
 from privtalk.bench.stages.train import Trained
 
@@ -47,7 +48,8 @@ def _written(
     run: Path, folder: Path, row: str, name: str, frames: NDArray[np.uint8], clip: Clip
 ) -> dict[str, str]:
     """A strip and a video."""
-    strip, video = folder / "frames" / f"{name}.png", folder / "clips" / f"{name}.mp4"
+    file = path_name(name)
+    strip, video = folder / "frames" / f"{file}.png", folder / "clips" / f"{file}.mp4"
     if not strip.exists():
         write_strip(strip, frames)
     if not video.exists():
@@ -65,6 +67,9 @@ def _adapters(run: Path, folder: Path, stage: Stage, trained: Trained) -> dict[s
         bank.to_peft(folder)
         return {"adapter": folder.relative_to(run).as_posix()}
     owners = dict(zip(stage.scene.client, stage.clients, strict=True))
+    found = {}
     for place, client in sorted(owners.items()):
-        bank.to_peft(folder / client, place)
-    return {f"adapter/{client}": (folder / client).relative_to(run).as_posix() for client in owners.values()}
+        own = folder / path_name(client)
+        bank.to_peft(own, place)
+        found[f"adapter/{client}"] = own.relative_to(run).as_posix()
+    return found

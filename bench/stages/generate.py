@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -56,7 +55,7 @@ def set_stage(
     return Stage(
         scene=scene,
         truth=tuple(take.truth for take in takes),
-        clients=tuple(safe(take.client.name) for take in takes),
+        clients=tuple(take.client.name for take in takes),
         clips=tuple(take.clip for take in takes),
     )
 
@@ -77,7 +76,7 @@ class _Take(NamedTuple):
     def clip(self) -> str:
         """Its name within its client."""
         alone = len(self.client.people) == 1
-        return f"test-{self.number:02d}" if alone else safe(f"{self.person}-test-{self.number:02d}")
+        return f"test-{self.number:02d}" if alone else f"{self.person}-test-{self.number:02d}"
 
 
 def _takes(person: Person, client: Client, population: Population, store: FeatureStore) -> Iterator[_Take]:
@@ -107,12 +106,3 @@ def part(scene: Scene, index: slice) -> Scene:
         client=scene.client[index],
         reference_frames=scene.reference_frames[index],
     )
-
-
-def safe(name: str) -> str:
-    """A name that can stand in a path.
-
-    >>> safe("Ann B/1")
-    'Ann_B_1'
-    """
-    return re.sub(r"[^\w.-]", "_", name)

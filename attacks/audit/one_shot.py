@@ -72,16 +72,18 @@ def random_cosines(dim: int) -> Normal:
 
 
 def one_shot_estimate(inside: Normal, outside: Normal, delta: float, level: float = LEVEL) -> Estimate:
-    """ε̂ of the scores' two normals, with an interval for the error of their fit."""
+    """ε̂ of the scores' two normals, with an interval for the error of their fit; at most `MOST`, which stands for all
+    that lies beyond it.
+    """
     check_delta(delta)
     z = float(ndtri((1 + check_level(level)) / 2))
-    value = pair_epsilon(inside, outside, delta)
-    half = z * _error(inside, outside, delta) if math.isfinite(value) else 0.0
+    value = min(pair_epsilon(inside, outside, delta), MOST)
+    half = z * _error(inside, outside, delta) if value < MOST else 0.0
     return Estimate(
         name="one_shot",
         epsilon=value,
-        low=max(value - half, 0.0),
-        high=value + half,
+        low=max(value - half, 0.0) if math.isfinite(half) else 0.0,
+        high=min(value + half, MOST) if math.isfinite(half) else MOST,
         delta=delta,
         confidence=level,
         n=sum(normal.n or 0 for normal in (inside, outside)),

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from privtalk.attacks.audit.bounds import LowerBound
 from privtalk.attacks.audit.one_shot import (
+    MOST,
     Normal,
     fit,
     hockey_stick,
@@ -93,3 +94,10 @@ def test_labelled():
         fit([1.0])
     with pytest.raises(ValueError, match="positive deviation"):
         fit([1.0, 1.0])
+
+
+def test_what_lies_beyond_all_bounds_stays_a_number():
+    """Updates of many numbers without noise: a record holds finite figures alone."""
+    inside, outside = fit([1.0, 1.0 + 1e-9, 1.0 - 1e-9]), fit([0.0, 1e-9, -1e-9])
+    found = one_shot_estimate(inside, outside, 1e-5)
+    assert (found.epsilon, found.low, found.high) == (MOST, MOST, MOST)

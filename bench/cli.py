@@ -50,9 +50,16 @@ def run(
     methods: Annotated[
         str | None, typer.Option(help="Only these rows or methods, such as fedavg,privfedtalk.")
     ] = None,
+    tiers: Annotated[
+        str | None, typer.Option(help="Privacy tiers in place of the suite's, such as none,eps=1.")
+    ] = None,
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting; of a key's several the last holds.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes [default: one a core; one with CUDA].")
@@ -71,6 +78,7 @@ def run(
                 out=out,
                 seeds=command.numbers(seeds),
                 methods=command.words(methods),
+                tiers=command.words(tiers),
                 changes=tuple(change or ()),
                 workers=workers,
                 device=device,
@@ -209,7 +217,11 @@ def audit(
     preset: Annotated[str, typer.Option("--preset", "-p", help="At which size.")] = "small",
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting; of a key's several the last holds.",
+        ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=100, help="Rounds with the canary, and as many without.")] = 2000,
     dim: Annotated[int, typer.Option(min=1, help="Numbers in a simulated update.")] = 4,

@@ -76,6 +76,25 @@ def peak_memory_mib() -> float:
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
 
+def available_memory() -> float | None:
+    """MiB that new processes may take: what the system has left, within the container's limit; None where unknown."""
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) / 1024 for line in lines if line.startswith("MemAvailable:")]
+    with suppress(OSError, ValueError, KeyError):
+        group = Path("/sys/fs/cgroup")
+        limit, used, stat = (
+            (group / name).read_text(encoding="ascii")
+            for name in ("memory.max", "memory.current", "memory.stat")
+        )
+        cached = int(
+            dict(line.split() for line in stat.splitlines())["inactive_file"]
+        )  # given up when needed
+        found.append((int(limit) - int(used) + cached) / 2**20)
+    return min(found, default=None)
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     """Output of a git command, None where there is no checkout of this very package."""
     try:

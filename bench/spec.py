@@ -20,6 +20,10 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+MOST_PEOPLE = 1_000_000
+MOST = 100_000
+"""Bounds that no sensible setting reaches: a slip of the keyboard is told at once, not by what it uses up."""
+
 EMBEDDED = "embedded"
 """Name of the embedded corpus."""
 
@@ -27,8 +31,8 @@ EMBEDDED = "embedded"
 class Footage(Frozen):
     """How much is filmed of a person for one purpose."""
 
-    clips: int = Field(ge=1)
-    frames: int = Field(ge=2)
+    clips: int = Field(ge=1, le=10_000)
+    frames: int = Field(ge=2, le=100_000)
     """Frames a clip."""
 
 
@@ -41,13 +45,13 @@ class CorpusSpec(Frozen):
     """Of the embedded corpus; 0 for prepared videos, whose hash is in the name."""
     seed: int = 0
     """Population's seed: cells of several seeds train on the same people."""
-    size: int = Field(64, ge=32)
+    size: int = Field(64, ge=32, le=1024)
     """Pixels a side."""
-    clients: int = Field(ge=2)
+    clients: int = Field(ge=2, le=MOST_PEOPLE)
     """People who train."""
-    heldout: int = Field(ge=2)
+    heldout: int = Field(ge=2, le=MOST_PEOPLE)
     """People who do not: the attack's non-members."""
-    shadows: int = Field(0, ge=0)
+    shadows: int = Field(0, ge=0, le=MOST_PEOPLE)
     """People of the same world who are the attackers' own: their shadow models train on them."""
     tested: int = Field(ge=1)
     """Clients with test clips, on which all scores are computed."""
@@ -78,7 +82,7 @@ class PartitionSpec(Frozen):
     """dirichlet: concentration; large is alike, small is one attribute value a client."""
     attribute: str = "accent"
     """dirichlet: what clients are skewed by."""
-    people: int = Field(4, ge=1)
+    people: int = Field(4, ge=1, le=MOST_PEOPLE)
     """dirichlet: people a client."""
     skew: float = Field(1.0, ge=0)
     """quantity: exponent of the power law of clips a client; 0 is natural."""
@@ -116,7 +120,7 @@ class PrivacySpec(Frozen):
 class EvaluationSpec(Frozen):
     """How test clips are generated."""
 
-    steps: int = Field(10, ge=1)
+    steps: int = Field(10, ge=1, le=MOST)
     """DDIM steps."""
     track: Literal["reenact", "inpaint"] = "reenact"
     progressive: bool = False
@@ -134,33 +138,33 @@ Reconstruction = Literal[
 class AttackSpec(Frozen):
     """What attackers hold of a person, and how much they compute."""
 
-    timesteps: tuple[int, ...] = Field((200, 500), min_length=1)
+    timesteps: tuple[int, ...] = Field((200, 500), min_length=1, max_length=1_000)
     """At which the denoising loss is measured; the same for every person and cell."""
-    draws: int = Field(1, ge=1)
+    draws: int = Field(1, ge=1, le=MOST)
     """Noise draws a window and timestep."""
-    window: int = Field(4, ge=1)
+    window: int = Field(4, ge=1, le=MOST)
     """Frames a window of fresh footage."""
-    windows: int = Field(2, ge=1)
+    windows: int = Field(2, ge=1, le=MOST)
     """Fresh windows a person, at most."""
-    frames: int = Field(1, ge=1)
+    frames: int = Field(1, ge=1, le=MOST)
     """Frames of a fresh window, from its first, that a released adapter is asked about."""
-    exact: int = Field(1, ge=1)
+    exact: int = Field(1, ge=1, le=MOST)
     """Frames of a window of exact footage, what a member's device trained on; one window a person."""
-    rounds: int = Field(8, ge=1)
+    rounds: int = Field(8, ge=1, le=MOST)
     """Last rounds whose messages and sums are attacked and audited."""
-    clients: int = Field(96, ge=1)
+    clients: int = Field(96, ge=1, le=MOST_PEOPLE)
     """Clients whose messages are attacked, at most."""
-    worlds: int = Field(16, ge=0)
+    worlds: int = Field(16, ge=0, le=MOST)
     """Shadow worlds, trained on corpus.shadows people; 0 leaves out the attacks that need them, and their strength."""
-    world_steps: int = Field(48, ge=1)
+    world_steps: int = Field(48, ge=1, le=MOST)
     """Local steps of a shadow world."""
-    canaries: int = Field(2000, ge=0)
+    canaries: int = Field(2000, ge=0, le=MOST_PEOPLE)
     """Canary clients of a run's audit, half of them in; 0: no audit."""
-    victims: int = Field(8, ge=0)
+    victims: int = Field(8, ge=0, le=MOST)
     """Clients whose footage is reconstructed; 0: none."""
     reconstructions: tuple[Reconstruction, ...] = ("learned_inversion", "prior_guided")
     """By which attacks. `gidm` needs the clients' noise, which no server sees; the others guess what they lack."""
-    inversion_steps: int = Field(30, ge=1)
+    inversion_steps: int = Field(30, ge=1, le=1_000_000)
     """Of the search for a face that explains a message."""
 
 

@@ -14,7 +14,7 @@ class Frozen(BaseModel):
 class AdapterConfig(Frozen):
     """LoRA (Hu et al. 2021): W x + (alpha / rank) B A x on the denoiser's linear layers."""
 
-    rank: int = Field(2, ge=1)
+    rank: int = Field(2, ge=1, le=65_536)
     alpha: float = Field(4.0, gt=0)
     """Numerator of the scale alpha / rank (PrivFedTalk: rank 16, alpha 32)."""
     targets: tuple[str, ...] = Field(("*.to_q", "*.to_k", "*.to_v", "*.to_out.0"), min_length=1)
@@ -38,15 +38,15 @@ Normalisation = Literal["public", "appended", "cohort"]
 class FederationConfig(Frozen):
     """The round loop, the same for every method."""
 
-    rounds: int = Field(20, ge=1)
+    rounds: int = Field(20, ge=1, le=1_000_000)
     rate: float = Field(0.25, gt=0, le=1)
     """q: chance of each client to take part in a round."""
     sampling: Literal["poisson", "cyclic"] = "poisson"
     """`cyclic`: clients take turns, each every 1 / q rounds, where they cannot be sampled in secret."""
-    local_steps: int = Field(2, ge=1)
-    windows: int = Field(1, ge=1)
+    local_steps: int = Field(2, ge=1, le=1_000_000)
+    windows: int = Field(1, ge=1, le=100_000)
     """Windows a client a step."""
-    window_frames: int = Field(4, ge=1)
+    window_frames: int = Field(4, ge=1, le=100_000)
     """Consecutive frames a window; differences between frames (TDC, ISFA) need at least two."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """A client's optimiser starts afresh every round."""
@@ -55,7 +55,7 @@ class FederationConfig(Frozen):
     """Factor on the mean update (PrivFedTalk: .5)."""
     server_momentum: float = Field(0.0, ge=0, lt=1)
     """FedAvgM (Hsu et al. 2019); 0 is FedAvg."""
-    pooled_windows: int = Field(24, ge=1)
+    pooled_windows: int = Field(24, ge=1, le=1_000_000)
     """Windows in a step of the pooled row, which sees as many windows in a round as an expected cohort does."""
     reference_frames: int | None = Field(None, ge=1)
     """n̂: a client with at least this many frames weighs 1, a smaller one n_k / n̂. Public. None: the largest client."""
@@ -69,7 +69,7 @@ class FederationConfig(Frozen):
     """Sums are taken by Bonawitz et al.'s protocol, in integers: the server sees no message."""
     grid_bound: float = Field(1.0, gt=0)
     """Largest coordinate of an update that secure aggregation takes where nothing is clipped."""
-    chunk: int = Field(24, ge=1)
+    chunk: int = Field(24, ge=1, le=1_000_000)
     """Windows in one stacked pass; bounds the memory. Results depend on it by rounding only."""
 
     @property

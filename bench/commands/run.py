@@ -6,17 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from privtalk.bench import suites
+from privtalk.bench import preflight, suites
 from privtalk.bench.commands import boards
+from privtalk.bench.corpus.population import Population
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.errors import UserError
 from privtalk.bench.execution import Failed, Task, execute
+from privtalk.bench.locks import sole_writer
 from privtalk.bench.networks import Network, choose_device, find_network
 from privtalk.bench.progress import display
 from privtalk.bench.records import RunStore, write_atomic
@@ -39,6 +42,7 @@ class Request:
     out: Path | None = None
     seeds: tuple[int, ...] = ()
     methods: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     workers: int | None = None
     device: str = "auto"
@@ -48,16 +52,24 @@ def run(request: Request, console: Console | None = None) -> int:
     """Exit code: 0, or 2 where a cell failed. Errors of the request are raised before anything is written."""
     console = console or Console(stderr=True)
     network, plan = prepare(request)
-    folder = request.out or default_folder(request)
-    claim(folder, plan)
+    folder, workers = request.out or default_folder(request), _workers(request, network)
+    population = open_population(plan.settings.corpus, request.corpus)
     store = RunStore(folder)
-    pending = [planned for planned in plan.cells if not store.has(planned.cell.id)]
-    console.print(_opening(plan, pending, folder), highlight=False, soft_wrap=True)
-    failures = _run(pending, Place(folder, network, request.corpus), _workers(request, network), console)
+    preflight.check(_pending(plan, store), network, population, workers)
+    claimable(folder)
+    with sole_writer(folder, "bench run"):
+        claim(folder, plan)
+        pending = _pending(plan, store)
+        console.print(_opening(plan, pending, folder), highlight=False, soft_wrap=True)
+        failures = _run(pending, population, Place(folder, network, request.corpus), workers, console)
     if any(store.has(planned.cell.id) for planned in plan.cells):
         boards.show([folder])
     console.print(_closing(folder, failures), highlight=False, soft_wrap=True)
     return FAILED if failures else OK
+
+
+def _pending(plan: suites.Plan, store: RunStore) -> list[Planned]:
+    return [planned for planned in plan.cells if not store.has(planned.cell.id)]
 
 
 def prepare(request: Request) -> tuple[Network, suites.Plan]:
@@ -69,16 +81,22 @@ def prepare(request: Request) -> tuple[Network, suites.Plan]:
         "backbone": network.spec.model_dump(),
         "evaluation": {"evaluators": fingerprint(embedded=request.corpus is None)},
     }
-    if network.folder is None or request.corpus is not None:
-        fixed["corpus"] = {"size": network.size}
-    plan = suites.expand(suite, request.preset, changes=changes, fixed=fixed)
+    small = network.folder is None or request.corpus is not None
+    expand = partial(
+        suites.expand,
+        suite,
+        request.preset,
+        seeds=request.seeds,
+        methods=request.methods,
+        tiers=request.tiers,
+        changes=changes,
+        given={"corpus": {"size": network.size}} if small else {},
+    )
+    plan = expand(fixed=fixed)
     if request.corpus is not None:
         from privtalk.bench.stages.prepare import recorded_settings
 
-        fixed["corpus"] = recorded_settings(request.corpus, plan.settings.corpus)
-    plan = suites.expand(
-        suite, request.preset, seeds=request.seeds, methods=request.methods, changes=changes, fixed=fixed
-    )
+        plan = expand(fixed=fixed | {"corpus": recorded_settings(request.corpus, plan.settings.corpus)})
     if plan.settings.corpus.size != network.size:
         raise UserError(
             f"corpus.size is {plan.settings.corpus.size}, the backbone takes {network.size} pixels; make one with: "
@@ -99,6 +117,12 @@ def default_folder(request: Request) -> Path:
     return Path("runs") / "-".join(parts)
 
 
+def claimable(folder: Path) -> None:
+    """Raises where no folder can be."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder with -o")
+
+
 def claim(folder: Path, plan: suites.Plan) -> None:
     """A run folder belongs to one configuration; seeds and rows may be added to it, other settings may not."""
     path = folder / PLAN
@@ -109,8 +133,6 @@ def claim(folder: Path, plan: suites.Plan) -> None:
             raise UserError(
                 f"{folder} holds another configuration ({'; '.join(changed[:3])}); name another folder with -o"
             )
-    elif folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; name a folder with -o")
     else:
         write_atomic(path, json.dumps(mine, indent=1) + "\n")
 
@@ -127,11 +149,12 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
     return found
 
 
-def _run(pending: Sequence[Planned], place: Place, workers: int, console: Console) -> list[Failed]:
+def _run(
+    pending: Sequence[Planned], population: Population, place: Place, workers: int, console: Console
+) -> list[Failed]:
     """Makes what the cells need, then the cells; those that failed."""
     if not pending:
         return []
-    population = open_population(pending[0].cell.corpus, place.corpus)
     make_footage(population, workers, console)
     masked = any(planned.cell.evaluation.track == "inpaint" for planned in pending)
     make_features(population, place.network, masked, workers, console)

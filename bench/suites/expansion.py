@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from privtalk.bench.errors import UserError, unknown
 from privtalk.bench.spec import Cell, Frozen, Planned, PrivacySpec, Settings, Training
+from privtalk.bench.suites.effects import check_effect, check_reserved
 from privtalk.bench.suites.schema import Factor, Grid, Suite
 from privtalk.methods.registry import METHODS, REFERENCES
 
@@ -30,30 +32,41 @@ def expand(
     *,
     seeds: Sequence[int] = (),
     methods: Sequence[str] = (),
+    tiers: Sequence[str] = (),
     changes: Sequence[str] = (),
+    given: Mapping[str, Any] | None = None,
     fixed: Mapping[str, Any] | None = None,
 ) -> Plan:
     """The cells of a preset, grids and seeds expanded.
 
-    `seeds` and `methods` (rows or methods) keep only those; `changes` are `key=value` settings; `fixed` are settings
-    that the corpus and the network at hand determine.
+    `seeds` and `methods` (rows or methods) keep only those; `tiers` stand in place of those of the grids that have
+    several; `changes` are `key=value` settings, each of which must have an effect on some row of the preset. `given`
+    are settings of the network at hand, which changes may contradict (and are then refused with a better reason
+    later); `fixed` are those that the corpus and the network determine, which nothing contradicts.
     """
     if preset not in suite.presets:
         raise unknown("preset", preset, list(suite.presets))
     chosen = suite.presets[preset]
-    tree = merged(merged(suite.base, chosen.settings), fixed or {})
-    settings = settled(merged(tree, assignments(changes)))
-    rows = [row for grid in suite.grids for row in _rows(grid, chosen.tiers, settings)]
-    planned = [
-        Planned(
-            suite=suite.name, preset=preset, row=name, cell=_cell(method, seed, settings, options, privacy)
-        )
-        for seed in seeds or chosen.seeds or suite.seeds
-        for name, method, options, privacy in rows
-    ]
-    return Plan(
-        suite=suite.name, preset=preset, settings=settings, cells=tuple(_distinct(_only(planned, methods)))
+    asked = assignments(changes)
+    for tree in (suite.base, chosen.settings, asked):
+        check_reserved(tree)
+    wanted = merged(merged(merged(suite.base, chosen.settings), given or {}), asked)
+    settings = settled(merged(wanted, fixed or {}))
+    rows = [row for grid in suite.grids for row in _rows(grid, tiers or chosen.tiers, bool(tiers), settings)]
+    planned = _distinct(
+        [
+            Planned(
+                suite=suite.name,
+                preset=preset,
+                row=name,
+                cell=_cell(method, seed, settings, options, privacy),
+            )
+            for seed in seeds or chosen.seeds or suite.seeds
+            for name, method, options, privacy in rows
+        ]
     )
+    check_effect(asked, settled(wanted), [plan.cell for plan in planned])
+    return Plan(suite=suite.name, preset=preset, settings=settings, cells=tuple(_only(planned, methods)))
 
 
 def settled(tree: Mapping[str, Any]) -> Settings:
@@ -65,14 +78,14 @@ def settled(tree: Mapping[str, Any]) -> Settings:
 
 
 def assignments(changes: Sequence[str]) -> dict[str, Any]:
-    """Tree of `key.key=value` texts; values are YAML.
+    """Tree of `key.key=value` texts; values are YAML, and the last one of a key holds.
 
     >>> assignments(["federation.rounds=3", "privacy.delta=null"])
     {'federation': {'rounds': 3}, 'privacy': {'delta': None}}
     """
     tree: dict[str, Any] = {}
     for change in changes:
-        key, equals, text = change.partition("=")
+        key, equals, text = (part.strip() for part in change.partition("="))
         if not equals or not key:
             raise UserError(f"--set {change}: write it as key=value, for example federation.rounds=10")
         try:
@@ -125,9 +138,12 @@ Row = tuple[str, str, Mapping[str, Any], PrivacySpec]
 """Name, method, options, privacy."""
 
 
-def _rows(grid: Grid, tiers: Sequence[str] | None, settings: Settings) -> list[Row]:
+def _rows(grid: Grid, tiers: Sequence[str] | None, instead: bool, settings: Settings) -> list[Row]:
+    """A grid's rows; `tiers` pick from its tiers, or stand `instead` of them where it has several."""
     rows: list[Row] = []
     wanted = [tier for tier in grid.tier if tiers is None or tier in tiers]
+    if instead:
+        wanted = list(tiers or ()) if len(grid.tier) > 1 else list(grid.tier)
     for method, tier in itertools.product(grid.method, wanted):
         if method not in METHODS and method not in REFERENCES:
             raise unknown("method", method, [*METHODS, *REFERENCES])
@@ -158,9 +174,12 @@ def _epsilon(tier: str) -> float | None:
     if tier == "none":
         return None
     try:
-        return float(tier.removeprefix("eps="))
+        epsilon = float(tier.removeprefix("eps="))
     except ValueError as error:
         raise UserError(f"unknown tier {tier!r}; write none or eps=NUMBER") from error
+    if not 0 < epsilon < math.inf:
+        raise UserError(f"tier {tier!r}: epsilon is a number above 0; write none for a row without privacy")
+    return epsilon
 
 
 def _cell(

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from privtalk.bench.environment import usable_cores
-from privtalk.bench.errors import unknown
+from privtalk.bench.errors import UserError, unknown
+from privtalk.bench.locks import sole_writer
 
 READER = "mouth_reader"
 EVALUATORS = "evaluators"
@@ -18,14 +19,28 @@ EVALUATORS = "evaluators"
 
 def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: int | None) -> None:
     """Trains, or goes on with it, and writes weights and manifest to `out`."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; name a folder with -o")
+    if part not in parts():
+        raise unknown("part", part, parts())
+    with sole_writer(out, "bench pretrain"):
+        _pretrain(part, out, size, people, workers or usable_cores())
+
+
+def parts() -> tuple[str, ...]:
+    """Everything that can be trained."""
+    from privtalk.bench.evaluators import FITS
+    from privtalk.bench.pretraining import Stage
+
+    return (*get_args(Stage), READER, EVALUATORS, *FITS)
+
+
+def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int) -> None:
     from privtalk.bench.evaluators import FITS, fit_evaluators
     from privtalk.bench.mouth_reader import fit_mouth_reader
     from privtalk.bench.pretraining import Pool, Stage, pretrain
     from privtalk.methods.backbone.config import BackboneConfig
 
-    parts = (*get_args(Stage), READER, EVALUATORS, *FITS)
-    if part not in parts:
-        raise unknown("part", part, parts)
     pool = Pool(size=size) if people is None else Pool(size=size, people=people)
     columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[loss]}"), console=Console(stderr=True)) as bar:
@@ -38,16 +53,16 @@ def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: in
             bar.update(tasks[stage], completed=done, total=total, loss=shown)
 
         if part == READER:
-            found = fit_mouth_reader(out, pool, None, workers or usable_cores(), tell)
+            found = fit_mouth_reader(out, pool, None, workers, tell)
             Console().print(f"correlation on held-out people: {found.correlation:.3f}", highlight=False)
             return
         if part == EVALUATORS or part in FITS:
             only = () if part == EVALUATORS else (part,)
-            results = fit_evaluators(out, None, only, workers or usable_cores(), tell)
+            results = fit_evaluators(out, None, only, workers, tell)
             Console().print_json(json.dumps(results))
             return
         config = BackboneConfig(size=size)
-        manifest = pretrain(out, cast(Stage, part), config, None, pool, workers or usable_cores(), tell)
+        manifest = pretrain(out, cast(Stage, part), config, None, pool, workers, tell)
     console = Console()
     if manifest is None:
         console.print(

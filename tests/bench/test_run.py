@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,12 @@ from PIL import Image
 
 from privtalk.bench import runner
 from privtalk.bench.commands import run as command
+from privtalk.bench.corpus import shards
 from privtalk.bench.errors import UserError
 from privtalk.bench.execution.task import pin_threads
+from privtalk.bench.locks import sole_writer
 from privtalk.bench.records import Record, RunStore
+from privtalk.bench.stages import prepare
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.privacy.noise import GaussianMechanism
 from privtalk.metrics import METRICS
@@ -186,6 +190,7 @@ def test_nothing_is_left_behind(whole):
         "artifacts",
         "checkpoints",
         "run.json",
+        "writer.lock",
     }
     assert not list((whole / "checkpoints").iterdir())
     assert not list(whole.rglob("*.part"))
@@ -419,3 +424,33 @@ def test_run_json_is_readable_and_complete(whole):
     kept = json.loads((whole / "run.json").read_text())
     assert kept["suite"] == "privacy_utility"
     assert kept["settings"]["federation"]["rounds"] == 3
+
+
+def test_a_second_run_in_the_folder_is_refused_by_name(whole, request_for):
+    with sole_writer(whole, "bench run"), pytest.raises(UserError, match="is at work in it"):
+        command.run(request_for(out=whole))
+
+
+def test_people_whose_names_differ_by_a_character_stay_apart(request_for, monkeypatch):
+    """Identities of real data sets hold spaces and signs; two of them once were one client."""
+    names = {"clients-00000": "a b", "clients-00001": "a_b", "clients-00002": "a+b"}
+
+    class Renamed(shards.EmbeddedPopulation):
+        def people(self, role):
+            return tuple(replace(p, name=names.get(p.name, p.name)) for p in super().people(role))
+
+        def clips(self, person, purpose):
+            known = {new: old for old, new in names.items()}
+            return super().clips(replace(person, name=known.get(person.name, person.name)), purpose)
+
+    for module in (prepare, command, runner):
+        monkeypatch.setattr(module, "open_population", lambda spec, folder: Renamed(spec))
+    request = request_for("difftalk", changes=("corpus.seed=5",))  # whose files nobody else reads
+    assert command.run(request) == command.OK
+    [record] = RunStore(request.out)
+    samples = RunStore(request.out).samples(record.cell_id)
+    assert [sample.client for sample in samples] == ["a b", "a_b", "a+b"]
+    assert record.metrics["psnr"].estimate.clusters == 3
+    shown = [path for name, path in record.artifacts.items() if name.startswith("frames/")]
+    assert len(set(shown)) == 3
+    assert all((request.out / path).is_file() for path in shown)

@@ -13,6 +13,8 @@ from privtalk.leaderboards.comparison import Check
 from privtalk.leaderboards.model import Samples
 from privtalk.leaderboards.statistics import Scores
 
+LESS_NOISE = 0.99
+"""Share of the old noise below which it fell, whatever the accountant says of it: calibration is not exact."""
 Pair = tuple[Record, Record]
 
 
@@ -131,6 +133,9 @@ def _weaker(old: Privacy, fresh: Privacy) -> list[str]:
         if _or_infinite(after) > _or_infinite(before) * (1 + 1e-9):
             now = "none" if after is None else f"{after:.4g}"
             found.append(f"ε ({name.replace('_', ' ')}) rose from {before:.4g} to {now}")
+    if (old.noise_multiplier or 0.0) * LESS_NOISE > (fresh.noise_multiplier or 0.0):
+        noise = "none" if fresh.noise_multiplier is None else f"{fresh.noise_multiplier:.4g}"
+        found.append(f"the noise multiplier fell from {old.noise_multiplier:.4g} to {noise}")
     if old.guarantee and not fresh.guarantee:
         found.append(f"the guarantee is lost: {fresh.reason or 'no reason recorded'}")
     if old.delta is not None and fresh.delta is not None and fresh.delta > old.delta:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from privtalk.bench.errors import WorkFailed
+from privtalk.bench.pipes import forgiving
 
 DEBUG = "PRIVTALK_DEBUG"
 """Environment variable: show tracebacks of errors that are normally told in one line."""
@@ -110,11 +113,28 @@ def publish(
 def compare(
     base: Annotated[Path, typer.Argument(help="Run folder to compare with.")],
     new: Annotated[Path, typer.Argument(help="Run folder to judge.")],
+    tolerances: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file, a line a metric: psnr: 0.2 in its unit, or fid: 5 % of the base value."
+        ),
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a job's summary; - for standard output.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML; - for standard output.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write everything as JSON; - for standard output.")
+    ] = None,
 ) -> None:
-    """Compare two runs, paired. Exit 0: no regression; 1: regression; 2: records missing; 3: nothing comparable."""
+    """Compare two runs, paired.
+
+    Exit 0: no regression; 1: regression; 2: records or rows missing or damaged on either side; 3: nothing comparable.
+    """
     from privtalk.bench.commands import boards
 
-    raise typer.Exit(boards.compare(base, new))
+    outputs = boards.Outputs(markdown=markdown, junit=junit, json=json)
+    raise typer.Exit(boards.compare(base, new, tolerances, outputs))
 
 
 @app.command("validate-metrics")
@@ -340,27 +360,24 @@ def weights_add(
 
 def main() -> None:
     """Entry point: a user's mistake is one line and exit 2; Ctrl-C says how to go on and exits 130."""
-    code = guarded(sys.argv[1:])
-    if code == INTERRUPTED:
-        _tell("interrupted; what is finished is kept: the same command goes on from there")
+    with redirect_stdout(forgiving(sys.stdout)), redirect_stderr(forgiving(sys.stderr)):
+        code = guarded(sys.argv[1:])
+        if code == INTERRUPTED:
+            _tell("interrupted; what is finished is kept: the same command goes on from there")
     sys.exit(code)
 
 
 def guarded(arguments: list[str]) -> int:
     """Exit code of a command line."""
     try:
-        code = app(arguments, standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except typer.Exit as done:
-        return done.exit_code
+        code = _invoked(arguments)
+        sys.stdout.flush()  # while a full disk is still an error that can be told
+        return code
     except USAGE_ERROR as error:
         error.show()  # type: ignore[attr-defined]
         return MISTAKE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:  # e.g. piped into head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (ValueError, OSError, WorkFailed) as error:
         if os.environ.get(DEBUG):
             print(getattr(error, "details", ""), traceback.format_exc(), sep="\n", file=sys.stderr)
@@ -368,8 +385,18 @@ def guarded(arguments: list[str]) -> int:
         return MISTAKE
 
 
+def _invoked(arguments: list[str]) -> int:
+    try:
+        code = app(arguments, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except typer.Exit as done:
+        return done.exit_code
+
+
 def _tell(line: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"bench: {line}", markup=False, highlight=False)
+    from privtalk.leaderboards.escaping import visible
+
+    Console(stderr=True, soft_wrap=True).print(Text(visible(f"bench: {line}")))
 
 
 if __name__ == "__main__":

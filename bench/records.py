@@ -6,220 +6,65 @@ written to a temporary name and renamed, so that a record either exists whole or
 
 from __future__ import annotations
 
-import json
-import os
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ValidationError
 
-SCHEMA_VERSION = 3
-"""1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did."""
+from privtalk.bench.corpus.cache import content_hash
+from privtalk.bench.files import LARGEST, read_json, write_atomic
+from privtalk.bench.record_parts import (
+    AttackResult,
+    Audit,
+    Control,
+    Direction,
+    EpsilonEstimate,
+    Epsilons,
+    Estimate,
+    Frozen,
+    LowerBound,
+    Measure,
+    OperatingPoint,
+    Privacy,
+    Score,
+    Strength,
+    UpperBound,
+)
 
-Direction = Literal["higher", "lower", "reference"]
-"""Which way is better; `reference` for a value that is only to be compared with ground truth's."""
+__all__ = [
+    "SCHEMA_VERSION",
+    "AttackResult",
+    "Audit",
+    "Code",
+    "Control",
+    "Direction",
+    "EpsilonEstimate",
+    "Epsilons",
+    "Estimate",
+    "Frozen",
+    "LowerBound",
+    "Measure",
+    "NewerRecord",
+    "OperatingPoint",
+    "Privacy",
+    "Record",
+    "RunStore",
+    "Sample",
+    "Score",
+    "Strength",
+    "UpperBound",
+    "load_record",
+    "write_atomic",
+]
 
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Estimate(Frozen):
-    """A value with its 95 % interval, or the reason why there is none."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    """Samples behind the value."""
-    clusters: int = 0
-    """Independent clusters (clients) behind the interval."""
-    missing: str | None = None
-    """Reason, where `value` is None."""
-
-
-class Score(Frozen):
-    """A metric over the evaluated clips."""
-
-    estimate: Estimate
-    unit: str
-    direction: Direction
-    ground_truth: float | None = None
-    """The same metric of the true clips, where it is not trivially perfect (temporal jitter, sync offset)."""
-    family: str = ""
-    """Which group of columns it stands in (`metrics.declaration.Family`); empty in records of schema 1."""
-    about: str = ""
-    """What it measures, in a line."""
-    level: Literal["clip", "set"] = "clip"
-    """`set`: of all clips together; a sample then holds its clip's share, and the mean of the shares is the value."""
-
-
-class OperatingPoint(Frozen):
-    """True-positive rate at a false-positive rate."""
-
-    fpr_target: float
-    fpr_realised: float | None = None
-    threshold: float | None = None
-    tpr: Estimate
-
-
-class Control(Frozen):
-    """A run of the attack that must be at chance."""
-
-    auc: Estimate
-    passed: bool
-    """Chance (.5) lies inside the interval."""
-
-
-class Measure(Frozen):
-    """A figure of an attack beside its ROC: a rank-1 rate, decibels over the prior."""
-
-    estimate: Estimate
-    chance: float
-    """What an attacker who knows nothing gets in expectation."""
-    unit: str
-    direction: Literal["higher", "lower"] = "higher"
-    """Which way the attacker gains."""
-    about: str = ""
-
-
-class Strength(Frozen):
-    """The attack's headline where there is something to find: a weak attack must never be read as privacy."""
-
-    estimate: Estimate
-    planted: str
-    """What was planted, in a line."""
-
-
-class AttackResult(Frozen):
-    """An attack, n positives against m negatives."""
-
-    view: str
-    """What the adversary sees: `release`, `server` (each client's message), `sums` or `client`."""
-    statistic: str
-    positives: int
-    negatives: int
-    auc: Estimate
-    advantage: Estimate
-    """max over thresholds of TPR - FPR, at the threshold chosen on the same scores (optimistic; for the eye only)."""
-    points: tuple[OperatingPoint, ...]
-    roc: tuple[tuple[float, float], ...]
-    """(FPR, TPR) corners of the empirical curve."""
-    controls: dict[str, Control]
-    valid: bool
-    """All controls passed; false where the attack was not run."""
-    seconds: float
-    """Of this attack and those that share its passes over people: the attacks of one view."""
-    family: str = "membership"
-    """`membership`, `identity`, `reconstruction` or `aggregation` (`attacks.declaration.Family`)."""
-    source: str = ""
-    """Paper."""
-    footage: str = "fresh"
-    """What the attacker holds of a person: `fresh` windows, or the `exact` clips of a member's device."""
-    headline: str = "auc"
-    """What a board shows: `auc`, or a key of `measures`."""
-    measures: dict[str, Measure] = Field(default_factory=dict)
-    curves: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
-    """Series -> (x, y) points, such as the AUC by the number of clients in a sum."""
-    strength: Strength | None = None
-
-
-class Epsilons(Frozen):
-    """ε at the ledger's δ for three adversaries; None where nothing is guaranteed."""
-
-    server: float | None = None
-    """Sees each client's message."""
-    secure_aggregation: float | None = None
-    """Sees sums only."""
-    outsider: float | None = None
-    """Sees the released adapter only."""
-    assumptions: dict[str, str] = Field(default_factory=dict)
-    """Adversary -> what the figure rests on."""
-    reasons: dict[str, str] = Field(default_factory=dict)
-    """Adversary -> why nothing is guaranteed."""
-
-
-class Privacy(Frozen):
-    """What was guaranteed, by which mechanism."""
-
-    mechanism: str
-    """`none`, `central-gaussian` or `distributed-skellam`."""
-    guarantee: bool
-    reason: str | None = None
-    """Why there is no guarantee."""
-    target_epsilon: float | None = None
-    delta: float | None = None
-    noise_multiplier: float | None = None
-    clip: float | None = None
-    sampling: str | None = None
-    sampling_rate: float | None = None
-    rounds: int | None = None
-    neighbouring: str | None = None
-    participations: int | None = None
-    """Most rounds that one client took part in."""
-    ledger: list[dict[str, Any]] = Field(default_factory=list)
-    """Every release (`methods.privacy.ledger`)."""
-    quantisation_step: float | None = None
-    """Distance of grid points, in units of an update, where sums are of integers."""
-    secure_aggregation_bits: int | None = None
-    """b of the sums mod 2^b; None without secure aggregation."""
-    accountant: str | None = None
-    """What composed the ledger: `PLD` or `RDP`."""
-    epsilons: Epsilons = Field(default_factory=Epsilons)
-    checks: dict[str, float] = Field(default_factory=dict)
-    """The same guarantee under other accountants, by name."""
-
-
-class UpperBound(Frozen):
-    """ε is at most this, says the accountant."""
-
-    accountant: str
-    epsilon: float | None
-    """None: no guarantee, so nothing is exceeded."""
-    delta: float
-    neighbouring: str
-
-
-class LowerBound(Frozen):
-    """ε is at least this, certified by an experiment, wrong with a chance of at most 1 - confidence."""
-
-    name: str
-    epsilon: float
-    delta: float
-    confidence: float
-    n: int
-    assumption: str | None = None
-
-
-class EpsilonEstimate(Frozen):
-    """A point estimate of ε: shown, never compared."""
-
-    name: str
-    epsilon: float
-    low: float
-    high: float
-    delta: float
-
-
-class Audit(Frozen):
-    """What canary clients say of a run's ε, seen by one adversary."""
-
-    view: str
-    """`sums`: every round's sum; `release`: the final adapter."""
-    subject: str
-    canaries: int
-    norm: float
-    """L2 norm of a canary: the clip, or the usual message's where nothing is clipped."""
-    auc: Estimate
-    """Of telling canaries that are in from those that are out."""
-    upper: tuple[UpperBound, ...]
-    certified: tuple[LowerBound, ...]
-    estimates: tuple[EpsilonEstimate, ...] = ()
-    violations: tuple[str, ...] = ()
-    seconds: float = 0.0
-    missing: str | None = None
-    """Why nothing was audited."""
+SCHEMA_VERSION = 4
+"""1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did. 3: before a record
+held the hash of its samples."""
+LAST_UNSEALED = 3
+"""Last schema whose records do not hold the hash of their samples."""
+AGAIN = "delete it and run the suite again"
 
 
 class Code(Frozen):
@@ -259,6 +104,8 @@ class Record(Frozen):
     audits: tuple[Audit, ...] = ()
     artifacts: dict[str, str]
     """Name -> path relative to the run folder (adapter, clips, sample strips)."""
+    samples_sha256: str | None = None
+    """Of the bytes of its samples' file, by which samples that were cut or changed are told; filled in when written."""
 
 
 class Sample(Frozen):
@@ -268,6 +115,10 @@ class Sample(Frozen):
     clip: str
     scores: dict[str, float | None]
     """Metric -> value; None where it cannot be computed for this clip."""
+
+
+class NewerRecord(ValueError):
+    """A record that a newer version of this program wrote: not damaged, and not to be made again."""
 
 
 class RunStore:
@@ -286,24 +137,59 @@ class RunStore:
         return self.folder / "artifacts" / cell_id
 
     def has(self, cell_id: str) -> bool:
-        return self.record_path(cell_id).exists()
+        """Whether the cell is finished: its record and its samples are what was written.
+
+        Raises `NewerRecord` for one that this version cannot judge, lest it be made again over it.
+        """
+        try:
+            self.whole(cell_id)
+        except NewerRecord:
+            raise
+        except ValueError:
+            return False
+        return True
 
     def write(self, record: Record, samples: Iterable[Sample]) -> None:
-        """Samples first: a record that exists has its samples."""
+        """Samples first: a record that exists has its samples, and holds their hash."""
         lines = "".join(sample.model_dump_json() + "\n" for sample in samples)
+        digest = hashlib.sha256(lines.encode("utf-8")).hexdigest()
+        sealed = record.model_copy(update={"samples_sha256": digest})
         write_atomic(self.samples_path(record.cell_id), lines)
-        write_atomic(self.record_path(record.cell_id), record.model_dump_json(indent=1) + "\n")
+        write_atomic(self.record_path(record.cell_id), sealed.model_dump_json(indent=1) + "\n")
 
     def read(self, cell_id: str) -> Record:
         return load_record(self.record_path(cell_id))
 
     def samples(self, cell_id: str) -> list[Sample]:
         path = self.samples_path(cell_id)
-        if not path.exists():
-            return []
-        return [
-            Sample.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line
-        ]
+        return parse_samples(path, path.read_bytes()) if path.exists() else []
+
+    def whole(self, cell_id: str) -> tuple[Record, list[Sample]]:
+        """A record and its samples, if both are what was written under this name.
+
+        Raises `ValueError`, in one line that names the file, for what was cut, changed, emptied or moved.
+        """
+        path = self.record_path(cell_id)
+        record = load_record(path)
+        if record.cell_id != cell_id:
+            raise ValueError(f"{path}: holds the record of cell {record.cell_id!r:.80}; {AGAIN}")
+        if content_hash(record.cell) != cell_id:
+            raise ValueError(f"{path}: its cell was changed after it was written; {AGAIN}")
+        return record, self._own_samples(record)
+
+    def _own_samples(self, record: Record) -> list[Sample]:
+        path = self.samples_path(record.cell_id)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"{path}: the record's samples are missing; run the suite again") from error
+        sealed = record.samples_sha256 is not None
+        if sealed and hashlib.sha256(content).hexdigest() != record.samples_sha256:
+            raise ValueError(f"{path}: not the samples that the record was written with; {AGAIN}")
+        samples = parse_samples(path, content)
+        if not samples or (not sealed and _fewer(samples, record)):
+            raise ValueError(f"{path}: holds fewer samples than its record was made of; {AGAIN}")
+        return samples
 
     def __iter__(self) -> Iterator[Record]:
         for path in sorted((self.folder / "records").glob("*.json")):
@@ -316,26 +202,53 @@ def load_record(path: Path) -> Record:
     Raises `ValueError`, in one line that names the file, for anything else.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
         version = raw["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a record ({error}); delete it and run the suite again") from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{path}: not a record ({error}); {AGAIN}") from error
+    if type(version) is not int or version < 1:
+        raise ValueError(f"{path}: not a record (schema_version is {version!r:.40}); {AGAIN}")
     if version > SCHEMA_VERSION:
-        raise ValueError(
+        raise NewerRecord(
             f"{path}: written by a newer version (schema {version} > {SCHEMA_VERSION}); upgrade privtalk-bench"
         )
     try:
-        return Record.model_validate(raw)
-    except ValueError as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(
-            f"{path}: not a valid record ({first}); delete it and run the suite again"
-        ) from error
+        record = Record.model_validate(raw)
+    except ValidationError as error:
+        raise ValueError(f"{path}: not a valid record ({_first(error)}); {AGAIN}") from error
+    if version > LAST_UNSEALED and record.samples_sha256 is None:
+        raise ValueError(f"{path}: not a valid record (without the hash of its samples); {AGAIN}")
+    return record
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a whole text file or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+def parse_samples(path: Path, content: bytes) -> list[Sample]:
+    """The samples of a file's content; a `ValueError` names the file and the line."""
+    samples: list[Sample] = []
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            samples.append(Sample.model_validate_json(line))
+        except ValidationError as error:
+            raise ValueError(f"{path}: line {number} is no sample ({_first(error)}); {AGAIN}") from error
+        if any(value is not None and abs(value) > LARGEST for value in samples[-1].scores.values()):
+            raise ValueError(f"{path}: line {number} holds a number beyond {LARGEST:g}; {AGAIN}")
+    if len({(sample.client, sample.clip) for sample in samples}) < len(samples):
+        raise ValueError(f"{path}: scores a clip twice; {AGAIN}")
+    return samples
+
+
+def _fewer(samples: list[Sample], record: Record) -> bool:
+    """Whether clips are gone, by the counts in a record that holds no hash; schema 1 counted otherwise for sets."""
+    return record.schema_version > 1 and any(
+        score.estimate.value is not None
+        and sum(sample.scores.get(name) is not None for sample in samples) < score.estimate.n
+        for name, score in record.metrics.items()
+    )
+
+
+def _first(error: ValidationError) -> str:
+    """Where and what the first fault is."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"{where}: {fault['msg']}" if where else fault["msg"]

@@ -11,9 +11,19 @@ from typing import Any
 import numpy as np
 
 from privtalk.bench.records import AttackResult, Estimate, Record, Score
+from privtalk.bench.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.attacks import attack_summary
-from privtalk.leaderboards.model import Cell, Metric, Row, RowKey, Samples, tier_order, verdict
+from privtalk.leaderboards.model import (
+    Cell,
+    Metric,
+    Row,
+    RowKey,
+    Samples,
+    missing_texts,
+    tier_order,
+    verdict,
+)
 from privtalk.leaderboards.statistics import (
     Rank,
     Scores,
@@ -50,10 +60,20 @@ def by_row(records: Sequence[Record]) -> dict[RowKey, list[Record]]:
     for record in records:
         plain[record.method, record.tier].append(record)
     rows: dict[RowKey, list[Record]] = defaultdict(list)
+    shared = _shared_labels({method for method, _ in plain})
     for (method, tier), same in plain.items():
+        own = f"recorded as {method}" if method in shared else ""
         for record, variant in zip(same, _variants(same), strict=True):
-            rows[RowKey(method, tier, variant)].append(record)
+            rows[RowKey(method, tier, ", ".join(filter(None, (own, variant))))].append(record)
     return {key: sorted(rs, key=lambda r: r.seed) for key, rs in rows.items()}
+
+
+def _shared_labels(methods: Iterable[str]) -> set[str]:
+    """Methods that would be shown under the same name: charts and tables know rows by it."""
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for method in methods:
+        by_label[formats.method_label(method)].append(method)
+    return {method for same in by_label.values() if len(same) > 1 for method in same}
 
 
 def _variants(same: Sequence[Record]) -> list[str]:
@@ -123,9 +143,12 @@ def make_row(
     baseline: RowKey | None,
     metrics: Sequence[Metric],
     seeds: Sequence[int],
+    missing: Sequence[MissingRow] = (),
 ) -> Row:
     have = tuple(r.seed for r in records)
-    lacking = [seed for seed in seeds if seed not in have]
+    told = [row for row in missing if (row.row, row.tier) == key[:2] and row.seed not in have]
+    known = {row.seed for row in told}
+    lacking = [str(seed) for seed in seeds if seed not in (*have, *known)]
     attacks: dict[str, list[tuple[Record, AttackResult]]] = defaultdict(list)
     for record in records:
         for name, result in record.attacks.items():
@@ -140,7 +163,10 @@ def make_row(
             name: attack_summary([(r.seed, a) for r, a in pairs], [r.privacy for r, _ in pairs])
             for name, pairs in attacks.items()
         },
-        incomplete=(f"seed {formats.listing([str(s) for s in lacking])} missing",) if lacking else (),
+        incomplete=(
+            *missing_texts(told),
+            *((f"seed {formats.listing(lacking)} missing",) if lacking else ()),
+        ),
         records=tuple(records),
     )
 

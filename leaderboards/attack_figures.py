@@ -7,7 +7,8 @@ from pathlib import Path
 from privtalk.leaderboards import charts, formats, leaks
 from privtalk.leaderboards.charts import attack_data
 from privtalk.leaderboards.charts.data import Table
-from privtalk.leaderboards.figures import Figure, safe, write_table, written
+from privtalk.leaderboards.escaping import joined_name, metric_file
+from privtalk.leaderboards.figures import Figure, write_table, written
 from privtalk.leaderboards.model import Board
 
 LEGEND = (
@@ -36,7 +37,7 @@ def write_rocs(board: Board, site: Path, slug: str) -> dict[str, str]:
     files = {}
     for name in board.attacks:
         if rows := attack_data.roc_rows(board, name):
-            path = site / "data" / f"{slug}-roc" / safe(name)
+            path = site / "data" / f"{slug}-roc" / metric_file(name)
             write_table(rows, path)
             files[name] = f"{path.relative_to(site).as_posix()}.csv"
     return files
@@ -76,7 +77,7 @@ def _roc(board: Board, group: leaks.Group, attack: str, site: Path, slug: str) -
     return written(
         lambda theme, layout: charts.roc(board, attack, theme, layout),
         attack_data.roc_rows(board, attack),
-        site / "charts" / slug / f"roc-{safe(attack)}",
+        site / "charts" / slug / f"roc-{metric_file(attack)}",
         title=f"ROC of {attack} on {leaks.SEEN.get(group.view, group.view)}",
         alt=f"ROC curves of {attack}. {'; '.join(lines)}.",
         caption=f"{attack}{whose}. {_ceilings(board, attack)}",
@@ -126,7 +127,7 @@ def _aggregation(board: Board, attack: str, series: str, site: Path, slug: str) 
     return written(
         lambda theme, layout: charts.aggregation(board, attack, series, theme, layout),
         rows,
-        site / "charts" / slug / f"curve-{safe(attack)}-{safe(series.replace(' ', '-'))}",
+        site / "charts" / slug / f"curve-{metric_file(attack)}-{joined_name(*series.split(' '))}",
         title=f"{attack}: {series.replace('auc', 'AUC')}",
         alt=f"{attack}, {series}. {'; '.join(lines)}.",
         caption=f"{attack}: how fast a sum hides its clients. A curve a tier; the rule is chance. Means over seeds.",

@@ -11,6 +11,7 @@ from privtalk.leaderboards import leaks
 from privtalk.leaderboards.attack_figures import draw_attacks, write_rocs
 from privtalk.leaderboards.attacks import AttackSummary
 from privtalk.leaderboards.audits import AuditLine, assumptions, audit_lines, lower_text, named, upper_text
+from privtalk.leaderboards.escaping import file_name
 from privtalk.leaderboards.figures import Figure
 from privtalk.leaderboards.galleries import CAPTION, galleries
 from privtalk.leaderboards.leak_summary import (
@@ -29,6 +30,7 @@ class Detail:
     """One attack, row by row."""
 
     name: str
+    anchor: str
     known: AttackSummary
     text: str
     targets: list[float]
@@ -44,6 +46,7 @@ class Family:
     """One family's part of the section."""
 
     name: str
+    anchor: str
     title: str
     groups: tuple[Group, ...]
     strengths: list[StrengthLine]
@@ -107,6 +110,7 @@ def _by_tier(lines: list[SummaryLine]) -> list[tuple[str, list[SummaryLine]]]:
 def _family(board: Board, name: str, drawn: Mapping[str, list[Figure]], rocs: Mapping[str, str]) -> Family:
     return Family(
         name=name,
+        anchor=file_name(name),
         title=leaks.TITLES.get(name, name.capitalize()),
         groups=tuple(group for group in leaks.groups(board) if group.family == name),
         strengths=strength_lines(board, name),
@@ -120,6 +124,7 @@ def _detail(board: Board, name: str, rocs: Mapping[str, str]) -> Detail:
     known = max(attacks, key=lambda attack: attack.positives)
     return Detail(
         name=name,
+        anchor=file_name(name),
         known=known,
         text=_text(known),
         targets=sorted({p.fpr_target for a in attacks for p in a.points}, reverse=True),

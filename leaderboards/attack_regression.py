@@ -22,6 +22,8 @@ def attack_worse(old: AttackResult, fresh: AttackResult | None) -> list[str]:
     if old.valid and not fresh.valid and after.estimate.value is not None:
         failed = [name for name, control in fresh.controls.items() if not control.passed]
         found.append(f"controls no longer at chance: {formats.listing(failed) or 'not named'}")
+    if after.estimate.value is not None and (gone := [n for n in old.controls if n not in fresh.controls]):
+        found.append(f"controls are missing: {formats.listing(gone)}")
     return found + _weaker_attack(old.strength, fresh.strength, before)
 
 
@@ -40,6 +42,8 @@ def _headline_worse(before: Headline, after: Headline) -> list[str]:
         return []
     if fresh.value is None:
         return [f"{after.label} is missing: {fresh.missing or 'no reason recorded'}"]
+    if None not in (old.low, old.high) and None in (fresh.low, fresh.high):
+        return [f"{after.label} has no interval any more"]
     change = _clear(old, fresh)
     if change != before.sign:
         return []

@@ -14,7 +14,7 @@ from privtalk.leaderboards.attacks import AttackSummary
 from privtalk.leaderboards.audits import AuditLine, assumptions, audit_lines, named
 from privtalk.leaderboards.leak_summary import SummaryLine, summary_lines, targets
 from privtalk.leaderboards.model import Board, Row
-from privtalk.leaderboards.terminal import Column, plain, split
+from privtalk.leaderboards.terminal import Column, add_row, plain, split
 
 COARSE = 0.1
 """A false-positive rate at which a true-positive rate says little that the AUC does not."""
@@ -65,7 +65,7 @@ def guarantees(board: Board) -> Table:
     for row in board.methods():
         merged.setdefault((formats.tier_label(row.key.tier), *_guarantee(row.privacy)), []).append(row.label)
     for (tier, epsilons, delta), labels in merged.items():
-        table.add_row(formats.listing(labels), tier, epsilons, delta)
+        add_row(table, formats.listing(labels), tier, epsilons, delta)
     return table
 
 

@@ -8,13 +8,26 @@ guarantee is the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from privtalk.bench.records import Record
-from privtalk.leaderboards import assembly, floors
+from privtalk.bench.run_folder import MissingRow
+from privtalk.leaderboards import assembly, floors, formats
+from privtalk.leaderboards.loading import BoardKey, Expected, Runs
 from privtalk.leaderboards.model import Board, Metric, Row, RowKey, Samples
 
-__all__ = ["BASELINE", "Board", "Metric", "Row", "RowKey", "Samples", "build", "corpus_name", "group"]
+__all__ = [
+    "BASELINE",
+    "Board",
+    "Metric",
+    "Row",
+    "RowKey",
+    "Samples",
+    "build",
+    "build_all",
+    "corpus_name",
+    "group",
+]
 
 BASELINE = "difftalk"
 
@@ -26,10 +39,13 @@ def build(
     baseline: str = BASELINE,
     headline: str | None = None,
     problems: Iterable[str] = (),
+    planned: int = 0,
+    missing: Sequence[MissingRow] = (),
 ) -> Board:
     """Board of the records of one suite, preset and corpus; mixing several is refused.
 
-    `problems` are what went wrong before, when records were read; the board keeps them among its own.
+    `problems` are what went wrong before, when records were read; the board keeps them among its own. `planned` and
+    `missing` are what a run was asked for and did not come to.
     """
     kept, repeated = assembly.unique(records)
     if not kept:
@@ -43,7 +59,7 @@ def build(
     base = next((key for key in grouped if key.method == baseline), None)
     seeds = tuple(sorted({r.seed for r in kept}))
     metrics = assembly.metrics_of(grouped)
-    rows = [assembly.make_row(key, rs, scores, base, metrics, seeds) for key, rs in grouped.items()]
+    rows = [assembly.make_row(key, rs, scores, base, metrics, seeds, missing) for key, rs in grouped.items()]
     chosen = assembly.headline_of(metrics, headline)
     rows = assembly.completed(rows, metrics, scores, chosen)
     rows = assembly.ranked(floors.judged_by_floors(rows, scores, metrics), scores, metrics)
@@ -59,13 +75,36 @@ def build(
         rows=tuple(sorted(rows, key=lambda row: assembly.row_order(row, metrics, chosen))),
         seeds=seeds,
         problems=(*problems, *repeated, *lacking, *assembly.warnings_of(kept)),
+        planned=planned,
+        missing=tuple(missing),
         scores=scores,
     )
 
 
-def group(records: Iterable[Record]) -> dict[tuple[str, str, str], list[Record]]:
+def build_all(runs: Runs) -> dict[BoardKey, Board]:
+    """Every board of some runs; of one without any record, all boards say that it is missing."""
+    groups = group(runs.records)
+    lost = [
+        f"{formats.listing([part for part in key if part])}: none of {known.planned} planned rows has a record"
+        for key, known in runs.expected.items()
+        if key not in groups
+    ]
+    boards = {}
+    for key, records in groups.items():
+        known = runs.expected.get(key, Expected())
+        boards[key] = build(
+            records,
+            runs.samples,
+            problems=[*runs.problems, *lost],
+            planned=known.planned,
+            missing=known.missing,
+        )
+    return boards
+
+
+def group(records: Iterable[Record]) -> dict[BoardKey, list[Record]]:
     """Records by (suite, preset, corpus), each of which makes a board; the main suite first."""
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    groups: dict[BoardKey, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.suite, record.preset, corpus_name(record)].append(record)
     return dict(sorted(groups.items(), key=lambda item: (item[0][0] != "privacy_utility", item[0])))

@@ -12,6 +12,9 @@ from privtalk.leaderboards.model import RowKey
 OK, REGRESSION, RUN_FAILURE, NOTHING_COMPARABLE = range(4)
 """Exit codes."""
 
+VERDICTS = ("ok", "regression", "run failure", "nothing comparable")
+"""By exit code."""
+
 Status = Literal["ok", "improvement", "regression", "failure"]
 
 
@@ -52,9 +55,14 @@ class Comparison:
         return [change.status for change in self.changes] + [check.status for check in self.checks]
 
     @property
+    def compared(self) -> int:
+        """Comparisons of scores that exist on both sides."""
+        return sum(change.difference.value is not None for change in self.changes)
+
+    @property
     def exit_code(self) -> int:
-        """0 ok, 1 regression, 2 a record is missing or failed, 3 nothing comparable."""
-        if not self.pairs:
+        """0 ok, 1 regression, 2 a record is missing, damaged or failed, 3 nothing comparable."""
+        if not self.compared:
             return NOTHING_COMPARABLE
         if "failure" in self.statuses:
             return RUN_FAILURE
@@ -72,9 +80,7 @@ class Comparison:
         said = {
             OK: "ok: no regression",
             REGRESSION: f"regression: {worse} found",
-            RUN_FAILURE: f"run failure: {failed} records missing or failed, {worse} regressions besides",
-            NOTHING_COMPARABLE: "nothing comparable: no record of base has a partner in new",
+            RUN_FAILURE: f"run failure: {failed} missing, damaged or not comparable, {worse} regressions besides",
+            NOTHING_COMPARABLE: "nothing comparable: no score of base has a partner in new",
         }[self.exit_code]
-        return (
-            f"{said} ({self.pairs} pairs of records, {len(self.changes)} comparisons, {better} improvements)"
-        )
+        return f"{said} ({self.pairs} pairs of records, {self.compared} comparisons, {better} improvements)"

@@ -13,6 +13,7 @@ from privtalk.leaderboards import charts, columns, formats, leaks
 from privtalk.leaderboards.charts import data as chart_data
 from privtalk.leaderboards.charts.attack_data import attack_rows
 from privtalk.leaderboards.charts.style import LAYOUTS, LIGHT, THEMES, WIDE, Layout, Theme, recoloured, render
+from privtalk.leaderboards.escaping import metric_file
 from privtalk.leaderboards.model import Board, Metric
 
 FEWEST = 4
@@ -73,7 +74,7 @@ def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
     return written(
         lambda theme, layout: charts.privacy_utility(board, metric.name, attack, theme, layout),
         _union(rows),
-        site / "charts" / slug / f"privacy-utility-{safe(metric.name)}",
+        site / "charts" / slug / f"privacy-utility-{metric_file(metric.name)}",
         title="Privacy and utility",
         alt=_described(board, metric),
         caption=caption,
@@ -84,7 +85,7 @@ def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
     return written(
         lambda theme, layout: charts.forest(board, metric.name, theme, layout),
         chart_data.utility_rows(board, metric.name),
-        site / "charts" / slug / f"differences-{safe(metric.name)}",
+        site / "charts" / slug / f"differences-{metric_file(metric.name)}",
         title=f"Differences in {metric.name}",
         alt=_described(board, metric),
         caption=f"Paired differences in {metric.name} with 95 % intervals, clustered by client. {_direction(metric)}",
@@ -159,15 +160,6 @@ def _described(board: Board, metric: Metric) -> str:
 
 def _direction(metric: Metric) -> str:
     return "To the right is better." if metric.sign > 0 else "To the left is better."
-
-
-def safe(name: str) -> str:
-    """A metric's or attack's name as part of a file name.
-
-    >>> safe("fid[talkhead]")
-    'fid-talkhead'
-    """
-    return "".join(c if c.isalnum() or c in "_-" else "-" for c in name).strip("-")
 
 
 def _union(rows: chart_data.Table) -> chart_data.Table:

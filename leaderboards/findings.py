@@ -163,6 +163,10 @@ def validity(board: Board) -> Finding:
         for row in board.rows
         for why in row.incomplete
     ]
+    lines += [
+        Line(subject=f"{row.label}, {formats.tier_label(row.tier)}", figure=row.text, verdict="missing")
+        for row in board.absent
+    ]
     lines += _failed_controls(board)
     lines += [
         Line(subject=_where(row), figure=f"{name}: {breach}", verdict="invalid")
@@ -171,8 +175,24 @@ def validity(board: Board) -> Finding:
         for breach in attack.breaches
     ]
     lines += [Line(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
+    lost = missing_sentence(board)
     text = f"With care: {len(lines)} remark{'s' if len(lines) > 1 else ''}." if lines else _sound(board)
+    text = f"With care: {lost}. {text.removeprefix('With care: ')}" if lost else text
     return finding(TRUST, [Answer("", text)], lines, "warning" if lines else "plain")
+
+
+def missing_sentence(board: Board) -> str:
+    """`2 of 14 planned rows are missing: ...`, a row and seed each; empty where none is."""
+    if not board.missing:
+        return ""
+    count = len(board.missing)
+    told = [
+        f"{formats.method_label(row.row)}, {formats.tier_label(row.tier)}, seed {row.seed}"
+        for row in board.missing
+    ]
+    of = f" of {board.planned} planned" if board.planned else " planned"
+    rows, verb = ("row", "is") if count == 1 and not board.planned else ("rows", "are" if count > 1 else "is")
+    return f"{count}{of} {rows} {verb} missing: {'; '.join(told[:5])}{'; ...' if count > 5 else ''}"
 
 
 def _sound(board: Board) -> str:

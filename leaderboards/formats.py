@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 
 from privtalk.bench.records import Estimate
@@ -209,7 +208,7 @@ def digits_for(estimates: Iterable[Estimate], *, default: int = 3, most: int = 4
     if not widths:
         return min(default, most)
     middle = widths[len(widths) // 2]
-    power = math.floor(math.log10(middle))
+    power = max(math.floor(math.log10(middle)), -300)  # below it, 10**power is 0
     return min(max((1 if middle / 10**power < 3.5 else 0) - power, 0), most)
 
 
@@ -269,12 +268,3 @@ def first_of(items: Sequence[str], most: int = 3) -> str:
     if len(items) <= most + 1:
         return listing(items)
     return listing([*items[:most], f"{len(items) - most} more"])
-
-
-def safe_name(name: str) -> str:
-    """A name that is safe as a file's.
-
-    >>> safe_name("../a b")
-    '-a-b'
-    """
-    return re.sub(r"[^A-Za-z0-9_.=-]+", "-", name).lstrip(".") or "unnamed"

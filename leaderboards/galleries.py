@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privtalk.leaderboards import formats, leaks, media
+from privtalk.leaderboards.escaping import joined_name
 from privtalk.leaderboards.model import Board
 
 PREFIX = "gallery/"
@@ -62,9 +63,8 @@ def _pictures(
             path = media.inside(folder, relative) if folder is not None and relative else None
             if path is None or path.suffix.lower() not in TYPES or media.dimensions(path) is None:
                 continue
-            target = (
-                site / "media" / slug / "gallery" / f"{_file(attack, record.cell_id)}{path.suffix.lower()}"
-            )
+            name = f"{joined_name(attack, record.cell_id)}{path.suffix.lower()}"
+            target = site / "media" / slug / "gallery" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
             result = row.attacks.get(attack)
@@ -80,7 +80,3 @@ def _pictures(
             )
             break
     return tuple(shown)
-
-
-def _file(attack: str, cell: str) -> str:
-    return f"{formats.safe_name(attack)}-{formats.safe_name(cell)}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privtalk.leaderboards import columns, formats
+from privtalk.leaderboards.escaping import file_name
 from privtalk.leaderboards.model import Board, Cell, Metric
 from privtalk.leaderboards.validation import NoiseFloor, Validation
 
@@ -52,8 +53,7 @@ def families(board: Board) -> list[Grid]:
     """A table for each family; none where no family is named."""
     found = () if board.families == ("",) else columns.families(board)
     return [
-        _grid(board, f"family-{formats.safe_name(f.name)}", f.title, f.about, f.measured, f.absent)
-        for f in found
+        _grid(board, f"family-{file_name(f.name)}", f.title, f.about, f.measured, f.absent) for f in found
     ]
 
 

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from privtalk.bench.records import Record
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.escaping import file_name, joined_name
 from privtalk.leaderboards.model import Board, Row
 
 SHOWN = 3
@@ -115,7 +116,9 @@ def _takes(board: Board, row: Row, record: Record, folder: Path) -> dict[str, li
             Take(
                 label=formats.method_label(own) if own else row.label,
                 tier="" if own else formats.tier_label(row.key.tier) if row.kind == "method" else row.kind,
-                slug=own or "-".join(re.sub(r"[^\w.]+", "", part) for part in row.key if part),
+                slug=file_name(own)
+                if own
+                else joined_name(*(part.replace("=", "") for part in row.key if part)),
                 score=None if own else _score(board, row, record.seed, clip),
                 strip=paths.get("strip"),
                 video=paths.get("video"),
@@ -126,8 +129,11 @@ def _takes(board: Board, row: Row, record: Record, folder: Path) -> dict[str, li
 
 def inside(folder: Path, relative: str) -> Path | None:
     """The file, if it exists and lies in the folder."""
-    root, path = folder.resolve(), (folder / relative).resolve()
-    return path if path.is_relative_to(root) and path.is_file() else None
+    try:
+        root, path = folder.resolve(), (folder / relative).resolve()
+        return path if path.is_relative_to(root) and path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a name too long, one with a null byte, links in a circle
+        return None
 
 
 def _chosen(

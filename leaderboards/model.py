@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from privtalk.bench.records import Direction, Estimate, Privacy, Record, Sample
+from privtalk.bench.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.attacks import AttackSummary
 from privtalk.leaderboards.statistics import Difference, Rank, Scores, paired_difference
@@ -106,6 +107,25 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A planned row of which nothing was recorded."""
+
+    method: str
+    tier: str
+    missing: tuple[MissingRow, ...]
+    """A seed each."""
+
+    @property
+    def label(self) -> str:
+        return formats.method_label(self.method)
+
+    @property
+    def text(self) -> str:
+        """Seeds and reasons, those with the same reason together."""
+        return "; ".join(missing_texts(self.missing))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """All rows of one suite, preset and corpus."""
 
@@ -121,6 +141,10 @@ class Board:
     seeds: tuple[int, ...]
     problems: tuple[str, ...]
     """What a reader must know before believing the rows."""
+    planned: int = 0
+    """Rows and seeds that were planned; 0 where nobody wrote it down."""
+    missing: tuple[MissingRow, ...] = ()
+    """Planned rows and seeds without a record, each with the reason."""
     scores: Mapping[RowKey, Mapping[str, Scores]] = field(repr=False)
 
     def row(self, method: str, tier: str = "none", variant: str = "") -> Row:
@@ -134,6 +158,17 @@ class Board:
 
     def metric(self, name: str) -> Metric:
         return next(metric for metric in self.metrics if metric.name == name)
+
+    @property
+    def absent(self) -> tuple[Absent, ...]:
+        """Rows of which nothing was recorded, by name."""
+        have = {(row.key.method, row.key.tier) for row in self.rows}
+        lost: dict[tuple[str, str], list[MissingRow]] = {}
+        for row in self.missing:
+            if (row.row, row.tier) not in have:
+                lost.setdefault((row.row, row.tier), []).append(row)
+        ordered = sorted(lost, key=lambda key: (tier_order(key[1]), key[0]))
+        return tuple(Absent(method=key[0], tier=key[1], missing=tuple(lost[key])) for key in ordered)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -154,6 +189,17 @@ class Board:
     def tiers(self) -> list[str]:
         """Tiers of the methods, the weakest guarantee first."""
         return sorted({r.key.tier for r in self.methods()}, key=tier_order)
+
+
+def missing_texts(missing: Sequence[MissingRow]) -> list[str]:
+    """`seeds 0 and 1 missing: reason`, a text a reason."""
+    seeds: dict[str, list[str]] = {}
+    for row in missing:
+        seeds.setdefault(row.reason, []).append(str(row.seed))
+    return [
+        f"seed{'s' if len(some) > 1 else ''} {formats.listing(some)} missing: {reason}"
+        for reason, some in seeds.items()
+    ]
 
 
 def tier_order(tier: str) -> tuple[float, str]:

@@ -13,7 +13,8 @@ import jinja2
 from privtalk.bench.records import Privacy, Record
 from privtalk.leaderboards import attack_page, figures, formats, grids, media, published
 from privtalk.leaderboards.charts.data import board_rows
-from privtalk.leaderboards.findings import findings
+from privtalk.leaderboards.escaping import file_name
+from privtalk.leaderboards.findings import findings, missing_sentence
 from privtalk.leaderboards.floors import flagged
 from privtalk.leaderboards.loading import Runs
 from privtalk.leaderboards.model import Board, Row
@@ -67,6 +68,7 @@ def write(
         "families": grids.families(board),
         "headers": grids.headers(board, runs.validation),
         "validation": validation_href,
+        "lost": missing_sentence(board),
         "incomplete": [row for row in board.rows if row.incomplete],
         "flagged": flagged(board.rows),
         "figures": figures.draw_all(board, site, slug),
@@ -153,7 +155,7 @@ def _runs(board: Board, runs: Runs, site: Path) -> list[Run]:
     shown = []
     for row in board.rows:
         for record in row.records:
-            name = formats.safe_name(record.cell_id)
+            name = file_name(record.cell_id)
             samples = runs.samples.get(record.cell_id, [])
             lines = "".join(sample.model_dump_json() + "\n" for sample in samples)
             _written(site / "data" / "records" / f"{name}.json", record.model_dump_json(indent=1) + "\n")
@@ -182,7 +184,7 @@ def _scenes(board: Board, runs: Runs, site: Path, slug: str) -> list[dict[str, A
     """Scenes with their files copied into the site."""
     shown = []
     for scene in media.scenes(board, runs.folders):
-        base = site / "media" / slug / formats.safe_name(scene.clip)
+        base = site / "media" / slug / file_name(scene.clip)
         base.mkdir(parents=True, exist_ok=True)
         sheet = media.sheet(scene)
         if sheet is not None:

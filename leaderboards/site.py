@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from privtalk.leaderboards import formats, page, validation
-from privtalk.leaderboards.board import build, group
-from privtalk.leaderboards.loading import Runs, load
+from privtalk.leaderboards.board import build_all
+from privtalk.leaderboards.escaping import joined_name, visible
+from privtalk.leaderboards.loading import BoardKey, Runs, load
 from privtalk.leaderboards.model import Board
 
 MARKER = ".privtalk-site"
@@ -44,18 +46,23 @@ def publish(run_folders: Sequence[Path], out: Path) -> Path:
     return out / "index.html"
 
 
-def boards_of(runs: Runs) -> dict[tuple[str, str, str], Board]:
-    """(suite, preset, corpus) -> board."""
-    groups = group(runs.records)
-    if not groups:
-        raise ValueError(f"no record could be read: {'; '.join(runs.problems)}")
+def boards_of(runs: Runs) -> dict[BoardKey, Board]:
+    """(suite, preset, corpus) -> board, as strangers may read it."""
+    if not runs.records:
+        raise ValueError(f"no record could be read: {formats.first_of(runs.problems)}")
+    expected = {
+        key: replace(
+            known, missing=tuple(r._replace(reason=_without_paths(r.reason, runs)) for r in known.missing)
+        )
+        for key, known in runs.expected.items()
+    }
     problems = [_without_paths(problem, runs) for problem in runs.problems]
-    return {key: build(records, runs.samples, problems=problems) for key, records in groups.items()}
+    return build_all(replace(runs, problems=problems, expected=expected))
 
 
 def _without_paths(problem: str, runs: Runs) -> str:
     """A problem as strangers may read it: files by their place in the run folder."""
-    for folder in sorted({f"{folder}{os.sep}" for folder in runs.folders.values()}, key=len, reverse=True):
+    for folder in sorted({visible(f"{folder}{os.sep}") for folder in runs.roots}, key=len, reverse=True):
         problem = problem.replace(folder, "")
     return problem
 
@@ -67,7 +74,7 @@ def _links(keys: Sequence[tuple[str, str, str]]) -> list[page.Link]:
         several = sum(key[:2] == (suite, preset) for key in keys) > 1
         parts = [suite, preset, *([corpus] if several else [])]
         name = f"{page.TITLES.get(suite, suite)}, {preset} preset{f', {corpus}' if several else ''}"
-        href = "index.html" if index == 0 else f"{formats.safe_name('-'.join(parts))}.html"
+        href = "index.html" if index == 0 else f"{joined_name(*parts)}.html"
         links.append(page.Link(href=href, title=name))
     return links
 

@@ -11,11 +11,12 @@ from rich.text import Text
 from privtalk.bench.records import Estimate
 from privtalk.leaderboards import columns, formats
 from privtalk.leaderboards.attack_tables import attack_notes, attack_tables
-from privtalk.leaderboards.comparison import Change, Comparison, Status
+from privtalk.leaderboards.comparison import Comparison, Status
 from privtalk.leaderboards.findings import findings
 from privtalk.leaderboards.floors import flagged
 from privtalk.leaderboards.model import Board, Metric, Row
-from privtalk.leaderboards.terminal import Column, plain, split
+from privtalk.leaderboards.reports import change_digits
+from privtalk.leaderboards.terminal import Column, add_row, plain, split
 
 WIDTH = 120
 """Widest table, in characters, on a terminal that is wider."""
@@ -64,7 +65,8 @@ def _split(
     board: Board, title: str, leading: Sequence[Column], metrics: Sequence[Metric], width: int
 ) -> Iterator[Table]:
     """Columns in as many tables as the width needs; each repeats the rows' names."""
-    groups = [(row.kind == "method", row.key.tier) for row in board.rows]
+    groups: list[object] = [(row.kind == "method", row.key.tier) for row in board.rows]
+    groups += ["absent"] * len(board.absent)
     return split(title, leading, _names(board), [_metric_column(board, m) for m in metrics], groups, width)
 
 
@@ -85,6 +87,10 @@ def notes(board: Board) -> list[str]:
     lines += [
         f"* {row.label}, {formats.tier_label(row.key.tier)}: {'; '.join(row.incomplete)}; not ranked"
         for row in _incomplete(board)
+    ]
+    lines += [
+        f"* {row.label}, {formats.tier_label(row.tier)}: planned, and nothing is recorded: {row.text}"
+        for row in board.absent
     ]
     lines += [f"! {who}: {flag}" for who, flag in flagged(board.rows)]
     lines += [f"{formats.MISSING} {reason}" for reason in reasons(board)]
@@ -116,9 +122,10 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for change in comparison.noteworthy:
-        digits = formats.digits_for([change.difference], default=4, most=_most(change))
+        digits = change_digits(change)
         difference = formats.with_interval(change.difference, digits, signed=True)
-        table.add_row(
+        add_row(
+            table,
             formats.method_label(change.row.method),
             formats.tier_label(change.row.tier),
             change.metric,
@@ -138,15 +145,16 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
 
 
 def _names(board: Board) -> list[Column]:
+    """Every row, those of which nothing was recorded last."""
     marks = ["*" if row.incomplete else "!" if row.flags else "" for row in board.rows]
     names = [
         Text(row.label + mark, style="" if row.kind == "method" else "dim")
         for row, mark in zip(board.rows, marks, strict=True)
     ]
-    return [
-        Column("row", names, right=False),
-        Column("tier", [Text(_tier(row)) for row in board.rows], right=False),
-    ]
+    tiers = [Text(_tier(row)) for row in board.rows]
+    names += [Text(f"{row.label}*", style="yellow") for row in board.absent]
+    tiers += [Text(formats.tier_label(row.tier)) for row in board.absent]
+    return [Column("row", names, right=False), Column("tier", tiers, right=False)]
 
 
 def _leading(board: Board) -> list[Column]:
@@ -162,17 +170,22 @@ def _leading(board: Board) -> list[Column]:
     title = f"{board.headline}\n{formats.MINUS} {formats.method_label(board.baseline.method)}"
     return [
         *_names(board),
-        Column("#", [Text(formats.rank(cell.rank)) for cell in cells]),
+        Column("#", _padded(board, [Text(formats.rank(cell.rank)) for cell in cells])),
         Column(
-            title, [Text(text, style=STYLES[cell.verdict]) for text, cell in zip(apart, cells, strict=True)]
+            title, _padded(board, [Text(t, STYLES[c.verdict]) for t, c in zip(apart, cells, strict=True)])
         ),
     ]
+
+
+def _padded(board: Board, cells: list[Text]) -> list[Text]:
+    """Cells with a dash for each row of which nothing was recorded."""
+    return [*cells, *(Text(formats.MISSING) for _ in board.absent)]
 
 
 def _metric_column(board: Board, metric: Metric) -> Column:
     cells = [row.cells[metric.name] for row in board.rows]
     texts = [Text(_value(cell.estimate, metric.digits), style=STYLES[cell.verdict]) for cell in cells]
-    return Column(column_name(metric), texts)
+    return Column(column_name(metric), _padded(board, texts))
 
 
 def _value(estimate: Estimate, digits: int) -> str:
@@ -206,11 +219,6 @@ def _incomplete(board: Board) -> list[Row]:
 
 def _seeds(board: Board) -> str:
     return f"seeds {formats.listing([str(seed) for seed in board.seeds])}"
-
-
-def _most(change: Change) -> int:
-    """Decimals beyond which a change is not read."""
-    return max(5, formats.most_digits([Estimate(value=change.base)]))
 
 
 def _once(items: Sequence[str]) -> list[str]:

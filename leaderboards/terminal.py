@@ -58,7 +58,19 @@ def assembled(title: str, standing: Sequence[Column], groups: Sequence[object]) 
 
 
 def plain(title: str | None) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    """An empty table; nothing in a title is read as markup."""
+    return Table(
+        title=None if title is None else Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+
+
+def add_row(table: Table, *cells: str | Text) -> None:
+    """A row of which nothing is read as markup."""
+    table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
 
 
 def _width(columns: Sequence[Column]) -> int:

@@ -2,44 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from privtalk.bench.errors import UserError
-from privtalk.leaderboards import board, loading, regression, tables
+from privtalk.bench.files import write_atomic
+from privtalk.leaderboards import board, loading, regression, reports, tables
+from privtalk.leaderboards.comparison import Comparison
+from privtalk.leaderboards.escaping import visible
+from privtalk.leaderboards.tolerances import read_tolerances
+
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """Where else a comparison goes; `-` is the standard output, and the table then goes to the standard error."""
+
+    markdown: Path | None = None
+    junit: Path | None = None
+    json: Path | None = None
 
 
 def show(folders: Sequence[Path], console: Console | None = None) -> None:
     """The tables of all records in run folders."""
     console = console or Console()
     runs = loading.load(_existing(folders))
-    boards = board.group(runs.records).values()
-    for records in boards:
-        tables.show(board.build(records, runs.samples, problems=runs.problems), console)
+    boards = board.build_all(runs)
+    for made in boards.values():
+        tables.show(made, console)
     for problem in () if boards else runs.problems:
-        console.print(f"[yellow]{escape(problem)}[/]", soft_wrap=True)
+        console.print(Text(problem, style="yellow"), soft_wrap=True)
 
 
 def publish(folders: Sequence[Path], out: Path) -> None:
     """The static site."""
     from privtalk.leaderboards import site
 
-    console = Console()
     page = site.publish(_existing(folders), out)
-    console.print(f"wrote {page}; open it in a browser", soft_wrap=True, highlight=False)
+    Console().print(Text(visible(f"wrote {page}; open it in a browser")), soft_wrap=True)
 
 
-def compare(base: Path, new: Path) -> int:
-    """Exit code of the comparison, its table printed."""
+def compare(base: Path, new: Path, tolerances: Path | None = None, outputs: Outputs | None = None) -> int:
+    """Exit code of the comparison, its table printed and its reports written."""
+    wanted = _wanted(outputs or Outputs())
     old, fresh = (loading.load(_existing([folder])) for folder in (base, new))
-    found = regression.compare(
-        old.records, old.samples, fresh.records, fresh.samples, failures=fresh.problems
-    )
-    tables.show_comparison(found, Console())
+    metrics = {name for runs in (old, fresh) for record in runs.records for name in record.metrics}
+    allowed = None if tolerances is None else read_tolerances(tolerances, metrics)
+    found = regression.compare_runs(old, fresh, allowed)
+    tables.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
+    for path, report in wanted:
+        _write(path, report(found))
     return found.exit_code
+
+
+def _wanted(outputs: Outputs) -> Sequence[tuple[Path, Callable[[Comparison], str]]]:
+    """(where, report), checked before anything is read."""
+    asked = (
+        (outputs.markdown, reports.to_markdown),
+        (outputs.junit, reports.to_junit),
+        (outputs.json, reports.to_json),
+    )
+    wanted = [(path, report) for path, report in asked if path is not None]
+    for path, _ in wanted:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; name a file, or - for the standard output")
+        if [other for other, _ in wanted].count(path) > 1:
+            raise UserError(f"{path}: two reports cannot go to the same place; name another file")
+    return wanted
+
+
+def _write(path: Path, text: str) -> None:
+    if path == STDOUT:
+        sys.stdout.write(text)
+    elif path.exists() and not path.is_file():  # a device or a pipe, which nothing can take the place of
+        path.write_text(text, encoding="utf-8")
+    else:
+        write_atomic(path, text)
 
 
 def _existing(folders: Sequence[Path]) -> Sequence[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,13 +22,21 @@ from privtalk.bench.locks import sole_writer
 from privtalk.bench.networks import Network, choose_device, find_network
 from privtalk.bench.progress import display
 from privtalk.bench.records import RunStore, write_atomic
+from privtalk.bench.run_folder import (
+    PlannedRow,
+    RunPlan,
+    clear_failure,
+    read_plan,
+    record_failure,
+    with_rows,
+    write_plan,
+)
 from privtalk.bench.runner import Place, costs, run_cell
 from privtalk.bench.spec import Planned
 from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds, open_population
 from privtalk.metrics.evaluators.bundle import fingerprint
 
 OK, FAILED = 0, 2
-PLAN = "run.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +132,28 @@ def claimable(folder: Path) -> None:
 
 def claim(folder: Path, plan: suites.Plan) -> None:
     """A run folder belongs to one configuration; seeds and rows may be added to it, other settings may not."""
-    path = folder / PLAN
-    mine = {"suite": plan.suite, "preset": plan.preset, "settings": plan.settings.model_dump(mode="json")}
-    if path.exists():
-        theirs = json.loads(path.read_text(encoding="utf-8"))
-        if changed := _differences(theirs, json.loads(json.dumps(mine))):
-            raise UserError(
-                f"{folder} holds another configuration ({'; '.join(changed[:3])}); name another folder with -o"
-            )
-    else:
-        write_atomic(path, json.dumps(mine, indent=1) + "\n")
+    mine = RunPlan(
+        suite=plan.suite,
+        preset=plan.preset,
+        settings=plan.settings.model_dump(mode="json"),
+        planned=tuple(_row(planned) for planned in plan.cells),
+    )
+    theirs = read_plan(folder)
+    if theirs is None:
+        write_plan(folder, mine)
+        return
+    old, new = (held.model_dump(mode="json", exclude={"planned"}) for held in (theirs, mine))
+    if changed := _differences(old, new):
+        raise UserError(
+            f"{folder} holds another configuration ({'; '.join(changed[:3])}); name another folder with -o"
+        )
+    if (merged := with_rows(theirs, mine.planned)) != theirs:
+        write_plan(folder, merged)
+
+
+def _row(planned: Planned) -> PlannedRow:
+    cell = planned.cell
+    return PlannedRow(cell_id=cell.id, row=planned.row, method=cell.method, tier=cell.tier, seed=cell.seed)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -164,6 +183,7 @@ def _run(
         pending, key=lambda planned: -sum(plan[planned.key].values())
     )  # the longest must not come last
     tasks = [Task(planned.key, run_cell, (planned, place)) for planned in order]
+    ids = {planned.key: planned.cell.id for planned in pending}
     failures = []
     with display("cells", plan, console) as listen, closing(execute(tasks, workers, listen)) as outcomes:
         for outcome in outcomes:
@@ -171,7 +191,9 @@ def _run(
             if isinstance(outcome, Failed):
                 failures.append(outcome)
                 write_atomic(log, f"{outcome.key}: {outcome.reason}\n\n{outcome.traceback}")
+                record_failure(place.folder, ids[outcome.key], outcome.reason)
             else:
+                clear_failure(place.folder, ids[outcome.key])
                 log.unlink(missing_ok=True)
     return failures
 

@@ -14,8 +14,8 @@ Table = list[dict[str, Any]]
 
 
 def board_rows(board: Board) -> Table:
-    """The whole board, one row a method, tier and metric."""
-    table = []
+    """The whole board, one row a method, tier and metric; then the rows that were planned and are missing."""
+    table: Table = []
     for row in board.rows:
         for metric in board.metrics:
             cell = row.cells[metric.name]
@@ -29,6 +29,10 @@ def board_rows(board: Board) -> Table:
                 | apart
                 | {"rank": formats.rank(cell.rank), "incomplete": "; ".join(row.incomplete)}
             )
+    blank = dict.fromkeys(table[0]) if table else {}
+    for lost in board.absent:
+        named = {"method": lost.method, "label": lost.label, "tier": lost.tier, "seeds": 0}
+        table.append(blank | named | {"missing": lost.text, "incomplete": lost.text})
     return table
 
 

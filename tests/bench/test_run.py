@@ -23,6 +23,7 @@ from privtalk.bench.errors import UserError
 from privtalk.bench.execution.task import pin_threads
 from privtalk.bench.locks import sole_writer
 from privtalk.bench.records import Record, RunStore
+from privtalk.bench.run_folder import missing_rows, read_plan
 from privtalk.bench.stages import prepare
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.privacy.noise import GaussianMechanism
@@ -382,16 +383,55 @@ def test_a_failing_cell_is_told_and_the_rest_goes_on(whole, request_for, monkeyp
     assert "1 cell failed" in err
     log = request.out / "logs" / "static-seed-0.log"
     assert "in update" in log.read_text()
+    [lost] = missing_rows(request.out, {r.cell_id for r in RunStore(request.out)})
+    assert (lost.row, lost.tier, lost.seed) == ("static", "none", 0)
+    assert lost.reason == "RuntimeError: out of luck"
     assert set(results(request.out)) == {"fedavg none", "fedavg eps=8"}
     monkeypatch.undo()
     assert command.run(request) == command.OK
     assert not log.exists()
+    assert not list(request.out.glob("failures/*"))
+    assert missing_rows(request.out, {r.cell_id for r in RunStore(request.out)}) == ()
     assert results(request.out)["static none"] == results(whole)["static none"]
 
 
 def test_a_folder_belongs_to_one_configuration(whole, request_for):
     with pytest.raises(UserError, match=r"holds another configuration \(federation\.rounds: 3 -> 4\)"):
         command.run(request_for(out=whole, changes=("federation.rounds=4",)))
+
+
+def test_a_folder_keeps_the_rows_of_every_call(whole, request_for, tmp_path):
+    _, some = command.prepare(request_for("static"))
+    _, others = command.prepare(request_for("fedavg", "static"))
+    for plan in (some, others, some):
+        command.claim(tmp_path / "run", plan)
+    rows = [(planned.row, planned.tier) for planned in read_plan(tmp_path / "run").planned]
+    assert rows == [("static", "none"), ("fedavg", "none"), ("fedavg", "eps=8")]
+    assert {planned.cell_id for planned in read_plan(whole).planned} == {r.cell_id for r in RunStore(whole)}
+
+
+def test_a_folder_of_before_rows_were_written_down_goes_on(request_for, tmp_path):
+    _, plan = command.prepare(request_for("static"))
+    command.claim(tmp_path / "run", plan)
+    old = json.loads((tmp_path / "run" / "run.json").read_text())
+    del old["planned"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(old))
+    command.claim(tmp_path / "run", plan)
+    assert [planned.row for planned in read_plan(tmp_path / "run").planned] == ["static"]
+
+
+@pytest.mark.parametrize("damage", ["records", "samples"])
+def test_a_cell_whose_files_were_damaged_is_made_again(whole, request_for, damage, capsys):
+    request = request_for("static", "noise")
+    assert command.run(request) == command.OK
+    sound = results(request.out)
+    cell = next(r.cell_id for r in RunStore(request.out) if r.method == "static")
+    path = next((request.out / damage).glob(f"{cell}.*"))
+    path.write_bytes(b"")
+    capsys.readouterr()
+    assert command.run(request) == command.OK
+    assert "2 cells, 1 of them finished before" in capsys.readouterr().err
+    assert results(request.out) == sound
 
 
 def test_sizes_that_do_not_fit_the_backbone_are_refused(request_for):

@@ -14,6 +14,7 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import beta
 
+from privtalk.bench.corpus.cache import content_hash
 from privtalk.bench.records import (
     AttackResult,
     Code,
@@ -104,6 +105,10 @@ class Runs:
     def add(self, record: Record, samples: list[Sample]) -> None:
         self.records.append(record)
         self.samples[record.cell_id] = samples
+
+    def cell(self, method: str, tier: str, seed: int) -> str:
+        """Id of a record's cell."""
+        return next(r.cell_id for r in self.records if (r.method, r.tier, r.seed) == (method, tier, seed))
 
     def write(self, folder: Path) -> Path:
         store = RunStore(folder)
@@ -201,15 +206,16 @@ def remeasured(record: Record, samples: Sequence[Sample]) -> Record:
 def make_record(method: str, tier: str, seed: int, samples: Sequence[Sample]) -> Record:
     trained = method in ("fedavg", "fedprox", "privfedtalk", "local", "centralised")
     truths = {"jitter": 0.0214, "mouth_sync_offset": 0.0}
+    cell = {
+        "method": {"name": method},
+        "tier": tier,
+        "seed": seed,
+        "corpus": {"name": "talkhead"},
+        "training": {"rounds": 30, "learning_rate": 0.003},
+    }
     return Record(
-        cell_id=f"{method}-{tier.replace('=', '')}-{seed}",
-        cell={
-            "method": {"name": method},
-            "tier": tier,
-            "seed": seed,
-            "corpus": {"name": "talkhead"},
-            "training": {"rounds": 30, "learning_rate": 0.003},
-        },
+        cell_id=content_hash(cell),
+        cell=cell,
         suite="privacy_utility",
         preset="default",
         method=method,

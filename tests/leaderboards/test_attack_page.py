@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from privtalk.bench.records import load_record
+from privtalk.bench.records import RunStore, Sample, load_record
 from privtalk.leaderboards import site
 from tests.leaderboards.attacked import GAINS, KINDS, audit
 from tests.leaderboards.test_site import Page, page_attributes
@@ -103,8 +103,14 @@ def test_the_page_explains_tallies_and_gains_on_hover(text):
 def test_old_records_still_make_a_page(tmp_path, schema):
     record = load_record(ROOT / "bench" / "golden" / f"record-schema-{schema}.json")
     assert record.schema_version == schema
-    (tmp_path / "run" / "records").mkdir(parents=True)
-    (tmp_path / "run" / "records" / "old.json").write_text(record.model_dump_json(), encoding="utf-8")
+    store = RunStore(tmp_path / "run")
+    measured = {n: s.estimate.value for n, s in record.metrics.items() if s.estimate.n}
+    samples = [Sample(client=f"c{k}", clip="u", scores=measured) for k in range(6)]
+    for path, lines in ((store.record_path, [record]), (store.samples_path, samples)):
+        path(record.cell_id).parent.mkdir(parents=True)
+        text = "".join(line.model_dump_json() + "\n" for line in lines)
+        path(record.cell_id).write_text(text, encoding="utf-8")
+    assert store.read(record.cell_id).samples_sha256 is None
     page = site.publish([tmp_path / "run"], tmp_path / "site").read_text(encoding="utf-8")
     assert Page(page).open == []
     assert "strength not shown" in page

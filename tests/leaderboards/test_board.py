@@ -22,7 +22,7 @@ def test_value_is_the_mean_over_clients_of_all_seeds(runs):
     row = build(runs.records, runs.samples).row("fedavg", "eps=8")
     by_client: dict[str, list[float]] = {}
     for seed in (0, 1):
-        for sample in runs.samples[f"fedavg-eps8-{seed}"]:
+        for sample in runs.samples[runs.cell("fedavg", "eps=8", seed)]:
             by_client.setdefault(sample.client, []).append(sample.scores["psnr"])
     means = [math.fsum(values) / len(values) for values in by_client.values()]
     estimate = row.cells["psnr"].estimate
@@ -116,7 +116,9 @@ def test_a_missing_seed_is_shown_and_not_ranked(runs):
 
 
 def test_missing_clips_are_counted_and_not_ranked(runs):
-    samples = dict(runs.samples) | {"fedavg-none-0": runs.samples["fedavg-none-0"][:-2]}
+    samples = dict(runs.samples) | {
+        runs.cell("fedavg", "none", 0): runs.samples[runs.cell("fedavg", "none", 0)][:-2]
+    }
     row = build(runs.records, samples).row("fedavg")
     assert row.incomplete == ("psnr missing for 2 of 144 clips",)
     assert row.cells["psnr"].rank is None

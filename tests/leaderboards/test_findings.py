@@ -136,7 +136,7 @@ def test_failed_controls_warn(runs):
 
 def test_trust_is_earned(board, runs):
     assert f.validity(board).tone == "plain"
-    partial = runs.only(lambda r: r.cell_id != "fedprox-eps2-1")
+    partial = runs.only(lambda r: r.cell_id != runs.cell("fedprox", "eps=2", 1))
     found = f.validity(build(partial.records, partial.samples))
     assert found.tone == "warning"
     assert [line.figure for line in found.lines] == ["seed 1 missing"]

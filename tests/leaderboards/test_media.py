@@ -41,11 +41,11 @@ def test_scores_are_those_of_the_clip(found):
 
 
 def test_a_named_folder_makes_a_row_of_its_own_and_truth_comes_first(run_folder, runs):
-    strip = "artifacts/fedavg-none-0/frames/c000-u0.png"
+    strip = f"artifacts/{runs.cell('fedavg', 'none', 0)}/frames/c000-u0.png"
     loaded = load([run_folder])
     records = [
         r.model_copy(update={"artifacts": {**r.artifacts, "truth/frames/c000-u0.png": strip}})
-        if r.cell_id == "fedavg-none-0"
+        if r.cell_id == runs.cell("fedavg", "none", 0)
         else r
         for r in loaded.records
     ]

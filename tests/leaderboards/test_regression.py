@@ -128,7 +128,7 @@ def test_a_stronger_attack_is_a_regression(runs):
 def test_a_lost_attack_or_metric_or_clip_is_a_regression(runs):
     no_attack = edited(runs, lambda r: {"attacks": {}})
     no_metric = edited(runs, lambda r: {"metrics": {k: v for k, v in r.metrics.items() if k != "ssim"}})
-    fewer = {**runs.samples, "fedavg-none-0": runs.samples["fedavg-none-0"][3:]}
+    fewer = {**runs.samples, runs.cell("fedavg", "none", 0): runs.samples[runs.cell("fedavg", "none", 0)][3:]}
     assert compared(runs, no_attack).exit_code == REGRESSION
     assert any("ssim is missing" in check.text for check in compared(runs, no_metric).checks)
     found = compare(runs.records, runs.samples, runs.records, fewer)
@@ -137,7 +137,7 @@ def test_a_lost_attack_or_metric_or_clip_is_a_regression(runs):
 
 
 def test_a_missing_or_unreadable_record_is_a_run_failure(runs):
-    partial = runs.only(lambda r: r.cell_id != "fedavg-none-0")
+    partial = runs.only(lambda r: r.cell_id != runs.cell("fedavg", "none", 0))
     found = compared(runs, partial)
     assert found.exit_code == RUN_FAILURE
     assert found.checks[0].text == "FedAvg, no DP, seed 0: no record in new; run the suite again"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from html.parser import HTMLParser
@@ -128,8 +129,10 @@ def _keep_source(page, published):
 def test_records_and_samples_download_as_they_were(published, small):
     for record in small.records:
         text = (published / "data" / "records" / f"{record.cell_id}.json").read_text(encoding="utf-8")
-        assert Record.model_validate_json(text) == record
-        lines = (published / "data" / "samples" / f"{record.cell_id}.jsonl").read_text(encoding="utf-8")
+        found = Record.model_validate_json(text)
+        assert found.model_copy(update={"samples_sha256": None}) == record
+        lines = (published / "data" / "samples" / f"{record.cell_id}.jsonl").read_bytes()
+        assert hashlib.sha256(lines).hexdigest() == found.samples_sha256
         assert [Sample.model_validate_json(x) for x in lines.splitlines()] == small.samples[record.cell_id]
 
 
@@ -295,21 +298,15 @@ def test_a_broken_record_is_named_and_the_rest_goes_on(small, tmp_path):
 def test_hostile_names_are_text_on_the_page_and_stay_inside_the_site(small, tmp_path):
     evil = '"><script>alert(1)</script>'
     spoilt = small.changed(
-        lambda r: (
-            r.model_copy(update={"method": evil, "cell_id": f"../../{r.cell_id}"})
-            if r.method == "privfedtalk"
-            else r
-        )
+        lambda r: r.model_copy(update={"method": evil}) if r.method == "privfedtalk" else r
     )
-    folder = tmp_path / "run"
-    for record in spoilt.records:
-        name = record.cell_id.replace("../", "")
-        samples = small.samples[name]
-        (folder / "records").mkdir(parents=True, exist_ok=True)
-        (folder / "records" / f"{name}.json").write_text(record.model_dump_json())
-        (folder / "samples").mkdir(exist_ok=True)
-        (folder / "samples" / f"{name}.jsonl").write_text("\n".join(s.model_dump_json() for s in samples))
+    folder = spoilt.write(tmp_path / "run")
+    path = folder / "records" / f"{small.cell('static', 'none', 0)}.json"
+    path.write_text(path.read_text().replace(path.stem, f"../../{path.stem}"))
     page = site.publish([folder], tmp_path / "site")
-    assert "<script>alert" not in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+    assert f"records/{path.name}: holds the record of cell" in text
     assert not any("<script>" in p.read_text(encoding="utf-8") for p in (tmp_path / "site").rglob("*.svg"))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "site"]

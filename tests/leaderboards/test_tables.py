@@ -80,7 +80,7 @@ def test_partial_runs_are_shown_and_marked(runs):
 
 
 def test_one_record_alone_is_shown(runs):
-    one = runs.only(lambda r: r.cell_id == "fedavg-eps8-0")
+    one = runs.only(lambda r: r.cell_id == runs.cell("fedavg", "eps=8", 0))
     text = printed(tables.show, build(one.records, one.samples))
     assert "FedAvg" in text
     assert "no row 'difftalk' to compare with" in text

@@ -1,0 +1,211 @@
+"""What records are made of: estimates, scores, attacks, guarantees, audits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Direction = Literal["higher", "lower", "reference"]
+"""Which way is better; `reference` for a value that is only to be compared with ground truth's."""
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Estimate(Frozen):
+    """A value with its 95 % interval, or the reason why there is none."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    """Samples behind the value."""
+    clusters: int = 0
+    """Independent clusters (clients) behind the interval."""
+    missing: str | None = None
+    """Reason, where `value` is None."""
+
+
+class Score(Frozen):
+    """A metric over the evaluated clips."""
+
+    estimate: Estimate
+    unit: str
+    direction: Direction
+    ground_truth: float | None = None
+    """The same metric of the true clips, where it is not trivially perfect (temporal jitter, sync offset)."""
+    family: str = ""
+    """Which group of columns it stands in (`metrics.declaration.Family`); empty in records of schema 1."""
+    about: str = ""
+    """What it measures, in a line."""
+    level: Literal["clip", "set"] = "clip"
+    """`set`: of all clips together; a sample then holds its clip's share, and the mean of the shares is the value."""
+
+
+class OperatingPoint(Frozen):
+    """True-positive rate at a false-positive rate."""
+
+    fpr_target: float
+    fpr_realised: float | None = None
+    threshold: float | None = None
+    tpr: Estimate
+
+
+class Control(Frozen):
+    """A run of the attack that must be at chance."""
+
+    auc: Estimate
+    passed: bool
+    """Chance (.5) lies inside the interval."""
+
+
+class Measure(Frozen):
+    """A figure of an attack beside its ROC: a rank-1 rate, decibels over the prior."""
+
+    estimate: Estimate
+    chance: float
+    """What an attacker who knows nothing gets in expectation."""
+    unit: str
+    direction: Literal["higher", "lower"] = "higher"
+    """Which way the attacker gains."""
+    about: str = ""
+
+
+class Strength(Frozen):
+    """The attack's headline where there is something to find: a weak attack must never be read as privacy."""
+
+    estimate: Estimate
+    planted: str
+    """What was planted, in a line."""
+
+
+class AttackResult(Frozen):
+    """An attack, n positives against m negatives."""
+
+    view: str
+    """What the adversary sees: `release`, `server` (each client's message), `sums` or `client`."""
+    statistic: str
+    positives: int
+    negatives: int
+    auc: Estimate
+    advantage: Estimate
+    """max over thresholds of TPR - FPR, at the threshold chosen on the same scores (optimistic; for the eye only)."""
+    points: tuple[OperatingPoint, ...]
+    roc: tuple[tuple[float, float], ...]
+    """(FPR, TPR) corners of the empirical curve."""
+    controls: dict[str, Control]
+    valid: bool
+    """All controls passed; false where the attack was not run."""
+    seconds: float
+    """Of this attack and those that share its passes over people: the attacks of one view."""
+    family: str = "membership"
+    """`membership`, `identity`, `reconstruction` or `aggregation` (`attacks.declaration.Family`)."""
+    source: str = ""
+    """Paper."""
+    footage: str = "fresh"
+    """What the attacker holds of a person: `fresh` windows, or the `exact` clips of a member's device."""
+    headline: str = "auc"
+    """What a board shows: `auc`, or a key of `measures`."""
+    measures: dict[str, Measure] = Field(default_factory=dict)
+    curves: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+    """Series -> (x, y) points, such as the AUC by the number of clients in a sum."""
+    strength: Strength | None = None
+
+
+class Epsilons(Frozen):
+    """ε at the ledger's δ for three adversaries; None where nothing is guaranteed."""
+
+    server: float | None = None
+    """Sees each client's message."""
+    secure_aggregation: float | None = None
+    """Sees sums only."""
+    outsider: float | None = None
+    """Sees the released adapter only."""
+    assumptions: dict[str, str] = Field(default_factory=dict)
+    """Adversary -> what the figure rests on."""
+    reasons: dict[str, str] = Field(default_factory=dict)
+    """Adversary -> why nothing is guaranteed."""
+
+
+class Privacy(Frozen):
+    """What was guaranteed, by which mechanism."""
+
+    mechanism: str
+    """`none`, `central-gaussian` or `distributed-skellam`."""
+    guarantee: bool
+    reason: str | None = None
+    """Why there is no guarantee."""
+    target_epsilon: float | None = None
+    delta: float | None = None
+    noise_multiplier: float | None = None
+    clip: float | None = None
+    sampling: str | None = None
+    sampling_rate: float | None = None
+    rounds: int | None = None
+    neighbouring: str | None = None
+    participations: int | None = None
+    """Most rounds that one client took part in."""
+    ledger: list[dict[str, Any]] = Field(default_factory=list)
+    """Every release (`methods.privacy.ledger`)."""
+    quantisation_step: float | None = None
+    """Distance of grid points, in units of an update, where sums are of integers."""
+    secure_aggregation_bits: int | None = None
+    """b of the sums mod 2^b; None without secure aggregation."""
+    accountant: str | None = None
+    """What composed the ledger: `PLD` or `RDP`."""
+    epsilons: Epsilons = Field(default_factory=Epsilons)
+    checks: dict[str, float] = Field(default_factory=dict)
+    """The same guarantee under other accountants, by name."""
+
+
+class UpperBound(Frozen):
+    """ε is at most this, says the accountant."""
+
+    accountant: str
+    epsilon: float | None
+    """None: no guarantee, so nothing is exceeded."""
+    delta: float
+    neighbouring: str
+
+
+class LowerBound(Frozen):
+    """ε is at least this, certified by an experiment, wrong with a chance of at most 1 - confidence."""
+
+    name: str
+    epsilon: float
+    delta: float
+    confidence: float
+    n: int
+    assumption: str | None = None
+
+
+class EpsilonEstimate(Frozen):
+    """A point estimate of ε: shown, never compared."""
+
+    name: str
+    epsilon: float
+    low: float
+    high: float
+    delta: float
+
+
+class Audit(Frozen):
+    """What canary clients say of a run's ε, seen by one adversary."""
+
+    view: str
+    """`sums`: every round's sum; `release`: the final adapter."""
+    subject: str
+    canaries: int
+    norm: float
+    """L2 norm of a canary: the clip, or the usual message's where nothing is clipped."""
+    auc: Estimate
+    """Of telling canaries that are in from those that are out."""
+    upper: tuple[UpperBound, ...]
+    certified: tuple[LowerBound, ...]
+    estimates: tuple[EpsilonEstimate, ...] = ()
+    violations: tuple[str, ...] = ()
+    seconds: float = 0.0
+    missing: str | None = None
+    """Why nothing was audited."""

@@ -7,12 +7,13 @@ written to a temporary name and renamed, so that a record either exists whole or
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from privtalk.bench.files import write_bytes
 
 SCHEMA_VERSION = 3
 """1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did."""
@@ -335,7 +336,4 @@ def load_record(path: Path) -> Record:
 
 def write_atomic(path: Path, text: str) -> None:
     """Write a whole text file or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_bytes(path, text.encode())

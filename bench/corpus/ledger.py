@@ -133,12 +133,14 @@ class Ledger:
 
     def _strike(self, absent: Mapping[str, Outcome]) -> None:
         """Strike out the clips of absent videos that are gone."""
+        gone = []
         for name, old in absent.items():
             kept = {clip: entry for clip, entry in old.clips.items() if (self._folder(old) / clip).is_file()}
             if old.clips and not kept:
-                self.forget([name])
+                gone.append(name)
             elif kept != old.clips:
                 self._replace(old.model_copy(update={"clips": kept}))
+        self.forget(gone)
 
     def _replace(self, outcome: Outcome) -> None:
         """Enter an outcome in place of what is known of its video."""

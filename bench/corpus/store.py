@@ -281,14 +281,13 @@ def read_indices(root: Path) -> dict[Path, Index]:
             continue
         index = read_index(folder)
         name = unicodedata.normalize("NFC", index.identity)
+        claim = f"{shown(folder)}: its {INDEX} says that it is identity {index.identity!a}"
         if other := owners.get(name):
-            raise StoreError(
-                f"{shown(folder)}: its identity is also that of {shown(other)}; remove one of the two folders"
-            )
+            raise StoreError(f"{claim}, as that of {shown(other)} does; remove one of the two folders")
         if name != unicodedata.normalize("NFC", folder.name):
             raise StoreError(
-                f"{shown(folder)}: its {INDEX} says that it is identity {index.identity!a}; a folder has its "
-                "identity's name: rename it back, or remove it and prepare those videos under the name you want"
+                f"{claim}; a folder has its identity's name: rename it back, or remove it and prepare those videos "
+                "under the name you want"
             )
         found[folder], owners[name] = index, folder
     return found

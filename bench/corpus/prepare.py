@@ -136,14 +136,17 @@ def _run(jobs: list[Job], workers: int, meter: Callable[[Job, float], None]) -> 
             meter(job, 1.0)
         return
     left = {job.video: job for job in jobs}
-    try:
-        for outcome in _side_by_side(jobs, workers):
-            meter(left.pop(outcome.video), 1.0)
-            yield outcome
-    except BrokenExecutor:  # one of them killed its worker; alone, each can only kill its own
-        for job in left.values():
-            yield _by_itself(job)
-            meter(job, 1.0)
+    while left:
+        try:
+            for outcome in _side_by_side(list(left.values()), workers):
+                meter(left.pop(outcome.video), 1.0)
+                yield outcome
+        except (
+            BrokenExecutor
+        ):  # the film that killed it is among the first; alone, each can only kill its own
+            for job in list(left.values())[: 2 * workers + 1]:
+                yield _by_itself(job)
+                meter(left.pop(job.video), 1.0)
 
 
 def _side_by_side(jobs: list[Job], workers: int) -> Iterator[Outcome]:

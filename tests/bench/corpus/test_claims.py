@@ -155,19 +155,23 @@ def test_a_film_that_vanishes_on_the_way_is_named(
 def test_a_film_that_kills_its_worker_is_named_and_the_rest_goes_on(
     shoot: Shoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, speed in (("ann", 1), ("bad", 2), ("cal", 3)):
+    names = [f"p{k}" for k in range(9)]
+    for speed, name in enumerate(names, 1):
         shoot(tmp_path / "src" / name / "a.mkv", speed)
+    pools: list[int] = []
 
     def deadly(jobs: list[Any], workers: int) -> Any:
+        pools.append(len(jobs))
         for job in jobs:
-            if job.identity == "bad":
+            if job.identity == "p1":
                 raise BrokenProcessPool
             yield pipeline.run_job(job, lambda share: None)
 
     monkeypatch.setattr(pipeline, "_side_by_side", deadly)
     reasons = told(prepare(tmp_path / "src", tmp_path / "dst", PrepareOptions(workers=2)))
-    assert "the process that read it died" in (reasons.pop("bad/a.mkv") or "")
-    assert reasons == {"ann/a.mkv": None, "cal/a.mkv": None}
+    assert "the process that read it died" in (reasons.pop("p1/a.mkv") or "")
+    assert reasons == {f"{name}/a.mkv": None for name in names if name != "p1"}
+    assert pools == [9, 1, 1, 1, 1, 1, 3], "those after it go on side by side"
 
 
 # The same film twice

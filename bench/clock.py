@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from privtalk.bench.execution.task import Report
-from privtalk.bench.records import write_atomic
+from privtalk.bench.files import write_atomic
 
 
 @dataclass

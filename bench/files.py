@@ -1,84 +1,82 @@
-"""Text files that are whole or not there, and JSON files that nobody vouches for."""
+"""Files that are written whole or not at all, and what killed writers leave behind."""
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-DEEPEST = 40
-"""Levels of lists and objects in a file: several times what any of ours has."""
-LARGEST = 1e100
-"""Size of a number in a file: the squares of such numbers can still be summed."""
+PART = re.compile(r".+\.(\d{1,10})\.part")
+"""Name of a file that a process is writing; the number is the process's."""
+
+
+@contextmanager
+def partial(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`, which takes its place when the block ends well and is gone otherwise.
+
+    The temporary name is never followed where it is a link, and it is locked while it is written, so that
+    `sweep` can tell it from what a dead writer left, also where process numbers say nothing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    with part.open("xb") as lock:
+        try:
+            with suppress(OSError):  # a file system without locks; the process's number has to do
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write a whole file or nothing."""
+    with partial(path) as part:
+        part.write_bytes(data)
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a whole text file or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    """Write a whole text file or nothing, with the line ends of the text."""
+    write_bytes(path, text.encode())
+
+
+def sweep(parts: Iterable[Path]) -> int:
+    """Remove those of the files that a dead process was writing; how many they were."""
+    gone = [part for part in parts if _abandoned(part)]
+    for part in gone:
+        part.unlink(missing_ok=True)
+    return len(gone)
+
+
+def sweep_folder(folder: Path) -> int:
+    """`sweep` of everything below a folder; links are not followed."""
+    return sweep(
+        Path(place, name) for place, _, names in os.walk(folder) for name in names if PART.fullmatch(name)
+    )
+
+
+def _abandoned(part: Path) -> bool:
+    """Whether this is a temporary file whose writer is not at work any more."""
+    named = PART.fullmatch(part.name)
+    if named is None or part.is_symlink() or not part.is_file() or _alive(int(named[1])):
+        return False
     try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, of bounded depth, with finite numbers and text that can be written again.
-
-    Raises `ValueError` for anything else, in a line that says why and does not name the file.
-    """
-    try:
-        if not path.is_file():
-            raise ValueError("no such file")
-        value = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number)
-    except OSError as error:
-        raise ValueError(error.strerror or type(error).__name__) from error
-    except UnicodeDecodeError as error:
-        raise ValueError("not UTF-8") from error
-    except RecursionError as error:
-        raise ValueError(f"nested deeper than {DEEPEST} levels") from error
-    if fault := fault_of(value):
-        raise ValueError(fault)
-    return value
-
-
-def fault_of(value: Any) -> str:
-    """What makes a JSON value unfit to be worked with; empty where nothing does.
-
-    >>> fault_of({"a": [1, 2.5, None, "text"]}), fault_of([float("inf")])
-    ('', 'holds a number beyond 1e+100')
-    """
-    pending = [(value, 1)]
-    while pending:
-        item, depth = pending.pop()
-        if depth > DEEPEST:
-            return f"nested deeper than {DEEPEST} levels"
-        if isinstance(item, dict):
-            pending += [(part, depth + 1) for pair in item.items() for part in pair]
-        elif isinstance(item, list):
-            pending += [(part, depth + 1) for part in item]
-        elif fault := _leaf_fault(item):
-            return fault
-    return ""
-
-
-def _leaf_fault(item: Any) -> str:
-    if isinstance(item, str):
-        return "" if item.isascii() or _encodable(item) else "holds text that is not Unicode"
-    if isinstance(item, int | float) and not abs(item) <= LARGEST:
-        return f"holds a number beyond {LARGEST:g}"
-    return ""
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
+        with part.open("rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # locked by a process of another machine or container, or not ours to touch
         return False
     return True
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"holds {name}, which is no number")
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

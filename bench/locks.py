@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from privtalk.bench.errors import UserError
+from privtalk.bench.files import sweep_folder, write_atomic
 
 LOCK = "writer.lock"
 """File that a folder's writer holds; the system takes it back from a process that dies, however it dies."""
@@ -24,7 +25,7 @@ HOLDER = "writer.txt"
 def sole_writer(folder: Path, work: str) -> Iterator[None]:
     """Holds a folder for `work`, such as `bench run`; a `UserError` where another process holds it.
 
-    Temporary files that a dead writer left are removed: nobody else can be writing them.
+    Temporary files that a dead writer left are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=0)
@@ -35,19 +36,12 @@ def sole_writer(folder: Path, work: str) -> Iterator[None]:
             f"{folder}: {_holder(folder)} is at work in it; wait for it, or name another folder"
         ) from None
     try:
-        _clear(folder)
-        (folder / HOLDER).write_text(_myself(work), encoding="utf-8")
+        sweep_folder(folder)
+        write_atomic(folder / HOLDER, _myself(work))
         yield
     finally:
         (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
-
-
-def _clear(folder: Path) -> None:
-    for place, _, files in os.walk(folder, followlinks=False):
-        for name in files:
-            if name.endswith(".part"):
-                Path(place, name).unlink(missing_ok=True)
 
 
 def _myself(work: str) -> str:

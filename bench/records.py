@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from privtalk.bench.corpus.cache import content_hash
-from privtalk.bench.files import LARGEST, read_json, write_atomic
+from privtalk.bench.files import write_atomic
+from privtalk.bench.json_files import LARGEST, read_json
 from privtalk.bench.record_parts import (
     AttackResult,
     Audit,

@@ -14,7 +14,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from privtalk.bench.files import read_json, write_atomic
+from privtalk.bench.files import write_atomic
+from privtalk.bench.json_files import read_json
 from privtalk.bench.record_parts import Frozen
 
 PLAN = "run.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from privtalk.bench import suites
@@ -37,6 +38,7 @@ def prepare(
     """Turns videos into a corpus; exit 2 where nothing could be taken."""
     from privtalk.bench.corpus import prepare as videos
     from privtalk.bench.corpus.ingest import PrepareOptions
+    from privtalk.bench.corpus.names import shown
     from privtalk.bench.corpus.summary import summary_table
 
     options = PrepareOptions(
@@ -48,16 +50,22 @@ def prepare(
         workers=workers or usable_cores(),
     )
     columns = (TextColumn("preparing"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    errors = Console(stderr=True)
+
+    def warn(line: str) -> None:
+        errors.print(f"[yellow]look twice[/]: {escape(line)}", soft_wrap=True, highlight=False)
+
+    with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def advance(done: int, total: int, video: str) -> None:
-            bar.update(task, completed=done, total=total, description=video)
+            bar.update(task, completed=done, total=total, description=escape(shown(video)))
 
-        summary = videos.prepare(source, out, options, advance)
+        summary = videos.prepare(source, out, options, advance, warn)
     console = Console()
     console.print(summary_table(summary))
     if not summary.taken:
         return 2
-    console.print(f"next: bench run --suite privacy_utility --corpus {out}", soft_wrap=True, highlight=False)
+    line = f"next: bench run --suite privacy_utility --corpus {shown(out)}"
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
     return 0

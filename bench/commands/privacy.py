@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from privtalk.bench.errors import UserError, unknown
-from privtalk.bench.records import write_atomic
+from privtalk.bench.files import write_atomic
 from privtalk.methods.privacy import accounting, calibration
 from privtalk.methods.privacy.adversaries import (
     Epsilons,

@@ -18,10 +18,11 @@ from privtalk.bench.corpus.population import Population
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.errors import UserError
 from privtalk.bench.execution import Failed, Task, execute
+from privtalk.bench.files import write_atomic
 from privtalk.bench.locks import sole_writer
 from privtalk.bench.networks import Network, choose_device, find_network
 from privtalk.bench.progress import display
-from privtalk.bench.records import RunStore, write_atomic
+from privtalk.bench.records import RunStore
 from privtalk.bench.run_folder import (
     PlannedRow,
     RunPlan,

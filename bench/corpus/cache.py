@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.bench.files import write_atomic
+from privtalk.bench.files import partial, write_atomic
 
 VARIABLE = "PRIVTALK_CACHE"
 """Environment variable that moves the cache."""
@@ -46,18 +46,15 @@ def write_tensors(
     path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
 ) -> None:
     """The hash, then the file, each whole or not at all."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    try:
-        # safetensors writes several entries in random order; one entry keeps equal content at equal bytes
-        save_file(whole, str(partial), {"notes": json.dumps(dict(metadata or {}), sort_keys=True)})
-        write_atomic(_hash_path(path), file_hash(partial) + "\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    # safetensors writes several entries in random order; one entry keeps equal content at equal bytes
+    data = save(whole, {"notes": json.dumps(dict(metadata or {}), sort_keys=True)})
+    with partial(path) as part:
+        # written here: `save_file` leaves a file of a random name behind when it is killed
+        part.write_bytes(data)
+        write_atomic(_hash_path(path), file_hash(part) + "\n")
 
 
 def verified(path: Path) -> bool:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from privtalk.bench.corpus.archive import repeats
 from privtalk.bench.corpus.cache import content_hash
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
-from privtalk.bench.corpus.store import INDEX, Index, StoreError, load_clip, read_index
+from privtalk.bench.corpus.store import ClipEntry, Index, StoreError, load_listed, read_indices
+from privtalk.bench.errors import UserError
 from privtalk.bench.seeds import numpy_stream
 from privtalk.bench.spec import CorpusSpec, Footage
 
@@ -25,6 +27,9 @@ LEAST: tuple[Purpose, ...] = ("train", "test", "fresh", "fresh")
 
 PORTION = 16
 """People in a group."""
+
+PREFIX = "recorded-"
+"""Of the names of prepared corpora; the hash of what they hold follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,11 @@ class RecordedPopulation:
     def clips(self, person: Person, purpose: Purpose) -> tuple[Clip, ...]:
         identity = self._identities[person.name]
         return tuple(
-            cut(_loaded(identity.folder / w.file, identity.index.clips[w.file].sha256), w, self.spec.size)
+            cut(
+                _loaded(identity.folder / w.file, person.name, identity.index.clips[w.file]),
+                w,
+                self.spec.size,
+            )
             for w in deal(identity.index, self.spec).get(purpose, ())
         )
 
@@ -76,13 +85,17 @@ class RecordedPopulation:
             ]
         return found
 
+    def census(self) -> Mapping[str, Identity]:
+        """Everybody who is there, with or without a role."""
+        return self._identities
+
     @cached_property
     def _identities(self) -> dict[str, Identity]:
-        return {identity.index.identity: identity for identity in identities(self.folder)}
+        return identities(self.folder)
 
     @cached_property
     def _roles(self) -> dict[Role, tuple[Person, ...]]:
-        usable = [i.index.identity for i in self._identities.values() if suffices(i.index, self.spec)]
+        usable = [name for name, found in self._identities.items() if suffices(found.index, self.spec)]
         order = [usable[i] for i in numpy_stream(self.spec.seed, "corpus", "roles").permutation(len(usable))]
         parts: Mapping[Role, list[str]] = {
             "public": [],
@@ -118,7 +131,7 @@ def survey(folder: Path, spec: CorpusSpec) -> Survey:
     leaves them two. Raises `ValueError` below four usable people.
     """
     found = identities(folder)
-    refused = {i.index.identity: _shortage(i.index, spec) for i in found if not suffices(i.index, spec)}
+    refused = {n: _shortage(i.index, spec) for n, i in found.items() if not suffices(i.index, spec)}
     usable = len(found) - len(refused)
     if usable < 4:
         lacking = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
@@ -129,20 +142,70 @@ def survey(folder: Path, spec: CorpusSpec) -> Survey:
     heldout = min(spec.heldout, max(2, usable // 4))
     spare = (usable - heldout) // 5
     shadows = min(spec.shadows, spare) if spare >= 2 else 0
-    files = {i.index.identity: {n: e.sha256 for n, e in i.index.clips.items()} for i in found}
-    return Survey(
-        content_hash(files), min(spec.clients, usable - heldout - shadows), heldout, shadows, refused
-    )
+    return Survey(digest(found), min(spec.clients, usable - heldout - shadows), heldout, shadows, refused)
 
 
-def identities(folder: Path) -> list[Identity]:
-    """Everybody in a prepared folder, by folder name."""
-    found = [Identity(path.parent, read_index(path.parent)) for path in sorted(folder.glob(f"*/{INDEX}"))]
+def identities(folder: Path) -> dict[str, Identity]:
+    """Everybody in a prepared folder by name, in the order of the folders."""
+    found = {index.identity: Identity(place, index) for place, index in read_indices(folder).items()}
     if not found:
         raise ValueError(
             f"{folder}: no prepared clips there; make them with: bench data prepare VIDEOS -o {folder}"
         )
     return found
+
+
+def digest(found: Mapping[str, Identity]) -> str:
+    """Hash of who is in a folder and of all clips."""
+    return content_hash({n: {c: e.sha256 for c, e in i.index.clips.items()} for n, i in found.items()})
+
+
+def check_distinct(folder: Path, spec: CorpusSpec) -> None:
+    """Raise where people who can play a role have pictures twice, so that a member would be a non-member too.
+
+    Finds damaged and missing clips on the way. What was cut at other places or encoded anew is not found.
+    """
+    found = [i for i in identities(folder).values() if suffices(i.index, spec)]
+    paths = {i.folder / c: i for i in found for c in i.index.clips}
+    damaged: list[StoreError] = []
+    groups = repeats(paths, damaged.append)
+    if damaged:
+        raise UserError(f"{damaged[0]}; run bench data prepare again, which mends it")
+    for first, second, *_ in groups:
+        whose = {paths[first].index.identity, paths[second].index.identity}
+        harm = "a member and a non-member" if len(whose) > 1 else "trained on and tested on"
+        raise UserError(
+            f"{first} and {second} show the same pictures, which would be {harm} at once; take one of the two videos "
+            "out, delete its clips, and run bench data prepare again"
+        )
+
+
+@lru_cache(maxsize=4)
+def open_recorded(folder: Path, spec: CorpusSpec) -> RecordedPopulation:
+    """The population of a prepared folder, found to be the one that the settings are of."""
+    population = RecordedPopulation(folder, spec)
+    check_population(population)
+    return population
+
+
+def check_population(population: RecordedPopulation) -> None:
+    """Raise unless the folder still holds what the settings say, and everybody that they count."""
+    spec, found = population.spec, population.census()
+    if spec.name != f"{PREFIX}{digest(found)}":
+        raise UserError(
+            f"{population.folder} has changed since the run began; restore it, or name another folder with -o"
+        )
+    promised: Mapping[Role, int] = {
+        "clients": spec.clients,
+        "heldout": spec.heldout,
+        "shadow": spec.shadows,
+    }
+    for role, count in promised.items():
+        if (there := len(population.people(role))) != count:
+            raise UserError(
+                f"{population.folder} has {there} people for the role {role}, the settings count {count}; lower "
+                "--set corpus.*, or prepare more videos"
+            )
 
 
 def suffices(index: Index, spec: CorpusSpec) -> bool:
@@ -204,10 +267,10 @@ def cut(clip: Clip, window: Window, size: int) -> Clip:
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: Path, sha256: str) -> Clip:
+def _loaded(path: Path, identity: str, entry: ClipEntry) -> Clip:
     """A prepared clip; its windows are mostly asked for one after another."""
     try:
-        return load_clip(path, sha256)
+        return load_listed(path, identity, entry)
     except StoreError as error:
         raise StoreError(f"{error}; run bench data prepare again, which mends it") from error
 

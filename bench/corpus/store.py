@@ -10,28 +10,56 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import zipfile
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from privtalk.bench.corpus.archive import LARGEST, MOST, StoreError, read_arrays, reading, too_large
 from privtalk.bench.corpus.cache import file_hash
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip, pack, unpack
-from privtalk.bench.records import write_atomic
+from privtalk.bench.corpus.names import shown, unnameable
+from privtalk.bench.files import write_atomic, write_bytes
 
 FORMAT = 1
 """Version of a clip's file and of the index."""
 
 INDEX = "index.json"
 
+LARGEST_BOOK = 2**30
+"""Bytes of an index or a summary that is read: a million clips have less."""
 
-class StoreError(ValueError):
-    """A clip or an index on disk that cannot be used; the message names it and says why."""
+LARGEST_NOTES = 2**20
+"""Bytes of what a clip's file says about itself."""
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise unless `name` can stand as a file or folder of its own."""
+    if problem := unnameable(name):
+        raise StoreError(f"{kind} {name!a} cannot name a file: {problem}")
+
+
+def _identity(name: str) -> str:
+    check_name("identity", name)
+    return name
+
+
+def _clip_name(name: str) -> str:
+    check_name("clip", name)
+    if not name.endswith(".npz"):
+        raise StoreError(f"clip {name!a} is not an .npz file")
+    return name
+
+
+IdentityName = Annotated[str, AfterValidator(_identity)]
+"""Name of an identity and of its folder, as files say it: it cannot lead out of the corpus."""
+
+ClipName = Annotated[str, AfterValidator(_clip_name)]
+"""Name of a clip's file in an identity's folder, likewise."""
 
 
 class ClipEntry(BaseModel):
@@ -40,11 +68,11 @@ class ClipEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: str
-    length: int
+    length: int = Field(gt=0)
     """Number of frames."""
-    size: int
+    size: int = Field(gt=0)
     """Height (= width) of a frame in pixels."""
-    fps: float
+    fps: float = Field(gt=0, lt=1000)
 
 
 class Index(BaseModel):
@@ -53,27 +81,8 @@ class Index(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = FORMAT
-    identity: str
-    clips: dict[str, ClipEntry]
-
-
-def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Write a whole file or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def check_name(kind: str, name: str) -> None:
-    """Raise unless `name` can stand as a file or folder of its own."""
-    if not name or name.startswith(".") or any(c in name for c in "/\\\0"):
-        raise StoreError(
-            f"{kind} {name!r} cannot name a file: it must not be empty, start with a dot or hold a slash"
-        )
+    identity: IdentityName
+    clips: dict[ClipName, ClipEntry]
 
 
 # One clip
@@ -81,6 +90,8 @@ def check_name(kind: str, name: str) -> None:
 
 def check_clip(clip: Clip) -> None:
     """Raise a `StoreError` that names the clip and the first rule that it breaks."""
+    check_name("identity", clip.identity)
+    check_name("utterance", clip.utterance)
     if problem := _problem(clip):
         raise StoreError(f"clip {clip.identity}/{clip.utterance}: {problem}")
 
@@ -120,8 +131,11 @@ def _problem(clip: Clip) -> str | None:
 def save_clip(path: Path, clip: Clip) -> ClipEntry:
     """Write a valid clip to `path` atomically; equal clips give equal bytes."""
     check_clip(clip)
+    arrays = _pack(clip)
+    if (size := sum(array.nbytes for array in arrays.values()) + MOST * 1024) > LARGEST:
+        raise StoreError(f"clip {clip.identity}/{clip.utterance}: {too_large(size)}")
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **_pack(clip))
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_bytes(path, buffer.getbuffer())
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
     return ClipEntry(sha256=digest, length=clip.length, size=clip.size, fps=clip.fps)
@@ -129,17 +143,26 @@ def save_clip(path: Path, clip: Clip) -> ClipEntry:
 
 def load_clip(path: Path, sha256: str | None = None) -> Clip:
     """The clip in `path`; raises where the file is damaged or its hash is not `sha256`, if one is given."""
-    try:
+    with reading(path):
+        if (size := path.stat().st_size) > LARGEST:
+            raise ValueError(too_large(size))
         data = path.read_bytes()
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
             raise StoreError(f"{path}: its sha256 is not the one that {INDEX} holds; it was cut or altered")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            clip = _unpack({name: arrays[name] for name in arrays.files})
-    except StoreError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise StoreError(f"{path}: not a readable clip ({error})") from error
-    check_clip(clip)
+        clip = _unpack(read_arrays(data))
+        check_clip(clip)
+    return clip
+
+
+def load_listed(path: Path, identity: str, entry: ClipEntry) -> Clip:
+    """The clip in `path`, which must be what the index of its identity says of it."""
+    clip = load_clip(path, entry.sha256)
+    told = (clip.identity, f"{clip.utterance}.npz", clip.length, clip.size, clip.fps)
+    if told != (identity, path.name, entry.length, entry.size, entry.fps):
+        raise StoreError(
+            f"{path}: it is {clip.utterance} of {clip.identity}, {clip.length} frames of {clip.size} pixels at "
+            f"{clip.fps:g} a second, and {INDEX} says otherwise"
+        )
     return clip
 
 
@@ -150,12 +173,18 @@ def _pack(clip: Clip) -> dict[str, NDArray[Any]]:
 
 
 def _unpack(arrays: dict[str, NDArray[Any]]) -> Clip:
-    about = json.loads(arrays.pop("about").tobytes())
+    notes = arrays.pop("about").tobytes()
+    if len(notes) > LARGEST_NOTES:
+        raise ValueError(f"{len(notes)} bytes of notes")
+    about = json.loads(notes)
     if about["format"] != FORMAT:
         raise ValueError(f"format {about['format']}, this version reads {FORMAT}: prepare it again")
     if about["sample_rate"] != SAMPLE_RATE:
         raise ValueError(f"audio at {about['sample_rate']} Hz; it must be at {SAMPLE_RATE}")
-    return unpack(arrays, about["note"])
+    clip = unpack(arrays, about["note"])
+    if not isinstance(clip.fps, int | float) or not isinstance(clip.attributes, dict):
+        raise TypeError("its notes do not say what a clip's do")
+    return clip
 
 
 # One identity: a folder of clips and its index
@@ -176,14 +205,29 @@ def write_index(folder: Path, identity: str, clips: Mapping[str, ClipEntry]) -> 
 def read_index(folder: Path) -> Index:
     """The index of an identity's folder; raises where there is none or it cannot be read."""
     try:
-        index = Index.model_validate_json((folder / INDEX).read_bytes())
+        index = read_book(folder / INDEX, Index, "an index")
     except FileNotFoundError as error:
-        raise StoreError(f"{folder}: no {INDEX}, so what stands here is unfinished") from error
-    except ValidationError as error:
-        raise StoreError(f"{folder / INDEX}: not an index ({error.errors()[0]['msg']})") from error
+        raise StoreError(f"{shown(folder)}: no {INDEX}, so what stands here is unfinished") from error
     if index.format != FORMAT:
-        raise StoreError(f"{folder / INDEX}: format {index.format}, this version reads {FORMAT}")
+        raise StoreError(f"{shown(folder / INDEX)}: format {index.format}, this version reads {FORMAT}")
     return index
+
+
+Book = TypeVar("Book", bound=BaseModel)
+
+
+def read_book(path: Path, kind: type[Book], what: str) -> Book:
+    """A file of JSON that must be `what` it should be; raises a `StoreError` that names it and the first fault."""
+    if path.exists() and not (path.is_file() and path.stat().st_size <= LARGEST_BOOK):
+        raise StoreError(f"{shown(path)}: not {what} (no file, or a larger one than any)")
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = shown(".".join(map(str, first["loc"])))[:80]
+        raise StoreError(
+            f"{shown(path)}: not {what} ({place + ': ' if place else ''}{shown(first['msg'])})"
+        ) from error
 
 
 def rebuild_index(folder: Path) -> Index:
@@ -220,16 +264,37 @@ def save_identity(folder: Path, clips: list[Clip]) -> Index:
 
 def load_identity(folder: Path) -> list[Clip]:
     """The clips of one identity in the order of their names, each checked against its hash."""
-    return [load_clip(folder / name, entry.sha256) for name, entry in read_index(folder).clips.items()]
+    index = read_index(folder)
+    return [load_listed(folder / name, index.identity, entry) for name, entry in index.clips.items()]
 
 
 # A corpus: a folder of identities
 
 
+def read_indices(root: Path) -> dict[Path, Index]:
+    """Index by folder of everybody in a corpus; raises where one person would be two, or two would be one."""
+    found: dict[Path, Index] = {}
+    owners: dict[str, Path] = {}
+    for folder in sorted(path.parent for path in root.glob(f"*/{INDEX}")):
+        if folder.name.startswith("."):
+            continue
+        index = read_index(folder)
+        name = unicodedata.normalize("NFC", index.identity)
+        claim = f"{shown(folder)}: its {INDEX} says that it is identity {index.identity!a}"
+        if other := owners.get(name):
+            raise StoreError(f"{claim}, as that of {shown(other)} does; remove one of the two folders")
+        if name != unicodedata.normalize("NFC", folder.name):
+            raise StoreError(
+                f"{claim}; a folder has its identity's name: rename it back, or remove it and prepare those videos "
+                "under the name you want"
+            )
+        found[folder], owners[name] = index, folder
+    return found
+
+
 def load_corpus(root: Path) -> dict[str, list[Clip]]:
     """Clips by identity, checked, all of one size and rate; raises a `StoreError` that names the cause."""
-    folders = sorted(path.parent for path in root.glob(f"*/{INDEX}"))
-    corpus = {read_index(folder).identity: load_identity(folder) for folder in folders}
+    corpus = {index.identity: load_identity(folder) for folder, index in read_indices(root).items()}
     corpus = {identity: clips for identity, clips in corpus.items() if clips}
     if not corpus:
         raise StoreError(f"{root}: no clips here; `bench data prepare VIDEOS -o {root}` makes them")

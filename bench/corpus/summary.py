@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from rich.markup import escape
 from rich.table import Table
 
-from privtalk.bench.corpus.store import FORMAT, ClipEntry
+from privtalk.bench.corpus.names import shown
+from privtalk.bench.corpus.store import FORMAT, ClipEntry, ClipName, IdentityName, StoreError, read_book
 
 SUMMARY = "prepare.json"
 
@@ -20,14 +21,20 @@ class Outcome(BaseModel):
 
     video: str
     """Path below SRC."""
-    identity: str | None
+    identity: IdentityName | None
     utterance: str
     key: str
     """Hash of the video's bytes, the options and the weights."""
     reason: str | None = None
     """Why it was refused; None: it was taken."""
-    clips: dict[str, ClipEntry] = Field(default_factory=dict)
+    clips: dict[ClipName, ClipEntry] = Field(default_factory=dict)
     """Its clips by file name."""
+    source: str = ""
+    """SRC, as an absolute path; empty where an earlier version wrote this."""
+    content: str = ""
+    """sha256 of the video's bytes; empty where they cannot be read, and as above."""
+    twin: tuple[str, str] | None = None
+    """The video, and its key, whose pictures this one has, where it was refused for that."""
 
     @property
     def seconds(self) -> float:
@@ -58,12 +65,18 @@ class Summary(BaseModel):
 
 
 def read_summary(dst: Path) -> Summary | None:
-    """What ``prepare.json`` in `dst` says, None where there is none that can be read."""
+    """What ``prepare.json`` in `dst` says, None where there is none; raises where it cannot be read."""
     try:
-        summary = Summary.model_validate_json((dst / SUMMARY).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        summary = read_book(dst / SUMMARY, Summary, "what was prepared")
+    except FileNotFoundError:
         return None
-    return summary if summary.format == FORMAT else None
+    except StoreError as error:
+        raise StoreError(f"{error}; restore it, or delete it to prepare all videos anew") from error
+    if summary.format != FORMAT:
+        raise StoreError(
+            f"{shown(dst / SUMMARY)}: format {summary.format}, this version reads {FORMAT}; name another folder"
+        )
+    return summary
 
 
 def summary_table(summary: Summary) -> Table:
@@ -76,9 +89,11 @@ def summary_table(summary: Summary) -> Table:
     for outcome in summary.outcomes:
         if outcome.reason is None:
             clips, seconds = str(len(outcome.clips)), f"{outcome.seconds:.1f}"
-            table.add_row(escape(outcome.video), clips, seconds, "[green]taken[/]")
+            table.add_row(escape(shown(outcome.video)), clips, seconds, "[green]taken[/]")
         else:
-            table.add_row(escape(outcome.video), "", "", f"[red]refused[/] {escape(outcome.reason)}")
+            table.add_row(
+                escape(shown(outcome.video)), "", "", f"[red]refused[/] {escape(shown(outcome.reason))}"
+            )
     return table
 
 

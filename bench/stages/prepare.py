@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from privtalk.bench.corpus import shards
+from privtalk.bench.corpus.cache import cache_folder
 from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
 from privtalk.bench.corpus.shards import EmbeddedPopulation
 from privtalk.bench.errors import WorkFailed
 from privtalk.bench.execution import Failed, Task, execute
+from privtalk.bench.files import sweep_folder
 from privtalk.bench.networks import Network
 from privtalk.bench.progress import display
 from privtalk.bench.spec import Cell, CorpusSpec
@@ -24,22 +26,23 @@ def open_population(spec: CorpusSpec, folder: Path | None) -> Population:
     """The embedded population, or that of a prepared folder."""
     if folder is None:
         return EmbeddedPopulation(spec)
-    from privtalk.bench.corpus.recorded import RecordedPopulation
+    from privtalk.bench.corpus.recorded import open_recorded
 
-    return RecordedPopulation(folder, spec)
+    return open_recorded(folder, spec)
 
 
 def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
     """The corpus settings that a prepared folder determines: its name, and as many people as it has."""
-    from privtalk.bench.corpus.recorded import survey
+    from privtalk.bench.corpus.recorded import PREFIX, check_distinct, survey
 
     found = survey(folder, spec)
+    check_distinct(folder, spec)
     for name, reason in found.refused.items():
         Console(stderr=True).print(
             f"[yellow]{escape(name)} is left out[/]: {escape(reason)}", soft_wrap=True, highlight=False
         )
     return {
-        "name": f"recorded-{found.digest}",
+        "name": f"{PREFIX}{found.digest}",
         "version": 0,
         "size": spec.size,
         "clients": found.clients,
@@ -51,7 +54,11 @@ def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
 
 
 def make_footage(population: Population, workers: int, console: Console | None = None) -> int:
-    """Films what is missing of an embedded population; how many files that were. Checks that roles are disjoint."""
+    """Films what is missing of an embedded population; how many files that were. Checks that roles are disjoint.
+
+    First removes from the cache what killed processes were writing.
+    """
+    sweep_folder(cache_folder())
     check_disjoint({role: population.people(role) for role in ROLES})
     if not isinstance(population, EmbeddedPopulation):
         return 0

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from privtalk.bench.corpus.cache import cache_folder, content_hash
-from privtalk.bench.records import Epsilons, Privacy, write_atomic
+from privtalk.bench.files import write_atomic
+from privtalk.bench.records import Epsilons, Privacy
 from privtalk.bench.spec import Cell, PrivacySpec, Training
 from privtalk.methods.aggregation import MINIMUM, summation
 from privtalk.methods.privacy import accounting, adversaries, calibration

@@ -43,7 +43,7 @@ def test_a_second_writer_is_refused_by_name(tmp_path, other):
 
 def test_a_dead_writers_lock_is_taken_over_and_its_litter_removed(tmp_path, other):
     (tmp_path / "records").mkdir()
-    litter, kept = tmp_path / "records" / "a.json.123.part", tmp_path / "records" / "a.json"
+    litter, kept = tmp_path / "records" / "a.json.4194399.part", tmp_path / "records" / "a.json"
     litter.write_text("half")
     kept.write_text("whole")
     other.send_signal(signal.SIGKILL)
@@ -54,7 +54,7 @@ def test_a_dead_writers_lock_is_taken_over_and_its_litter_removed(tmp_path, othe
 
 
 def test_a_refused_writer_leaves_the_others_files_alone(tmp_path, other):
-    litter = tmp_path / "a.json.123.part"
+    litter = tmp_path / "a.json.4194399.part"
     litter.write_text("at work")
     with pytest.raises(UserError), sole_writer(tmp_path, "x"):
         pass

@@ -102,3 +102,18 @@ def tone(seconds: float, rate: int = 16000, hertz: float = 440.0, level: float =
 @pytest.fixture
 def sine() -> Any:
     return tone
+
+
+@pytest.fixture
+def red_squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A finder of red squares in place of both networks."""
+    from privtalk.bench.corpus import prepare
+    from privtalk.bench.corpus.ingest import Models
+    from tests.bench.corpus.test_prepare import Square
+
+    found = Square()
+    weights = tmp_path / "weights.onnx"
+    weights.write_bytes(b"weights")
+    monkeypatch.setattr(prepare, "find_weights", lambda role, path=None: path or weights)
+    monkeypatch.setattr(prepare, "_models", lambda *_: Models(found.detect, found.locate))
+    return found

@@ -6,6 +6,8 @@ import dataclasses
 import hashlib
 import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from rich.console import Console
 from privtalk.bench.corpus import prepare as pipeline
 from privtalk.bench.corpus import store
 from privtalk.bench.corpus.faces import Face
+from privtalk.bench.corpus.folder import find_films
 from privtalk.bench.corpus.ingest import Models, PrepareOptions, cut_segments
-from privtalk.bench.corpus.prepare import find_videos, prepare
+from privtalk.bench.corpus.prepare import prepare
 from privtalk.bench.corpus.store import load_corpus
 from privtalk.bench.corpus.summary import headline, read_summary, summary_table
 
@@ -269,28 +272,32 @@ def test_killed_run_leaves_no_clip_that_counts_and_is_swept(
     (out / "bob").mkdir(parents=True)
     # What a kill leaves: clips that no index lists, a part of a file, and no summary.
     shutil.copy(tmp_path / "whole" / "bob" / "day-two-000000.npz", out / "bob" / "older-000000.npz")
-    (out / "bob" / ".day-two-000065.npz.77.part").write_bytes(b"half")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for place in (out, out / "bob"):
+        (place / f"day-two-000065.npz.{dead.pid}.part").write_bytes(b"half")
     with pytest.raises(store.StoreError, match="no clips"):
         load_corpus(out)
     prepare(videos, out)
     assert tree(out) == tree(tmp_path / "whole")
 
 
-def test_two_sources_share_a_destination(square: Square, videos: Path, tmp_path: Path) -> None:
+def test_two_sources_share_a_destination(
+    square: Square, videos: Path, tmp_path: Path, film: Any, sine: Any
+) -> None:
     prepare(videos, tmp_path / "out")
     (videos / "ann").rename(tmp_path / "ann")
-    (tmp_path / "more" / "dan").mkdir(parents=True)
-    shutil.copy(tmp_path / "ann" / "one.mkv", tmp_path / "more" / "dan")
+    film(tmp_path / "more" / "dan" / "one.mkv", shots(60, speed=3), sound=sine(2.4))
     summary = prepare(tmp_path / "more", tmp_path / "out")
     assert [outcome.video for outcome in summary.outcomes] == ["dan/one.mkv"]
     assert set(load_corpus(tmp_path / "out")) == {"ann", "bob", "dan"}
 
 
 def test_same_name_with_two_suffixes_gives_two_utterances(
-    square: Square, videos: Path, tmp_path: Path
+    square: Square, videos: Path, tmp_path: Path, film: Any, sine: Any
 ) -> None:
-    shutil.copy(videos / "ann" / "one.mkv", videos / "ann" / "one.mov")
-    assert [source.utterance for source in find_videos(videos)] == ["one-mkv", "one-mov", "day-two"]
+    film(tmp_path / "other.mkv", shots(60, speed=3), sound=sine(2.4)).rename(videos / "ann" / "one.mov")
+    assert [film.source.utterance for film in find_films(videos)] == ["one-mkv", "one-mov", "day-two"]
     prepare(videos, tmp_path / "out")
     assert len(load_corpus(tmp_path / "out")["ann"]) == 2
 
@@ -301,7 +308,7 @@ def test_progress_rises_to_the_whole(square: Square, videos: Path, tmp_path: Pat
     done = [report[0] for report in seen]
     assert done == sorted(done)
     assert len(set(done)) > 50
-    assert done[-1] == seen[-1][1] == sum(source.path.stat().st_size for source in find_videos(videos))
+    assert done[-1] == seen[-1][1] == sum(f.source.path.stat().st_size for f in find_films(videos))
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.corpus.population import check_disjoint
 from privtalk.bench.corpus.recorded import RecordedPopulation, deal, survey
-from privtalk.bench.corpus.store import Index, read_index, save_identity
+from privtalk.bench.corpus.store import Index, read_index, save_identity, write_index
+from privtalk.bench.errors import UserError
 from privtalk.bench.spec import CorpusSpec
+from privtalk.bench.stages.prepare import open_population, recorded_settings
 
 SPEC = CorpusSpec.model_validate(
     {
@@ -142,3 +147,100 @@ def test_the_least_is_dealt_before_anybody_has_more():
         {"identity": "x", "clips": {"a.npz": {"sha256": "", "length": 29, "size": 64, "fps": 25.0}}}
     )
     assert {p: len(w) for p, w in deal(index, SPEC).items()} == {"train": 1, "test": 1, "fresh": 2}
+
+
+# A run starts from people who are who they are said to be, and from no footage twice
+
+
+def grain(identity: str, utterance: str, frames: int = 40, grain_of: str | None = None) -> Clip:
+    """A clip whose pictures are its own, or those of `grain_of` whatever it is called."""
+    seed = int.from_bytes((grain_of or identity + utterance).encode())
+    plain = clip(identity, utterance, frames)
+    return replace(plain, frames=np.random.default_rng(seed).integers(0, 255, (frames, 16, 16, 3), np.uint8))
+
+
+@pytest.fixture
+def crowd(tmp_path):
+    """Eight people with footage enough."""
+    for k in range(8):
+        save_identity(tmp_path / f"p{k}", [grain(f"p{k}", "a"), grain(f"p{k}", "b")])
+    return tmp_path
+
+
+def settled(folder) -> CorpusSpec:
+    """The settings that a folder determines."""
+    return SPEC.model_copy(update=recorded_settings(folder, SPEC.model_copy(update={"clients": 100})))
+
+
+def test_survey_and_population_count_the_same_people(crowd):
+    spec = settled(crowd)
+    population = open_population(spec, crowd)
+    assert (spec.clients, spec.heldout) == (6, 2)
+    assert [len(population.people(role)) for role in ("clients", "heldout")] == [6, 2]
+
+
+def test_folders_that_claim_one_identity_are_refused_by_name(crowd):
+    for k in range(1, 8):
+        index = read_index(crowd / f"p{k}")
+        write_index(crowd / f"p{k}", "p0", index.clips)
+    with pytest.raises(ValueError, match=r"p1: its index\.json says that it is identity 'p0'"):
+        settled(crowd)
+    with pytest.raises(ValueError, match=r"p1: its index"):
+        RecordedPopulation(crowd, SPEC).people("clients")
+
+
+def test_a_folder_copied_by_hand_is_refused_by_name(crowd):
+    shutil.copytree(crowd / "p3", crowd / "p3 (copy)")
+    with pytest.raises(ValueError, match=r"p3 \(copy\): its index\.json says that it is identity 'p3'"):
+        settled(crowd)
+
+
+@pytest.mark.parametrize(
+    ("identity", "harm"), [("p2", "trained on and tested on"), ("p9", "a member and a non-member")]
+)
+def test_pictures_that_stand_twice_are_refused_by_name(crowd, identity, harm):
+    again = grain(identity, "z", grain_of="p2a")
+    known = [grain(identity, "a"), grain(identity, "b"), again]
+    save_identity(crowd / identity, known)
+    with pytest.raises(
+        UserError, match=rf"p2/a\.npz and .*{identity}/z\.npz show the same pictures.*{harm}.*delete"
+    ):
+        settled(crowd)
+
+
+def test_people_without_a_role_may_show_anything(crowd):
+    save_identity(
+        crowd / "brief", [grain("brief", "a", 15, grain_of="x"), grain("brief", "b", 15, grain_of="x")]
+    )
+    assert settled(crowd).clients == 6
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"cut")])
+def test_clips_that_are_gone_or_cut_are_named_before_the_run(crowd, damage):
+    damage(crowd / "p4" / "b.npz")
+    with pytest.raises(UserError, match=r"p4/b\.npz: not a readable clip .*run bench data prepare again"):
+        settled(crowd)
+
+
+def test_a_folder_that_changed_is_not_gone_on_with(crowd):
+    spec = settled(crowd)
+    save_identity(crowd / "p9", [grain("p9", "a"), grain("p9", "b")])
+    with pytest.raises(UserError, match="has changed since the run began"):
+        open_population(spec, crowd)
+
+
+def test_settings_cannot_count_people_who_are_not_there(crowd):
+    spec = settled(crowd)
+    more = spec.model_copy(update={"heldout": 3})
+    with pytest.raises(UserError, match="2 people for the role heldout, the settings count 3"):
+        open_population(more, crowd)
+
+
+def test_an_index_that_promises_more_frames_than_there_are_is_found_out(crowd):
+    index = read_index(crowd / "p0")
+    lies = {name: entry.model_copy(update={"length": 400}) for name, entry in index.clips.items()}
+    write_index(crowd / "p0", "p0", lies)
+    population = RecordedPopulation(crowd, SPEC.model_copy(update={"clients": 6}))
+    people = [*population.people("clients"), *population.people("heldout")]
+    with pytest.raises(ValueError, match=r"p0/a\.npz: it is a of p0, 40 frames .* says otherwise"):
+        population.clips(next(person for person in people if person.name == "p0"), "train")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -212,3 +213,80 @@ def test_empty_or_mixed_corpus_is_refused(tmp_path: Path) -> None:
     store.save_identity(tmp_path / "bob", [larger])
     with pytest.raises(StoreError, match="several kinds"):
         store.load_corpus(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        '"text"',
+        "[" * 100_000,
+        '{"identity": "../../victim", "clips": {}}',
+        '{"identity": "ann", "clips": {"../../victim.npz": ENTRY}}',
+        '{"identity": "ann", "clips": {"/etc/passwd": ENTRY}}',
+        '{"identity": "ann", "clips": {"a.npy": ENTRY}}',
+        '{"identity": "ann", "clips": {"C:a.npz": ENTRY}}',
+        '{"identity": "a\\u001b[1mnn", "clips": {}}',
+        '{"identity": "\\ud800", "clips": {}}',
+        '{"identity": "ann", "clips": []}',
+        '{"identity": "ann", "clips": {"a.npz": {"sha256": "", "length": -1, "size": 8, "fps": 25}}}',
+        '{"identity": "ann", "clips": {"a.npz": {"sha256": "", "length": 1, "size": 8, "fps": NaN}}}',
+        '{"identity": "ann", "clips": {}, "\\u001b[1m": 1}',
+    ],
+)
+def test_hostile_index_is_one_line_without_control_characters(tmp_path: Path, text: str) -> None:
+    entry = '{"sha256": "", "length": 1, "size": 8, "fps": 25}'
+    (tmp_path / store.INDEX).write_text(text.replace("ENTRY", entry))
+    with pytest.raises(StoreError, match=r"index\.json: not an index") as caught:
+        store.read_index(tmp_path)
+    assert str(caught.value).isprintable()
+
+
+def test_index_that_is_no_file_or_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / store.INDEX).mkdir()
+    with pytest.raises(StoreError, match="not an index"):
+        store.read_index(tmp_path)
+    folder = tmp_path / "ann"
+    store.save_identity(folder, [clip()])
+    monkeypatch.setattr(store, "LARGEST_BOOK", 10)
+    with pytest.raises(StoreError, match="larger one than any"):
+        store.read_index(folder)
+
+
+def test_clip_must_be_what_its_index_says(tmp_path: Path) -> None:
+    folder = tmp_path / "ann"
+    entry = store.save_identity(folder, [clip()]).clips["u1.npz"]
+    (folder / "u2.npz").write_bytes((folder / "u1.npz").read_bytes())
+    for name, identity, told in (
+        ("u2.npz", "ann", entry),
+        ("u1.npz", "eve", entry),
+        ("u1.npz", "ann", entry.model_copy(update={"length": 500})),
+        ("u1.npz", "ann", entry.model_copy(update={"fps": 30.0})),
+    ):
+        with pytest.raises(StoreError, match=rf"{name}: it is u1 of ann, 5 frames .* says otherwise"):
+            store.load_listed(folder / name, identity, told)
+    assert same(store.load_listed(folder / "u1.npz", "ann", entry), clip())
+
+
+@pytest.mark.parametrize("reader", [store.read_indices, store.load_corpus])
+def test_one_person_has_one_folder_of_that_name(tmp_path: Path, reader: Callable[[Path], object]) -> None:
+    store.save_identity(tmp_path / "ann", [clip()])
+    store.save_identity(tmp_path / ".trash", [clip()])
+    reader(tmp_path)
+    (tmp_path / "ann").rename(tmp_path / "eve")
+    with pytest.raises(StoreError, match=r"eve: its index\.json says that it is identity 'ann'"):
+        reader(tmp_path)
+
+
+def test_one_name_in_two_forms_is_one_person(tmp_path: Path) -> None:
+    for name in ("Andr\u00e9", "Andre\u0301"):
+        store.save_identity(tmp_path / name, [clip(identity=name)])
+    with pytest.raises(StoreError, match=r"as that of .* does; remove one"):
+        store.read_indices(tmp_path)
+
+
+def test_folder_may_have_the_form_that_its_disk_gives_it(tmp_path: Path) -> None:
+    store.save_identity(tmp_path / "Andre\u0301", [clip(identity="Andr\u00e9")])
+    assert [index.identity for index in store.read_indices(tmp_path).values()] == ["Andr\u00e9"]

@@ -23,6 +23,7 @@ from privtalk.bench.corpus.ingest import Models, PrepareOptions, cut_segments
 from privtalk.bench.corpus.prepare import prepare
 from privtalk.bench.corpus.store import load_corpus
 from privtalk.bench.corpus.summary import headline, read_summary, summary_table
+from privtalk.bench.locks import LOCK
 
 SHAPE = np.stack([np.arange(68) % 10 / 9, np.arange(68) // 10 / 6], -1)
 """68 points over a unit square, eyes and mouth corners where a face has them."""
@@ -89,11 +90,11 @@ def videos(tmp_path: Path, film: Any, sine: Any) -> Path:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """sha256 by path."""
+    """sha256 by path, but of the lock that whoever writes there holds."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != LOCK
     }
 
 

@@ -7,6 +7,7 @@ once these have told how to frame it, the crops.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from privtalk.bench.corpus import tracking, video
+from privtalk.bench.corpus.balance import Balance
 from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip
 from privtalk.bench.corpus.crop import extract, face_unit, features, frame_face, to_crop
 from privtalk.bench.corpus.faces import Detector, Face, Landmarker
@@ -81,6 +83,9 @@ class Source(NamedTuple):
 Tick = Callable[[float], None]
 """Called with the share of one video that is done, 0..1."""
 
+Note = Callable[[str], None]
+"""Called with what the user should know of a video that is taken."""
+
 
 class Models(NamedTuple):
     """The networks, loaded."""
@@ -111,7 +116,13 @@ class Sightings:
         self.frames = video.read_frames(path, FPS)
         self.detect = detect
         self.seen = seen
-        self.count = 0
+        self.empty: list[bool] = []
+        """Whether no face is in a frame, for each frame so far."""
+
+    @property
+    def count(self) -> int:
+        """Frames so far."""
+        return len(self.empty)
 
     def __iter__(self) -> Iterator[tuple[list[Face], bool]]:
         last: Pixels | None = None
@@ -123,7 +134,7 @@ class Sightings:
                 before, thumbnail = thumbnail, tracking.thumbnail(frame)
                 cut = tracking.is_cut(before, thumbnail)
                 faces, last = self.detect(frame), frame
-            self.count += 1
+            self.empty.append(not faces)
             self.seen(self.count)
             yield faces, cut
 
@@ -136,7 +147,9 @@ def follow_face(sightings: Sightings) -> Track:
     return max(tracks, key=lambda track: track.weight)
 
 
-def convert(source: Source, options: PrepareOptions, models: Models, tick: Tick) -> Iterator[Clip]:
+def convert(
+    source: Source, options: PrepareOptions, models: Models, tick: Tick, note: Note
+) -> Iterator[Clip]:
     """The clips of one video, one by one; raises a `VideoError` with the reason where it is refused."""
     if source.identity is None:
         raise VideoError("stands in no identity's folder: move it to SRC/<identity>/")
@@ -149,6 +162,7 @@ def convert(source: Source, options: PrepareOptions, models: Models, tick: Tick)
     track = follow_face(sightings)
     video.check_whole(header, sightings.count / FPS, len(sound) / SAMPLE_RATE)
     runs = segments_with_sound(track, sound, options)
+    balance = Balance(sum(map(len, runs)), left_out(sightings, track, len(sound) // SAMPLES, runs))
     landmarks = locate_face(
         source.path, track, models.locate, lambda share: tick(PASSES[0] + PASSES[1] * share)
     )
@@ -162,6 +176,8 @@ def convert(source: Source, options: PrepareOptions, models: Models, tick: Tick)
             identity=source.identity,
             utterance=f"{source.utterance}-{segment.run.start:06d}",
         )
+    if balance.note:
+        note(balance.note)
 
 
 def sound_of(sound: NDArray[np.float32], run: range) -> NDArray[np.float32]:
@@ -182,6 +198,21 @@ def segments_with_sound(track: Track, sound: NDArray[np.float32], options: Prepa
     if not heard:
         raise VideoError("soundless: digital silence while the face is in view")
     return heard
+
+
+def left_out(sightings: Sightings, track: Track, heard: int, runs: list[range]) -> Counter[str]:
+    """Frames that are in no run, by the reason; sound lasts for `heard` frames."""
+    stop = track.start + len(track)
+    outside = sightings.empty[: track.start] + sightings.empty[stop:]
+    late = max(0, stop - max(heard, track.start))
+    return Counter(
+        {
+            "without a face": sum(outside),
+            "of other shots or faces": len(outside) - sum(outside),
+            "past the sound's end": late,
+            "silent or left over": len(track) - late - sum(map(len, runs)),
+        }
+    )
 
 
 def locate_face(path: Path, track: Track, locate: Landmarker, tick: Tick) -> NDArray[np.float64]:

@@ -139,11 +139,12 @@ def run_job(job: Job, tick: Tick) -> Outcome:
     """Write the clips of one video; a refusal leaves none of them behind."""
     clips: dict[str, store.ClipEntry] = {}
     folder = job.dst / (job.source.identity or "")
+    notes: list[str] = []
     reason: str | None = None
     done = False
     try:
         models = _models(job.detector, job.landmarks, job.options.score)
-        for clip in convert(job.source, job.options, models, tick):
+        for clip in convert(job.source, job.options, models, tick, notes.append):
             path = store.clip_path(folder, clip.utterance)
             clips[path.name] = store.save_clip(path, clip)
         done = True
@@ -159,6 +160,7 @@ def run_job(job: Job, tick: Tick) -> Outcome:
         utterance=job.source.utterance,
         key=job.key,
         reason=reason,
+        notes=tuple(notes) if done else (),
         clips=clips if done else {},
     )
 

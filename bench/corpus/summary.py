@@ -26,6 +26,8 @@ class Outcome(BaseModel):
     """Hash of the video's bytes, the options and the weights."""
     reason: str | None = None
     """Why it was refused; None: it was taken."""
+    notes: tuple[str, ...] = ()
+    """What was chosen or left out while it was taken."""
     clips: dict[str, ClipEntry] = Field(default_factory=dict)
     """Its clips by file name."""
 
@@ -76,7 +78,8 @@ def summary_table(summary: Summary) -> Table:
     for outcome in summary.outcomes:
         if outcome.reason is None:
             clips, seconds = str(len(outcome.clips)), f"{outcome.seconds:.1f}"
-            table.add_row(escape(outcome.video), clips, seconds, "[green]taken[/]")
+            said = "".join(f"; {escape(note)}" for note in outcome.notes)
+            table.add_row(escape(outcome.video), clips, seconds, f"[green]taken[/]{said}")
         else:
             table.add_row(escape(outcome.video), "", "", f"[red]refused[/] {escape(outcome.reason)}")
     return table

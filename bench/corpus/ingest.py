@@ -22,6 +22,7 @@ from privtalk.bench.corpus.balance import Balance
 from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip
 from privtalk.bench.corpus.crop import extract, face_unit, features, frame_face, to_crop
 from privtalk.bench.corpus.faces import Detector, Face, Landmarker
+from privtalk.bench.corpus.sound import SILENCE, read_sound
 from privtalk.bench.corpus.tracking import Track
 from privtalk.bench.corpus.video import VideoError
 
@@ -154,13 +155,14 @@ def convert(
     if source.identity is None:
         raise VideoError("stands in no identity's folder: move it to SRC/<identity>/")
     header = video.probe(source.path)
-    sound = video.read_audio(source.path, header.start)
+    heard = read_sound(source.path, header.start)
+    sound = heard.samples
     expected = (header.duration or len(sound) / SAMPLE_RATE) * FPS
     sightings = Sightings(
         source.path, models.detect, lambda count: tick(PASSES[0] * min(1.0, count / expected))
     )
     track = follow_face(sightings)
-    video.check_whole(header, sightings.count / FPS, len(sound) / SAMPLE_RATE)
+    video.check_whole(source.path, header, sightings.count / FPS, heard)
     runs = segments_with_sound(track, sound, options)
     balance = Balance(sum(map(len, runs)), left_out(sightings, track, len(sound) // SAMPLES, runs))
     landmarks = locate_face(
@@ -176,8 +178,8 @@ def convert(
             identity=source.identity,
             utterance=f"{source.utterance}-{segment.run.start:06d}",
         )
-    if balance.note:
-        note(balance.note)
+    for text in (*header.notes, *heard.notes, *filter(None, [balance.note])):
+        note(text)
 
 
 def sound_of(sound: NDArray[np.float32], run: range) -> NDArray[np.float32]:
@@ -194,7 +196,7 @@ def segments_with_sound(track: Track, sound: NDArray[np.float32], options: Prepa
         raise VideoError(
             f"too short: a face and sound for {seconds:.2f} s, at least {options.min_seconds:g} are needed"
         )
-    heard = [run for run in runs if np.abs(sound_of(sound, run)).max() >= video.SILENCE]
+    heard = [run for run in runs if np.abs(sound_of(sound, run)).max() >= SILENCE]
     if not heard:
         raise VideoError("soundless: digital silence while the face is in view")
     return heard

@@ -29,7 +29,7 @@ from privtalk.bench.corpus.ledger import Ledger
 from privtalk.bench.corpus.summary import Outcome, Summary
 from privtalk.bench.corpus.video import VideoError
 
-PIPELINE = 1
+PIPELINE = 2
 """Raised when the same video and options would give other clips, so that older ones are made again."""
 
 PICTURES = (

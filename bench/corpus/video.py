@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE
 from privtalk.bench.corpus.media import VideoError, chosen, picture_track, picture_tracks, reading
+from privtalk.bench.corpus.orientation import orientation_of
 from privtalk.bench.corpus.sound import Sound
 
 Pixels = NDArray[np.uint8]
@@ -93,9 +94,9 @@ def _alike(frames: Iterator[Any]) -> Iterator[Any]:
         at = f"{(frame.time or 0.0) - start:.2f} s"
         if frame.is_corrupt:
             raise VideoError(f"corrupt: a damaged frame at {at}")
-        look = (frame.width, frame.height)
+        look = (frame.width, frame.height, orientation_of(frame))
         if look != (first or look):
-            raise VideoError(f"the picture changes its size at {at}; cut it there")
+            raise VideoError(f"the picture changes its size or orientation at {at}; cut it there")
         first = look
         yield frame
 
@@ -133,8 +134,7 @@ def upright(frame: Any, aspect: Fraction = Fraction(1)) -> Pixels:
     """A decoded frame as RGB [H, W, 3], turned upright; `aspect` is a pixel's width over its height."""
     width = max(1, round(frame.width * aspect))
     pixels: Pixels = frame.to_ndarray(format="rgb24", width=width, height=frame.height, threads=1)
-    # Only quarter turns exist in practice; the matrix turns against the clock, and so does rot90.
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+    return orientation_of(frame)(pixels)
 
 
 # Lengths

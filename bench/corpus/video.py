@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE
+from privtalk.bench.corpus.fields import deinterlaced
 from privtalk.bench.corpus.media import VideoError, chosen, picture_track, picture_tracks, reading
 from privtalk.bench.corpus.orientation import orientation_of
 from privtalk.bench.corpus.sound import Sound
@@ -56,6 +57,8 @@ def probe(path: Path) -> Probe:
         pictures = float(stream.duration * stream.time_base) if stream.duration else None
         longest = container.duration / av.time_base if container.duration else None
         notes = chosen("picture", stream, picture_tracks(container))
+        if first.interlaced_frame:
+            notes += ("interlaced, made progressive",)
         return Probe(first.time or 0.0, pictures, longest, notes)
 
 
@@ -67,7 +70,7 @@ def read_frames(path: Path, fps: float) -> Iterator[Pixels]:
     with reading(path) as container:
         stream = picture_track(container)
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        frames = _alike(container.decode(stream))
+        frames = deinterlaced(_alike(container.decode(stream)))
         yield from _resample(_timed(frames, _period(stream)), fps, aspect)
 
 

@@ -16,6 +16,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from privtalk.bench.corpus import colour
 from privtalk.bench.corpus.clip import SAMPLE_RATE
 from privtalk.bench.corpus.fields import deinterlaced
 from privtalk.bench.corpus.media import VideoError, chosen, picture_track, picture_tracks, reading
@@ -56,7 +57,7 @@ def probe(path: Path) -> Probe:
             raise VideoError("no frame that decodes")
         pictures = float(stream.duration * stream.time_base) if stream.duration else None
         longest = container.duration / av.time_base if container.duration else None
-        notes = chosen("picture", stream, picture_tracks(container))
+        notes = chosen("picture", stream, picture_tracks(container)) + colour.notes(first)
         if first.interlaced_frame:
             notes += ("interlaced, made progressive",)
         return Probe(first.time or 0.0, pictures, longest, notes)
@@ -136,8 +137,7 @@ def _resample(frames: Iterator[_Timed], fps: float, aspect: Fraction) -> Iterato
 def upright(frame: Any, aspect: Fraction = Fraction(1)) -> Pixels:
     """A decoded frame as RGB [H, W, 3], turned upright; `aspect` is a pixel's width over its height."""
     width = max(1, round(frame.width * aspect))
-    pixels: Pixels = frame.to_ndarray(format="rgb24", width=width, height=frame.height, threads=1)
-    return orientation_of(frame)(pixels)
+    return orientation_of(frame)(colour.rgb(frame, width))
 
 
 # Lengths

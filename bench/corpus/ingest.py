@@ -22,6 +22,7 @@ from privtalk.bench.corpus.balance import Balance
 from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip
 from privtalk.bench.corpus.crop import extract, face_unit, features, frame_face, to_crop
 from privtalk.bench.corpus.faces import Detector, Face, Landmarker
+from privtalk.bench.corpus.liveliness import Fault, fault, repeats
 from privtalk.bench.corpus.sound import SILENCE, read_sound
 from privtalk.bench.corpus.tracking import Track
 from privtalk.bench.corpus.video import VideoError
@@ -164,12 +165,18 @@ def convert(
     track = follow_face(sightings)
     video.check_whole(source.path, header, sightings.count / FPS, heard)
     runs = segments_with_sound(track, sound, options)
-    balance = Balance(sum(map(len, runs)), left_out(sightings, track, len(sound) // SAMPLES, runs))
+    balance = Balance(lost=left_out(sightings, track, len(sound) // SAMPLES, runs))
+    faults: Counter[Fault] = Counter()
     landmarks = locate_face(
         source.path, track, models.locate, lambda share: tick(PASSES[0] + PASSES[1] * share)
     )
     for done, segment in enumerate(crop_segments(source.path, track, landmarks, runs, options.size), 1):
         tick(1 - PASSES[2] * (1 - done / len(runs)))
+        if wrong := fault(segment.pictures, seen_in(track, segment.run), segment.fresh):
+            faults[wrong] += len(segment.run)
+            balance.lost[wrong.why] += len(segment.run)
+            continue
+        balance.kept += len(segment.run)
         yield Clip(
             frames=segment.pictures,
             audio=sound_of(sound, segment.run),
@@ -178,6 +185,8 @@ def convert(
             identity=source.identity,
             utterance=f"{source.utterance}-{segment.run.start:06d}",
         )
+    if not balance.kept:
+        raise VideoError(faults.most_common(1)[0][0].reason)
     for text in (*header.notes, *heard.notes, *filter(None, [balance.note])):
         note(text)
 
@@ -185,6 +194,11 @@ def convert(
 def sound_of(sound: NDArray[np.float32], run: range) -> NDArray[np.float32]:
     """The samples that belong to a run of frames."""
     return sound[run.start * SAMPLES : run.stop * SAMPLES]
+
+
+def seen_in(track: Track, run: range) -> NDArray[np.bool_]:
+    """Whether the face was seen, for each frame of a run."""
+    return track.seen[run.start - track.start : run.stop - track.start]
 
 
 def segments_with_sound(track: Track, sound: NDArray[np.float32], options: PrepareOptions) -> list[range]:
@@ -240,6 +254,8 @@ class Segment(NamedTuple):
     """[T, size, size, 3]."""
     landmarks: NDArray[np.float32]
     """[T, 68, 2] in pixels of the pictures."""
+    fresh: int
+    """Pictures that do not repeat the one before."""
 
 
 def crop_segments(
@@ -251,10 +267,14 @@ def crop_segments(
     for run in runs:
         pictures: list[Pixels] = []
         points: list[NDArray[np.float64]] = []
+        last: Pixels | None = None
+        fresh = 0
         for number, frame in zip(run, itertools.islice(frames, run.start - position, None), strict=False):
             at = number - track.start
             centre, side = framing.centres[at], float(framing.sides[at])
             pictures.append(extract(frame, centre, side, size))
             points.append(to_crop(landmarks[at], centre, side, size))
+            fresh += not repeats(frame, last, track.boxes[at])
+            last = frame
         position = run.stop
-        yield Segment(run, np.stack(pictures), np.stack(points).astype(np.float32))
+        yield Segment(run, np.stack(pictures), np.stack(points).astype(np.float32), fresh)

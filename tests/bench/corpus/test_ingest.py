@@ -30,13 +30,18 @@ def red(picture: np.ndarray) -> list[Face]:
     return [Face(np.array([*corner, *(np.array([columns.max() + 1, rows.max() + 1]) - corner)]), 0.9)]
 
 
+def tone(seconds: float) -> np.ndarray:
+    return 0.5 * np.sin(0.2 * np.arange(round(16000 * seconds)))[None]
+
+
 def talking(count: int, left: int = 40) -> list[np.ndarray]:
     """A face whose mouth opens and closes several times a second."""
     frames = []
     for number in range(count):
         frame = EMPTY.copy()
         frame[30:70, left : left + 40] = (220, 30, 30)
-        half = 1 + round(4 * abs(np.sin(number * 0.7)))
+        half = 1 + (0, 3, 1, 4, 2)[number % 5]
+        frame[40:44, left + 6 : left + 14] = frame[40:44, left + 26 : left + 34] = (60, 0, 0)
         frame[60 - half : 60 + half, left + 10 : left + 30] = (60, 0, 0)
         frames.append(frame)
     return frames
@@ -88,3 +93,43 @@ def test_silent_segments_are_said(converted: Any, sine: Any) -> None:
 def test_a_film_without_a_face_is_refused(converted: Any) -> None:
     with pytest.raises(VideoError, match="faceless: no face in 75 frames"):
         converted([EMPTY] * 75)
+
+
+def test_a_photograph_with_a_voice_is_refused(converted: Any) -> None:
+    with pytest.raises(VideoError, match="the picture does not move: a photograph, or a frozen film"):
+        converted(talking(1) * 75)
+
+
+def test_frozen_segments_are_left_out_and_said(converted: Any) -> None:
+    clips, notes = converted([*talking(75), *talking(1) * 75])
+    assert [clip.utterance for clip in clips] == ["a-000000"]
+    assert notes == ["3.0 of 6.0 s kept (3.0 s in which the picture does not move)"]
+
+
+@pytest.mark.parametrize("rate", [1, 2, 4, 5, 8])
+def test_a_film_of_few_pictures_a_second_is_refused(converted: Any, rate: int) -> None:
+    frames = talking(3 * rate + 1)
+    with pytest.raises(VideoError, match=rf"too slow: {rate} pictures a second|does not move"):
+        converted(frames, rate=rate, sound=tone(3.0))
+
+
+def test_repeats_do_not_make_a_slow_film_fast(converted: Any) -> None:
+    frames = [frame for frame in talking(15) for _ in range(5)]
+    with pytest.raises(VideoError, match="too slow: 5 pictures a second, at least 10 are needed"):
+        converted(frames)
+
+
+@pytest.mark.parametrize("rate", [10, 12, 15, 30, 60])
+def test_films_of_ten_and_more_are_taken(converted: Any, rate: int) -> None:
+    clips, _ = converted(talking(3 * rate), rate=rate, sound=tone(3.0))
+    assert [clip.length for clip in clips] == [75]
+
+
+def test_a_face_that_is_hardly_seen_is_refused(converted: Any) -> None:
+    frames = talking(75)
+    for number, frame in enumerate(frames):
+        if number % 6:
+            # Grey, so that the detector loses it; each hole is shorter than a face may go unseen.
+            frame[..., 1:] = np.maximum(frame[..., 1:], 120)
+    with pytest.raises(VideoError, match="seen in fewer than half of the pictures"):
+        converted(frames)

@@ -7,6 +7,7 @@ once these have told how to frame it, the crops.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from privtalk.bench.corpus import tracking, video
+from privtalk.bench.corpus.balance import Balance
 from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip
 from privtalk.bench.corpus.crop import extract, face_unit, features, frame_face, to_crop
 from privtalk.bench.corpus.faces import Detector, Face, Landmarker
+from privtalk.bench.corpus.liveliness import Fault, fault, repeats
+from privtalk.bench.corpus.sound import SILENCE, read_sound
 from privtalk.bench.corpus.tracking import Track
 from privtalk.bench.corpus.video import VideoError
 
@@ -81,6 +85,9 @@ class Source(NamedTuple):
 Tick = Callable[[float], None]
 """Called with the share of one video that is done, 0..1."""
 
+Note = Callable[[str], None]
+"""Called with what the user should know of a video that is taken."""
+
 
 class Models(NamedTuple):
     """The networks, loaded."""
@@ -111,7 +118,13 @@ class Sightings:
         self.frames = video.read_frames(path, FPS)
         self.detect = detect
         self.seen = seen
-        self.count = 0
+        self.empty: list[bool] = []
+        """Whether no face is in a frame, for each frame so far."""
+
+    @property
+    def count(self) -> int:
+        """Frames so far."""
+        return len(self.empty)
 
     def __iter__(self) -> Iterator[tuple[list[Face], bool]]:
         last: Pixels | None = None
@@ -123,7 +136,7 @@ class Sightings:
                 before, thumbnail = thumbnail, tracking.thumbnail(frame)
                 cut = tracking.is_cut(before, thumbnail)
                 faces, last = self.detect(frame), frame
-            self.count += 1
+            self.empty.append(not faces)
             self.seen(self.count)
             yield faces, cut
 
@@ -136,24 +149,34 @@ def follow_face(sightings: Sightings) -> Track:
     return max(tracks, key=lambda track: track.weight)
 
 
-def convert(source: Source, options: PrepareOptions, models: Models, tick: Tick) -> Iterator[Clip]:
+def convert(
+    source: Source, options: PrepareOptions, models: Models, tick: Tick, note: Note
+) -> Iterator[Clip]:
     """The clips of one video, one by one; raises a `VideoError` with the reason where it is refused."""
     if source.identity is None:
         raise VideoError("stands in no identity's folder: move it to SRC/<identity>/")
     header = video.probe(source.path)
-    sound = video.read_audio(source.path, header.start)
+    heard = read_sound(source.path, header.start)
+    sound = heard.samples
     expected = (header.duration or len(sound) / SAMPLE_RATE) * FPS
     sightings = Sightings(
         source.path, models.detect, lambda count: tick(PASSES[0] * min(1.0, count / expected))
     )
     track = follow_face(sightings)
-    video.check_whole(header, sightings.count / FPS, len(sound) / SAMPLE_RATE)
+    video.check_whole(source.path, header, sightings.count / FPS, heard)
     runs = segments_with_sound(track, sound, options)
+    balance = Balance(lost=left_out(sightings, track, len(sound) // SAMPLES, runs))
+    faults: Counter[Fault] = Counter()
     landmarks = locate_face(
         source.path, track, models.locate, lambda share: tick(PASSES[0] + PASSES[1] * share)
     )
     for done, segment in enumerate(crop_segments(source.path, track, landmarks, runs, options.size), 1):
         tick(1 - PASSES[2] * (1 - done / len(runs)))
+        if wrong := fault(segment.pictures, seen_in(track, segment.run), segment.fresh):
+            faults[wrong] += len(segment.run)
+            balance.lost[wrong.why] += len(segment.run)
+            continue
+        balance.kept += len(segment.run)
         yield Clip(
             frames=segment.pictures,
             audio=sound_of(sound, segment.run),
@@ -162,11 +185,20 @@ def convert(source: Source, options: PrepareOptions, models: Models, tick: Tick)
             identity=source.identity,
             utterance=f"{source.utterance}-{segment.run.start:06d}",
         )
+    if not balance.kept:
+        raise VideoError(faults.most_common(1)[0][0].reason)
+    for text in (*header.notes, *heard.notes, *filter(None, [balance.note])):
+        note(text)
 
 
 def sound_of(sound: NDArray[np.float32], run: range) -> NDArray[np.float32]:
     """The samples that belong to a run of frames."""
     return sound[run.start * SAMPLES : run.stop * SAMPLES]
+
+
+def seen_in(track: Track, run: range) -> NDArray[np.bool_]:
+    """Whether the face was seen, for each frame of a run."""
+    return track.seen[run.start - track.start : run.stop - track.start]
 
 
 def segments_with_sound(track: Track, sound: NDArray[np.float32], options: PrepareOptions) -> list[range]:
@@ -178,10 +210,25 @@ def segments_with_sound(track: Track, sound: NDArray[np.float32], options: Prepa
         raise VideoError(
             f"too short: a face and sound for {seconds:.2f} s, at least {options.min_seconds:g} are needed"
         )
-    heard = [run for run in runs if np.abs(sound_of(sound, run)).max() >= video.SILENCE]
+    heard = [run for run in runs if np.abs(sound_of(sound, run)).max() >= SILENCE]
     if not heard:
         raise VideoError("soundless: digital silence while the face is in view")
     return heard
+
+
+def left_out(sightings: Sightings, track: Track, heard: int, runs: list[range]) -> Counter[str]:
+    """Frames that are in no run, by the reason; sound lasts for `heard` frames."""
+    stop = track.start + len(track)
+    outside = sightings.empty[: track.start] + sightings.empty[stop:]
+    late = max(0, stop - max(heard, track.start))
+    return Counter(
+        {
+            "without a face": sum(outside),
+            "of other shots or faces": len(outside) - sum(outside),
+            "past the sound's end": late,
+            "silent or left over": len(track) - late - sum(map(len, runs)),
+        }
+    )
 
 
 def locate_face(path: Path, track: Track, locate: Landmarker, tick: Tick) -> NDArray[np.float64]:
@@ -207,6 +254,8 @@ class Segment(NamedTuple):
     """[T, size, size, 3]."""
     landmarks: NDArray[np.float32]
     """[T, 68, 2] in pixels of the pictures."""
+    fresh: int
+    """Pictures that do not repeat the one before."""
 
 
 def crop_segments(
@@ -218,10 +267,14 @@ def crop_segments(
     for run in runs:
         pictures: list[Pixels] = []
         points: list[NDArray[np.float64]] = []
+        last: Pixels | None = None
+        fresh = 0
         for number, frame in zip(run, itertools.islice(frames, run.start - position, None), strict=False):
             at = number - track.start
             centre, side = framing.centres[at], float(framing.sides[at])
             pictures.append(extract(frame, centre, side, size))
             points.append(to_crop(landmarks[at], centre, side, size))
+            fresh += not repeats(frame, last, track.boxes[at])
+            last = frame
         position = run.stop
-        yield Segment(run, np.stack(pictures), np.stack(points).astype(np.float32))
+        yield Segment(run, np.stack(pictures), np.stack(points).astype(np.float32), fresh)

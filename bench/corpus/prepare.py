@@ -35,7 +35,7 @@ from privtalk.bench.corpus.summary import Outcome, Summary
 from privtalk.bench.corpus.video import VideoError
 from privtalk.bench.locks import sole_writer
 
-PIPELINE = 1
+PIPELINE = 2
 """Raised when the same video and options would give other clips, so that older ones are made again."""
 
 Progress = Callable[[int, int, str], None]
@@ -99,10 +99,11 @@ def run_job(job: Job, tick: Tick) -> Outcome:
     """Write the clips of one video; a refusal leaves none of them behind."""
     clips: dict[str, store.ClipEntry] = {}
     folder = job.dst / (job.identity or "")
+    notes: list[str] = []
     done = False
     try:
         models = _models(job.detector, job.landmarks, job.options.score)
-        for clip in convert(job.film.source, job.options, models, tick):
+        for clip in convert(job.film.source, job.options, models, tick, notes.append):
             path = store.clip_path(folder, clip.utterance)
             clips[path.name] = store.save_clip(path, clip)
         done = True
@@ -118,7 +119,7 @@ def run_job(job: Job, tick: Tick) -> Outcome:
         if not done:
             for name in clips:
                 (folder / name).unlink(missing_ok=True)
-    return job.outcome(None, clips=clips)
+    return job.outcome(None, clips=clips, notes=tuple(notes))
 
 
 def _pooled(job: Job) -> Outcome:

@@ -27,6 +27,8 @@ class Outcome(BaseModel):
     """Hash of the video's bytes, the options and the weights."""
     reason: str | None = None
     """Why it was refused; None: it was taken."""
+    notes: tuple[str, ...] = ()
+    """What was chosen or left out while it was taken."""
     clips: dict[ClipName, ClipEntry] = Field(default_factory=dict)
     """Its clips by file name."""
     source: str = ""
@@ -89,7 +91,8 @@ def summary_table(summary: Summary) -> Table:
     for outcome in summary.outcomes:
         if outcome.reason is None:
             clips, seconds = str(len(outcome.clips)), f"{outcome.seconds:.1f}"
-            table.add_row(escape(shown(outcome.video)), clips, seconds, "[green]taken[/]")
+            said = "".join(f"; {escape(shown(note))}" for note in outcome.notes)
+            table.add_row(escape(shown(outcome.video)), clips, seconds, f"[green]taken[/]{said}")
         else:
             table.add_row(
                 escape(shown(outcome.video)), "", "", f"[red]refused[/] {escape(shown(outcome.reason))}"

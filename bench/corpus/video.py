@@ -1,4 +1,4 @@
-"""Decoding of real video: RGB frames at a fixed rate and mono audio at 16 kHz on one time line.
+"""Decoding of real video: RGB frames at a fixed rate, and what the header promises of pictures and sound.
 
 Time 0 is the first frame's time stamp. Output frame j stands for the interval [j, j + 1) / fps and is the
 source frame on display at its middle: frames are repeated or left out, never blended.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,19 +16,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from privtalk.bench.corpus import colour
 from privtalk.bench.corpus.clip import SAMPLE_RATE
+from privtalk.bench.corpus.fields import deinterlaced
+from privtalk.bench.corpus.media import VideoError, chosen, picture_track, picture_tracks, reading
+from privtalk.bench.corpus.orientation import orientation_of
+from privtalk.bench.corpus.sound import Sound
 
 Pixels = NDArray[np.uint8]
 
-SILENCE = 1e-4
-"""Peak under which sound counts as digital silence (-80 dB of full scale; 16-bit dither peaks at 6e-5)."""
-
-DRIFT = 0.04
-"""Seconds by which a sound's time stamp may leave the running count before the sound is put where it says."""
-
-
-class VideoError(ValueError):
-    """A video that cannot be used; the message is the reason."""
+__all__ = ["Probe", "VideoError", "check_whole", "probe", "read_frames", "samples_of", "upright"]
 
 
 class Probe(NamedTuple):
@@ -40,7 +36,9 @@ class Probe(NamedTuple):
     pictures: float | None
     """Seconds of pictures that the header promises; None where it does not say."""
     longest: float | None
-    """Seconds that the header promises of the longest stream; None where it does not say."""
+    """Seconds that the header promises of the longest stream, used or not; None where it does not say."""
+    notes: tuple[str, ...] = ()
+    """What to tell the user of it."""
 
     @property
     def duration(self) -> float | None:
@@ -48,35 +46,10 @@ class Probe(NamedTuple):
         return self.pictures or self.longest
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[Any]:
-    """An open container; what the decoder raises inside becomes a `VideoError`."""
-    try:
-        if not path.stat().st_size:
-            raise VideoError("empty file")
-        with av.open(str(path)) as container:
-            yield container
-    except av.error.FFmpegError as error:
-        raise VideoError(f"corrupt, or not a media file ({error.strerror})") from error
-    except OSError as error:
-        raise VideoError(f"cannot be read ({error.strerror})") from error
-
-
-def _video_stream(container: Any) -> Any:
-    """The first stream of moving pictures (cover art does not count)."""
-    cover = av.stream.Disposition.attached_pic
-    streams = [s for s in container.streams.video if not s.disposition & cover]
-    if not streams:
-        raise VideoError("no video stream")
-    # Videos are decoded side by side, so each takes one thread: more would wait for each other.
-    streams[0].thread_type = "NONE"
-    return streams[0]
-
-
 def probe(path: Path) -> Probe:
     """Read the header and the first frame; raises where there is no picture or no sound stream."""
-    with _reading(path) as container:
-        stream = _video_stream(container)
+    with reading(path) as container:
+        stream = picture_track(container)
         if not container.streams.audio:
             raise VideoError("soundless: no audio stream")
         first = next(container.decode(stream), None)
@@ -84,7 +57,10 @@ def probe(path: Path) -> Probe:
             raise VideoError("no frame that decodes")
         pictures = float(stream.duration * stream.time_base) if stream.duration else None
         longest = container.duration / av.time_base if container.duration else None
-        return Probe(first.time or 0.0, pictures, longest)
+        notes = chosen("picture", stream, picture_tracks(container)) + colour.notes(first)
+        if first.interlaced_frame:
+            notes += ("interlaced, made progressive",)
+        return Probe(first.time or 0.0, pictures, longest, notes)
 
 
 # Frames
@@ -92,10 +68,11 @@ def probe(path: Path) -> Probe:
 
 def read_frames(path: Path, fps: float) -> Iterator[Pixels]:
     """Frames [H, W, 3] at `fps`, upright; a repeated frame is the same object. Raises at damage."""
-    with _reading(path) as container:
-        stream = _video_stream(container)
+    with reading(path) as container:
+        stream = picture_track(container)
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        yield from _resample(_timed(container.decode(stream), _period(stream)), fps, aspect)
+        frames = deinterlaced(_alike(container.decode(stream)))
+        yield from _resample(_timed(frames, _period(stream)), fps, aspect)
 
 
 class _Timed(NamedTuple):
@@ -112,16 +89,28 @@ def _period(stream: Any) -> float:
     return float(1 / rate)
 
 
+def _alike(frames: Iterator[Any]) -> Iterator[Any]:
+    """Frames, raising at one that is damaged or does not look as the first one."""
+    first: tuple[Any, ...] | None = None
+    start = 0.0
+    for frame in frames:
+        start = (frame.time or 0.0) if first is None else start
+        at = f"{(frame.time or 0.0) - start:.2f} s"
+        if frame.is_corrupt:
+            raise VideoError(f"corrupt: a damaged frame at {at}")
+        look = (frame.width, frame.height, orientation_of(frame))
+        if look != (first or look):
+            raise VideoError(f"the picture changes its size or orientation at {at}; cut it there")
+        first = look
+        yield frame
+
+
 def _timed(frames: Iterator[Any], period: float) -> Iterator[_Timed]:
     """Source frames with the time that each is shown; a missing or falling time stamp is counted instead."""
     start: float | None = None
     held: Any = None
     shown = 0.0
     for frame in frames:
-        if frame.is_corrupt:
-            raise VideoError(f"corrupt: a damaged frame at {shown:.2f} s")
-        if held is not None and (frame.width, frame.height) != (held.width, held.height):
-            raise VideoError(f"the picture changes its size at {shown:.2f} s; cut it there")
         if held is None:
             start = frame.time
         else:
@@ -148,73 +137,10 @@ def _resample(frames: Iterator[_Timed], fps: float, aspect: Fraction) -> Iterato
 def upright(frame: Any, aspect: Fraction = Fraction(1)) -> Pixels:
     """A decoded frame as RGB [H, W, 3], turned upright; `aspect` is a pixel's width over its height."""
     width = max(1, round(frame.width * aspect))
-    pixels: Pixels = frame.to_ndarray(format="rgb24", width=width, height=frame.height, threads=1)
-    # Only quarter turns exist in practice; the matrix turns against the clock, and so does rot90.
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+    return orientation_of(frame)(colour.rgb(frame, width))
 
 
-# Sound
-
-
-def read_audio(path: Path, start: float) -> NDArray[np.float32]:
-    """Mono sound [S] at 16 kHz, -1..1, whose sample 0 falls on time stamp `start` (seconds).
-
-    Channels are averaged; a gap in the time stamps becomes silence. Raises where nothing decodes, where
-    samples are not finite and where all is digital silence.
-    """
-    pieces: list[tuple[int, NDArray[np.float32]]] = []
-    with _reading(path) as container:
-        if not container.streams.audio:
-            raise VideoError("soundless: no audio stream")
-        pieces.extend(_placed(_resampled(container), start))
-    sound = _assemble(pieces)
-    if not len(sound):
-        raise VideoError("soundless: the audio stream holds no sample that decodes")
-    if not np.isfinite(sound).all():
-        raise VideoError("the audio holds NaN or infinite samples")
-    if (peak := float(np.abs(sound).max())) < SILENCE:
-        raise VideoError(f"soundless: digital silence (peak {peak:.0e} of full scale)")
-    return np.clip(sound, -1, 1)
-
-
-def _resampled(container: Any) -> Iterator[Any]:
-    """Frames of planar float32 at 16 kHz, mono or stereo."""
-    stream = container.streams.audio[0]
-    resampler: av.AudioResampler | None = None
-    for frame in container.decode(stream):
-        if resampler is None:
-            layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
-            resampler = av.AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
-        try:
-            yield from resampler.resample(frame)
-        except ValueError as error:
-            raise VideoError("the audio changes its format on the way; cut it there") from error
-    if resampler is not None:
-        yield from resampler.resample(None)
-
-
-def _placed(frames: Iterator[Any], start: float) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """(first sample, mono samples) of each frame on the time line that begins at `start`."""
-    due: int | None = None
-    for frame in frames:
-        samples = np.asarray(frame.to_ndarray(), np.float32).mean(axis=0, dtype=np.float32)
-        stamp = None if frame.time is None else round((frame.time - start) * SAMPLE_RATE)
-        if due is None:
-            due = stamp or 0
-        elif stamp is not None and abs(stamp - due) > DRIFT * SAMPLE_RATE:
-            due = stamp
-        yield due, samples
-        due += len(samples)
-
-
-def _assemble(pieces: list[tuple[int, NDArray[np.float32]]]) -> NDArray[np.float32]:
-    """Lay the pieces on the line from sample 0; what lies before it is dropped."""
-    end = max((first + len(samples) for first, samples in pieces), default=0)
-    sound = np.zeros(max(0, end), np.float32)
-    for first, samples in pieces:
-        kept = samples[max(0, -first) :]
-        sound[max(0, first) : max(0, first) + len(kept)] = kept
-    return sound
+# Lengths
 
 
 def samples_of(frames: int, fps: float) -> int:
@@ -226,11 +152,32 @@ def samples_of(frames: int, fps: float) -> int:
     return math.floor(frames * SAMPLE_RATE / fps + 0.5)
 
 
-def check_whole(header: Probe, pictures: float, sound: float) -> None:
-    """Raise where clearly fewer seconds decode than the header promises: the file was cut, or is damaged."""
-    promises = ((header.pictures, pictures), (header.longest, max(pictures, sound)))
-    for promised, decoded in promises:
-        if promised is not None and decoded < 0.9 * promised - 0.5:
-            raise VideoError(
-                f"cut short: {decoded:.1f} s decode of {promised:.1f} s that the header promises"
-            )
+def check_whole(path: Path, header: Probe, pictures: float, sound: Sound) -> None:
+    """Raise where clearly fewer seconds decode than the header promises: the file was cut, or is damaged.
+
+    The longest stream may be one that is not decoded, such as subtitles; then all that can be read counts.
+    """
+    _compare(header.pictures, pictures)
+    _compare(sound.promised, sound.seconds)
+    if _lacks(header.longest, max(pictures, len(sound.samples) / SAMPLE_RATE)):
+        _compare(header.longest, _reach(path))
+
+
+def _lacks(promised: float | None, found: float) -> bool:
+    return promised is not None and found < 0.9 * promised - 0.5
+
+
+def _compare(promised: float | None, found: float) -> None:
+    if _lacks(promised, found):
+        raise VideoError(f"cut short: {found:.1f} s decode of {promised:.1f} s that the header promises")
+
+
+def _reach(path: Path) -> float:
+    """Seconds from the beginning to the end of the last packet of any stream."""
+    with reading(path) as container:
+        ends = [
+            float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            for packet in container.demux()
+            if packet.pts is not None
+        ]
+        return max(ends, default=0.0) - (container.start_time or 0) / av.time_base

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
@@ -117,3 +118,52 @@ def red_squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(prepare, "find_weights", lambda role, path=None: path or weights)
     monkeypatch.setattr(prepare, "_models", lambda *_: Models(found.detect, found.locate))
     return found
+
+
+def write_tracks(
+    path: Path,
+    *,
+    pictures: Sequence[tuple[np.ndarray, Disposition]] = (
+        (np.zeros((25, 32, 48, 3), np.uint8), Disposition.default),
+    ),
+    sounds: Sequence[tuple[np.ndarray, Disposition]] = (),
+    subtitle: tuple[float, float] | None = None,
+) -> Path:
+    """Lossless tracks [T, H, W, 3] at 25 a second and [C, S] at 16 kHz with their marks; a subtitle (start, length)."""
+    with av.open(str(path), "w") as container:
+        streams: list[Any] = []
+        for frames, flags in pictures:
+            stream: Any = container.add_stream("ffv1", rate=25)
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt, stream.disposition = "bgr0", flags
+            streams.append(stream)
+        for sound, flags in sounds:
+            stream = container.add_stream("pcm_f32le", rate=16000)
+            stream.layout, stream.disposition = ("mono", "stereo")[len(sound) - 1], flags
+            streams.append(stream)
+        text: Any = container.add_mux_stream("subrip") if subtitle else None
+        for stream, (frames, _) in zip(streams, pictures, strict=False):
+            for number, picture in enumerate(frames):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+        for stream, (sound, _) in zip(streams[len(pictures) :], sounds, strict=True):
+            for start in range(0, sound.shape[1], 800):
+                piece = np.ascontiguousarray(sound[:, start : start + 800].T.reshape(1, -1), np.float32)
+                block = av.AudioFrame.from_ndarray(piece, format="flt", layout=stream.layout.name)
+                block.sample_rate, block.pts, block.time_base = 16000, start, Fraction(1, 16000)
+                container.mux(stream.encode(block))
+        for stream in streams:
+            container.mux(stream.encode())
+        if subtitle:
+            packet = av.Packet(b"to be continued")
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts = packet.dts = round(1000 * subtitle[0])
+            packet.duration = round(1000 * subtitle[1])
+            container.mux(packet)
+    return path
+
+
+@pytest.fixture
+def tracks() -> Any:
+    return write_tracks

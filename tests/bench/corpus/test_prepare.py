@@ -70,12 +70,16 @@ def square(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Square:
 
 
 def shots(count: int, size: int = 40, speed: float = 1.0) -> list[np.ndarray]:
-    """A red square that wanders through a grey room."""
+    """A red square that wanders through a grey room, with eyes and a mouth that opens and closes."""
     frames = []
     for number in range(count):
         frame = np.full((96, 128, 3), 90, np.uint8)
         x = 30 + round(10 * np.sin(speed * number / 10))
         frame[30 : 30 + size, x : x + size] = (220, 30, 30)
+        face = frame[30 : 30 + size, x : x + size]
+        face[size // 4 : size * 3 // 8, [size // 5, size // 4, size * 3 // 4, size * 4 // 5]] = (60, 0, 0)
+        lips = size * 3 // 4 - round(size * abs(np.sin(0.7 * number)) / 8)
+        face[lips : size * 7 // 8, size // 4 : size * 3 // 4] = (60, 0, 0)
         frames.append(frame)
     return frames
 

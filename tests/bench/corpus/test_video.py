@@ -7,10 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from av.stream import Disposition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privtalk.bench.corpus.video import Probe, VideoError, check_whole, probe, read_audio, read_frames
+from privtalk.bench.corpus.sound import Sound, read_sound
+from privtalk.bench.corpus.video import Probe, VideoError, check_whole, probe, read_frames
 
 
 def levels(count: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
@@ -75,24 +77,7 @@ def test_wide_pixels_become_square(tmp_path: Path, film: Any) -> None:
     assert next(read_frames(path, 25)).shape == (32, 96, 3)
 
 
-# Sound
-
-
-@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
-def test_sound_keeps_pitch_level_and_length(tmp_path: Path, film: Any, sine: Any, rate: int) -> None:
-    sound = np.repeat(sine(1.0, rate, 440.0, 0.8), 2, axis=0)
-    heard = read_audio(film(tmp_path / "a.mkv", levels(25), sound=sound, sound_rate=rate), 0.0)
-    assert heard.dtype == np.float32
-    assert abs(len(heard) - 16000) <= 16
-    assert np.abs(np.fft.rfft(heard, 16000)).argmax() == 440
-    # Two equal channels average to themselves: the usual down-mix would give 1.13 here.
-    assert np.abs(heard[2000:-2000]).max() == pytest.approx(0.8, abs=0.02)
-
-
-def test_opposite_channels_cancel(tmp_path: Path, film: Any, sine: Any) -> None:
-    sound = np.concatenate([sine(1.0), -sine(1.0)])
-    with pytest.raises(VideoError, match="digital silence"):
-        read_audio(film(tmp_path / "a.mkv", levels(25), sound=sound), 0.0)
+# Sound on the pictures' time line
 
 
 @pytest.mark.parametrize(("picture_start", "sound_start"), [(0.0, 0.0), (0.4, 0.0), (0.0, 0.4)])
@@ -105,18 +90,10 @@ def test_flash_and_click_fall_together(
     click[0, round((30.5 / 25 + picture_start - sound_start) * 16000)] = 0.9
     times = [picture_start + i / 25 for i in range(50)]
     path = film(tmp_path / "a.mkv", frames, times=times, sound=click, sound_start=sound_start)
-    heard = read_audio(path, probe(path).start)
+    heard = read_sound(path, probe(path).start).samples
     flash = shown(path).index(245)
     assert flash == 30
     assert np.abs(heard).argmax() / 16000 * 25 == pytest.approx(flash + 0.5, abs=0.05)
-
-
-def test_hole_in_the_time_stamps_is_silence(tmp_path: Path, film: Any, sine: Any) -> None:
-    heard = read_audio(film(tmp_path / "a.mkv", levels(50), sound=sine(2.0), gap=(0.5, 0.5)), 0.0)
-    assert abs(len(heard) - 32000) <= 16
-    assert np.abs(heard[8100:15900]).max() == 0
-    assert np.abs(heard[:7900]).max() > 0.4
-    assert np.abs(heard[16100:]).max() > 0.4
 
 
 # Refusals
@@ -127,19 +104,12 @@ def test_soundless_is_refused(tmp_path: Path, film: Any) -> None:
         probe(film(tmp_path / "a.mkv", levels(5)))
     silent = film(tmp_path / "b.mkv", levels(25), sound=np.zeros((1, 16000)))
     with pytest.raises(VideoError, match="soundless: digital silence"):
-        read_audio(silent, 0.0)
+        read_sound(silent, 0.0)
 
 
 def test_sound_alone_is_refused(tmp_path: Path, film: Any, sine: Any) -> None:
     with pytest.raises(VideoError, match="no video stream"):
         probe(film(tmp_path / "a.mkv", [], sound=sine(1.0)))
-
-
-def test_nan_sound_is_refused(tmp_path: Path, film: Any, sine: Any) -> None:
-    sound = sine(1.0)
-    sound[0, 9000] = np.nan
-    with pytest.raises(VideoError, match="NaN"):
-        read_audio(film(tmp_path / "a.mkv", levels(25), sound=sound), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -157,14 +127,47 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
         probe(tmp_path / "a.mp4")
 
 
-def test_cut_file_is_refused(tmp_path: Path, film: Any, sine: Any) -> None:
-    path = film(tmp_path / "a.mkv", levels(100), sound=sine(4.0))
-    whole = path.read_bytes()
-    header = probe(path)
-    check_whole(header, len(shown(path)) / 25, len(read_audio(path, header.start)) / 16000)
+def judge(path: Path, header: Probe | None = None) -> None:
+    """`check_whole` of a file, by the header that it had before."""
+    header = header or probe(path)
+    check_whole(path, header, len(shown(path)) / 25, read_sound(path, header.start))
+
+
+@pytest.mark.parametrize("subtitle", [None, (10.0, 2.0)])
+def test_cut_file_is_refused(tmp_path: Path, tracks: Any, sine: Any, subtitle: Any) -> None:
+    pictures = np.stack(levels(100))
+    path = tracks(
+        tmp_path / "a.mkv",
+        pictures=[(pictures, Disposition.default)],
+        sounds=[(sine(4.0), Disposition.default)],
+        subtitle=subtitle,
+    )
+    judge(path)
+    whole, header = path.read_bytes(), probe(path)
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(VideoError, match="cut short"):
-        check_whole(header, len(shown(path)) / 25, len(read_audio(path, header.start)) / 16000)
+        judge(path, header)
+
+
+def test_track_that_is_not_used_may_outlast_the_film(tmp_path: Path, tracks: Any, sine: Any) -> None:
+    path = tracks(
+        tmp_path / "a.mkv",
+        sounds=[(sine(1.0), Disposition.default), (sine(30.0), Disposition.comment)],
+        subtitle=(60.0, 2.0),
+    )
+    header = probe(path)
+    assert header.longest == pytest.approx(62)
+    judge(path)
+
+
+def test_sound_that_lacks_what_its_header_promises_is_a_cut(tmp_path: Path, film: Any, sine: Any) -> None:
+    path = film(tmp_path / "a.mp4", levels(25), sound=sine(20.0), codec="mpeg4", sound_codec="aac")
+    header, sound = probe(path), read_sound(path, 0.0)
+    assert sound.promised == pytest.approx(20, abs=0.1)
+    assert sound.seconds == pytest.approx(20, abs=0.1)
+    check_whole(path, header, 1.0, sound)
+    with pytest.raises(VideoError, match=r"cut short: 10\.0 s decode of 20"):
+        check_whole(path, header, 1.0, sound._replace(seconds=10.0))
 
 
 @pytest.mark.parametrize("place", [0.3, 0.5, 0.7])
@@ -183,10 +186,11 @@ def test_damaged_frame_is_refused(tmp_path: Path, film: Any, place: float) -> No
 
 @given(st.floats(1, 1000), st.floats(1, 1000))
 def test_only_a_clear_lack_is_a_cut(promised: float, decoded: float) -> None:
-    header = Probe(0.0, promised, None)
+    header, sound = Probe(0.0, promised, None), Sound(np.zeros(0, np.float32), 0.0, None, ())
+    nowhere = Path("not read: the header does not speak of the longest track")
     if decoded >= promised - 0.5:
-        check_whole(header, decoded, 0.0)
+        check_whole(nowhere, header, decoded, sound)
     if decoded < 0.9 * promised - 0.51:
         with pytest.raises(VideoError):
-            check_whole(header, decoded, 2 * promised)
-    check_whole(Probe(0.0, None, None), decoded, 0.0)
+            check_whole(nowhere, header, decoded, sound)
+    check_whole(nowhere, Probe(0.0, None, None), decoded, sound)

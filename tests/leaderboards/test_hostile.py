@@ -40,6 +40,7 @@ HOSTILE = {
     "long": "x" * 100_000,
     "empty": "",
     "surrogate": "\ud800",
+    "astral": "\U0001f600" * 80,
     "formula": '=HYPERLINK("http://x")',
 }
 ALL = "".join(HOSTILE[name] for name in ("markup", "escape", "bell", "override", "script", "template"))
@@ -136,23 +137,22 @@ def shown(folder: Path, base: Path, capsys) -> str:
     return out
 
 
-def test_every_text_and_key_is_refused_by_name_or_shown(folder, tmp_path, capsys):
+def test_every_text_is_refused_by_name_or_shown(folder, tmp_path, capsys):
     """One hostile text in each place in turn; `load` decides, and what it lets through is shown."""
     raw = json.loads(victim(folder).read_text())
-    places = [at for at in texts(raw) if at[0] != "roc"]
+    places = [at for at in texts(raw) if isinstance(value_at(raw, at), str)]
     refused, let_through = [], []
     for number, at in enumerate(places):
-        if isinstance(value_at(raw, at), str) and not (len(at) > 3 and at[-3] == "roc"):
-            run = copied(folder, tmp_path / f"{number}")
-            path = put(run, placed(raw, at, ALL))
-            runs = load([run])
-            if len(runs.records) == 2:
-                assert any(path.name in problem for problem in runs.problems), at
-                assert not any(RAW.search(problem) for problem in runs.problems)
-                refused.append(at)
-            else:
-                assert not RAW.search(json.dumps([r.model_dump() for r in runs.records], ensure_ascii=False))
-                let_through.append(at)
+        run = copied(folder, tmp_path / f"{number}")
+        path = put(run, placed(raw, at, ALL))
+        runs = load([run])
+        if len(runs.records) == 2:
+            assert any(path.name in problem for problem in runs.problems), at
+            assert not any(RAW.search(problem) for problem in runs.problems)
+            refused.append(at)
+        else:
+            assert not RAW.search(json.dumps([r.model_dump() for r in runs.records], ensure_ascii=False))
+            let_through.append(at)
     assert {("suite",), ("method",), ("tier",), ("cell_id",), ("kind",)} <= set(refused)
     assert len(let_through) > 30
     whole = raw
@@ -160,8 +160,7 @@ def test_every_text_and_key_is_refused_by_name_or_shown(folder, tmp_path, capsys
         whole = placed(whole, at, ALL)
     run = copied(folder, tmp_path / "whole")
     put(run, whole)
-    out = shown(run, folder, capsys)
-    assert "49" not in re.findall(r"\{*7\*7\}*|49 ", out)
+    shown(run, folder, capsys)
 
 
 def copied(folder: Path, to: Path) -> Path:
@@ -194,7 +193,19 @@ def test_hostile_texts_are_shown_as_text(folder, spoilt, capsys, kind):
         assert f"{path.name}: not a record (holds text that is not Unicode)" in out.replace("\n", "")
 
 
-NAMES = ("suite", "preset", "method", "tier")
+NAMES = ("preset", "method")
+REFUSED = (
+    "escape",
+    "c1",
+    "bell",
+    "null",
+    "newline",
+    "override",
+    "long",
+    "empty",
+    "surrogate",
+    "no character",
+)
 
 
 @pytest.mark.parametrize("field", NAMES)
@@ -218,18 +229,13 @@ def test_hostile_names_are_refused_by_file_or_shown(folder, spoilt, capsys, kind
     assert (path.name in out.replace(" ", "")) == hidden
 
 
-@pytest.mark.parametrize(
-    "at", ["metrics", "attacks", "timings", "environment", "artifacts", "controls", "cell"]
-)
+@pytest.mark.parametrize("at", ["metrics", "attacks", "artifacts", "cell"])
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_keys_are_refused_by_file_or_shown(folder, spoilt, capsys, kind, at):
     raw = json.loads(victim(folder).read_text())
     where = {
         "metrics": ("metrics", "psnr"),
         "attacks": ("attacks", "gidm"),
-        "timings": ("timings", "attack"),
-        "environment": ("environment", "torch"),
-        "controls": ("attacks", "user_inference", "controls", "permuted labels"),
         "cell": ("cell", "tier"),
     }
     if at == "artifacts":
@@ -240,7 +246,18 @@ def test_hostile_keys_are_refused_by_file_or_shown(folder, spoilt, capsys, kind,
     shown(spoilt, folder, capsys)
 
 
-PUBLISHED = ("markup", "script", "template", "quotes", "expression", "path", "markdown", "xml", "emoji")
+PUBLISHED = (
+    "markup",
+    "script",
+    "template",
+    "quotes",
+    "expression",
+    "path",
+    "markdown",
+    "xml",
+    "emoji",
+    "astral",
+)
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def ceiling(fpr: float, epsilon: float, delta: float) -> float:
     >>> round(ceiling(0.1, 0.0, 0.0), 6), round(ceiling(0.5, 10.0, 0.0), 3)
     (0.1, 1.0)
     """
-    growth = _exp(epsilon)
+    growth = _exp(max(epsilon, 0.0))
     return min(1.0, growth * fpr + delta, 1 - (1 - fpr - delta) / growth)
 
 

@@ -18,6 +18,7 @@ _JOINERS = "\u200c\u200d"
 """Invisible, but part of how some languages and emoji are written."""
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Control, format (bidirectional overrides among them) and surrogate characters; separators of lines."""
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$@])")
 _LONGEST_FILE = 100
 _PLAIN = re.compile(r"[A-Za-z0-9_=][A-Za-z0-9_.=-]*")
@@ -39,9 +40,15 @@ def visible(text: str) -> str:
 def _shown(character: str) -> str:
     if character in "\n\r\t":
         return " "
-    if character in _JOINERS or unicodedata.category(character) not in _HIDDEN:
+    if character in _JOINERS or not (unicodedata.category(character) in _HIDDEN or _is_none(character)):
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def _is_none(character: str) -> bool:
+    """One of Unicode's 66 codes for no character, on which the engine that draws the charts dies."""
+    code = ord(character)
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
 
 
 def all_visible(value: Any) -> Any:
@@ -53,6 +60,19 @@ def all_visible(value: Any) -> Any:
     if isinstance(value, list):
         return [all_visible(item) for item in value]
     return tuple(all_visible(item) for item in value) if isinstance(value, tuple) else value
+
+
+def drawable(value: Any) -> Any:
+    """A chart's specification without characters of two code units: its engine cuts labels between the two, and fails.
+
+    >>> drawable({"text": ["a\U0001f600b"]})
+    {'text': ['a□b']}
+    """
+    if isinstance(value, str):
+        return _ASTRAL.sub("□", value)
+    if isinstance(value, dict):
+        return {key: drawable(item) for key, item in value.items()}
+    return [drawable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def name_fault(name: str) -> str:
@@ -78,11 +98,6 @@ def markdown(text: object) -> str:
     """
     plain = visible(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\1", plain)
-
-
-def xml(text: object) -> str:
-    """Text without the characters that XML 1.0 cannot hold; its markup is escaped by whoever writes the tree."""
-    return re.sub("[\ufdd0-\ufdef\ufffe\uffff]", "\ufffd", visible(str(text)))
 
 
 def file_name(name: str) -> str:

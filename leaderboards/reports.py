@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.comparison import VERDICTS, Change, Comparison, Status
-from privtalk.leaderboards.escaping import markdown, xml
+from privtalk.leaderboards.escaping import markdown, visible
 
 MARKS: dict[Status, str] = {"failure": "⚠️", "regression": "❌", "improvement": "✅", "ok": ""}
 HEADINGS = ("✅ No regression", "❌ Regression", "⚠️ Run failure", "⚠️ Nothing comparable")
@@ -106,16 +106,16 @@ def _tree(comparison: Comparison) -> dict[str, Any]:
 
 
 def _suite(root: ET.Element, name: str) -> ET.Element:
-    return ET.SubElement(root, "testsuite", name=xml(name))
+    return ET.SubElement(root, "testsuite", name=visible(name))
 
 
 def _case(suite: ET.Element, where: str, name: str, status: Status, told: str) -> None:
-    case = ET.SubElement(suite, "testcase", classname=xml(where), name=xml(name))
+    case = ET.SubElement(suite, "testcase", classname=visible(where), name=visible(name))
     if status in ("failure", "regression"):
         kind = "error" if status == "failure" else "failure"
-        ET.SubElement(case, kind, type=status, message=xml(told)).text = xml(told)
+        ET.SubElement(case, kind, type=status, message=visible(told)).text = visible(told)
     else:
-        ET.SubElement(case, "system-out").text = xml(told)
+        ET.SubElement(case, "system-out").text = visible(told)
 
 
 def _count(root: ET.Element) -> None:

@@ -174,7 +174,7 @@ def _stretched(value: float, end: float, stretch: float, *, bounded: bool) -> fl
     """An end of an interval, further from the value."""
     if bounded and 0 < value < 1 and 0 < end < 1:
         moved = _logit(value) + stretch * (_logit(end) - _logit(value))
-        return 1 / (1 + math.exp(-moved))
+        return 1 / (1 + math.exp(min(-moved, 700.0)))
     moved = value + stretch * (end - value)
     return min(max(moved, 0.0), 1.0) if bounded else moved
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from privtalk.bench.files import read_json
 
 FOLDER = "validation"
 
@@ -66,8 +67,8 @@ def noise_floors(raw: Any) -> dict[str, NoiseFloor]:
 def _read(folder: Path) -> Validation | None:
     page = (folder / "index.html").is_file()
     try:
-        raw = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        raw = read_json(folder / "metrics.json")
+    except ValueError:
         raw = None
     floors = noise_floors(raw)
     return Validation(folder=folder, page=page, noise_floor=floors) if page or floors else None

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from privtalk.leaderboards.escaping import drawable
+
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "Helvetica Neue, Arial, Liberation Sans, sans-serif"
 SHAPES = (
@@ -142,5 +144,5 @@ def render(spec: dict[str, Any]) -> str:
     """SVG of a Vega-Lite specification, drawn here: the page needs no script and no network."""
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(spec, vl_version="6.1")
+    svg: str = vl_convert.vegalite_to_svg(drawable(spec), vl_version="6.1")
     return svg

@@ -272,7 +272,9 @@ def test_without_a_validation_there_is_no_link(published):
     assert not (published / "validation").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"noise_floor": 3}', '{"noise_floor": {"psnr": [1]}}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "[" * 100_000, '{"noise_floor": 3}', '{"noise_floor": {"psnr": [1]}}']
+)
 def test_a_broken_validation_is_passed_over(tmp_path, content):
     (tmp_path / "validation").mkdir()
     (tmp_path / "validation" / "metrics.json").write_text(content)

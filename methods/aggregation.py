@@ -17,14 +17,13 @@ from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.normalisation import appended_scale, sensitivity
 from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.adversaries import MINIMUM as MINIMUM
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
 from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Aggregate, Message, of_round, plain_sum
 
-MINIMUM = 2
-"""Fewest messages in a secure sum. A smaller round is dropped; what that tells is charged to δ (`threshold_delta`)."""
 DEVIATIONS = 8.0
 """Of noise that the grid has room for."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from privtalk.bench.execution.task import Report
 from privtalk.bench.files import write_atomic
@@ -31,8 +33,11 @@ class Clock:
         """The clock that an interrupted run left, or a new one."""
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path, str(kept["started"]), {name: float(s) for name, s in kept["seconds"].items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            started, seconds = datetime.datetime.fromisoformat(kept["started"]), kept["seconds"].items()
+            return cls(
+                path, started.isoformat(timespec="seconds"), {name: _seconds(s) for name, s in seconds}
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return cls(path)
 
     @contextmanager
@@ -58,3 +63,9 @@ class Clock:
 
     def save(self) -> None:
         write_atomic(self.path, json.dumps({"started": self.started, "seconds": self.seconds}))
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not 0 <= float(value) < math.inf:
+        raise ValueError(f"{value} is no time")
+    return float(value)

@@ -6,26 +6,20 @@ M rows (of frames and tokens) of one adapter in a forward pass.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from privtalk.methods.config import AdapterConfig
+from privtalk.methods.peft_files import read_adapter, write_adapter
 from privtalk.methods.streams import Stream
-
-PEFT_WEIGHTS = "adapter_model.safetensors"
-PEFT_CONFIG = "adapter_config.json"
-PEFT_PREFIX = "base_model.model."
 
 
 class Factors(NamedTuple):
@@ -126,34 +120,14 @@ class AdapterBank:
 
     def to_peft(self, folder: Path, k: int = 0) -> None:
         """Write adapter `k` as peft stores a LoRA adapter; `PeftModel.from_pretrained(denoiser, folder)` reads it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {}
-        for name, layer in self.factors.items():
-            tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = layer.a[k].detach().cpu().contiguous().clone()
-            tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = layer.b[k].detach().cpu().contiguous().clone()
-        save_file(
-            tensors,
-            folder / PEFT_WEIGHTS,
-            metadata={"format": "pt", "privtalk": self.config.model_dump_json()},
-        )
-        text = json.dumps(peft_config(self.config, list(self.factors)), indent=1)
-        (folder / PEFT_CONFIG).write_text(text + "\n", encoding="utf-8")
+        write_adapter(folder, self.config, {name: (f.a[k], f.b[k]) for name, f in self.factors.items()})
 
     @classmethod
     def from_peft(cls, folder: Path) -> AdapterBank:
-        """Bank of one from peft's files, ours or another's."""
-        raw = _read_peft_config(folder / PEFT_CONFIG)
-        with safe_open(folder / PEFT_WEIGHTS, framework="pt") as file:
-            ours = (file.metadata() or {}).get("privtalk")
-            tensors = {key.removeprefix(PEFT_PREFIX): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        names = [key.removesuffix(".lora_A.weight") for key in tensors if key.endswith(".lora_A.weight")]
-        order = [name for name in raw["target_modules"] if name in names] if ours else sorted(names)
-        layers = {
-            n: Factors(tensors[f"{n}.lora_A.weight"][None], tensors[f"{n}.lora_B.weight"][None])
-            for n in order
-        }
-        foreign = AdapterConfig(rank=raw["r"], alpha=raw["lora_alpha"], targets=tuple(order))
-        return cls(config=AdapterConfig.model_validate_json(ours) if ours else foreign, factors=layers)
+        """Bank of one from peft's files, ours or another's; what is not plain LoRA is refused by name."""
+        found = read_adapter(folder)
+        layers = {name: Factors(a[None], b[None]) for name, (a, b) in found.layers.items()}
+        return cls(config=found.config, factors=layers)
 
 
 def target_layers(denoiser: nn.Module, config: AdapterConfig) -> dict[str, nn.Linear]:
@@ -168,34 +142,6 @@ def target_layers(denoiser: nn.Module, config: AdapterConfig) -> dict[str, nn.Li
     return chosen
 
 
-def peft_config(config: AdapterConfig, layers: Sequence[str]) -> dict[str, Any]:
-    """Contents of peft's adapter_config.json."""
-    return {
-        "peft_type": "LORA",
-        "task_type": None,
-        "base_model_name_or_path": None,
-        "r": config.rank,
-        "lora_alpha": config.alpha,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "fan_in_fan_out": False,
-        "init_lora_weights": True,
-        "inference_mode": True,
-        "target_modules": list(layers),
-    }
-
-
-def _read_peft_config(path: Path) -> dict[str, Any]:
-    raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    plain = raw.get("peft_type") == "LORA" and raw.get("bias", "none") == "none"
-    variants = [key for key in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern") if raw.get(key)]
-    if not plain or variants:
-        raise ValueError(
-            f"{path}: only plain LoRA without bias is supported, found {variants or raw.get('peft_type')}"
-        )
-    return raw
-
-
 @contextmanager
 def adapted(denoiser: nn.Module, bank: AdapterBank) -> Iterator[None]:
     """Inside, a forward pass whose leading dimension is K · m applies adapter k to its k-th block of m rows.
@@ -207,6 +153,8 @@ def adapted(denoiser: nn.Module, bank: AdapterBank) -> Iterator[None]:
     missing = [name for name in bank.factors if name not in layers]
     if missing:
         raise ValueError(f"the denoiser has no layer {missing[0]!r}; the adapter belongs to another network")
+    for name, factors in bank.factors.items():
+        _check_fit(name, layers[name], factors)
     scale = bank.config.scale
     handles = [
         layers[name].register_forward_hook(_Low(factors, scale)) for name, factors in bank.factors.items()
@@ -216,6 +164,18 @@ def adapted(denoiser: nn.Module, bank: AdapterBank) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _check_fit(name: str, layer: nn.Module, factors: Factors) -> None:
+    """Raises where the factors are not those of such a layer."""
+    if not isinstance(layer, nn.Linear):
+        raise ValueError(f"layer {name!r} is {type(layer).__name__}; adapters are of linear layers")
+    ours, its = (factors.a.shape[2], factors.b.shape[1]), (layer.in_features, layer.out_features)
+    if ours != its:
+        raise ValueError(
+            f"layer {name!r} has {its[0]} inputs and {its[1]} outputs, the adapter's has {ours[0]} and {ours[1]}; "
+            "it belongs to another network"
+        )
 
 
 class _Low:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -16,14 +17,13 @@ from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.normalisation import appended_scale, sensitivity
 from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.adversaries import MINIMUM as MINIMUM
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
 from privtalk.methods.streams import Stream
-from privtalk.methods.transcript import Aggregate, Message, plain_sum
+from privtalk.methods.transcript import Aggregate, Message, of_round, plain_sum
 
-MINIMUM = 2
-"""Fewest messages in a secure sum. A smaller round is dropped; what that tells is charged to δ (`threshold_delta`)."""
 DEVIATIONS = 8.0
 """Of noise that the grid has room for."""
 
@@ -52,37 +52,46 @@ def summation(config: FederationConfig, mechanism: PrivacyMechanism, clients: in
         grid = Grid.for_clip(bound, clients, dim + 1)
     else:
         grid = Grid(bound=config.grid_bound, clients=clients)
-    return Summation(dropping(SecureSum(grid=grid, minimum=MINIMUM)), grid.step, grid.bits)
+    return Summation(Dropping(SecureSum(grid=grid, minimum=MINIMUM)), grid.step, grid.bits)
 
 
 def _discrete(config: FederationConfig, mechanism: DiscreteMechanism, clients: int) -> Summation:
     if not config.secure_aggregation:
-        return Summation(whole_steps(plain_sum, mechanism.step), mechanism.step, None)
+        return Summation(WholeSteps(plain_sum, mechanism.step), mechanism.step, None)
     largest = mechanism.scale + DEVIATIONS * math.sqrt(mechanism.variance) + 1
     bits = math.ceil(math.log2(clients * largest)) + 2
     secure = SecureSum(grid=Grid(bound=largest, clients=clients, bits=bits), minimum=MINIMUM)
-    return Summation(whole_steps(dropping(secure), mechanism.step), mechanism.step, bits)
+    return Summation(WholeSteps(Dropping(secure), mechanism.step), mechanism.step, bits)
 
 
-def whole_steps(aggregate: Aggregate, step: float) -> Aggregate:
-    """Sums multiples of `step` as whole numbers, exactly."""
+@dataclass(frozen=True, slots=True)
+class WholeSteps:
+    """An aggregate of multiples of `step`, summed as whole numbers, exactly."""
 
-    def summed(messages: Sequence[Message], dim: int) -> Tensor:
-        whole = [Message(m.client, (m.vector.double() / step).round()) for m in messages]
-        return aggregate(whole, dim) * step
+    aggregate: Aggregate
+    step: float
 
-    return summed
+    def at(self, round_: int) -> WholeSteps:
+        return replace(self, aggregate=of_round(self.aggregate, round_))
+
+    def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
+        whole = [Message(m.client, (m.vector.double() / self.step).round()) for m in messages]
+        return self.aggregate(whole, dim) * self.step
 
 
-def dropping(secure: SecureSum) -> Aggregate:
-    """Zero for rounds that are too small to be summed securely."""
+@dataclass(frozen=True, slots=True)
+class Dropping:
+    """A secure sum that is zero for rounds too small to be summed securely."""
 
-    def summed(messages: Sequence[Message], dim: int) -> Tensor:
-        if len(messages) < secure.minimum:
+    secure: SecureSum
+
+    def at(self, round_: int) -> Dropping:
+        return replace(self, secure=self.secure.at(round_))
+
+    def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
+        if len(messages) < self.secure.minimum:
             return torch.zeros(dim, dtype=torch.float64)
-        return secure(messages, dim)
-
-    return summed
+        return self.secure(messages, dim)
 
 
 def with_shares(

@@ -38,7 +38,16 @@ from privtalk.methods.privacy.schedule import PrivacyMechanism, RoundMechanism, 
 from privtalk.methods.residual import aggregation_residual
 from privtalk.methods.state import TrainingState
 from privtalk.methods.streams import Stream
-from privtalk.methods.transcript import KEEP_LOG, WIRE_BYTES, Aggregate, Keep, Message, RoundLog, plain_sum
+from privtalk.methods.transcript import (
+    KEEP_LOG,
+    WIRE_BYTES,
+    Aggregate,
+    Keep,
+    Message,
+    RoundLog,
+    of_round,
+    plain_sum,
+)
 
 
 class PublicConstants(NamedTuple):
@@ -203,7 +212,7 @@ def _update_server(
 ) -> ServerState:
     kind, scale = _normalisation(federation.config, mechanism)
     dim = state.adapters.shape[1] + (kind != "public")
-    total = federation.aggregate(messages, dim)
+    total = of_round(federation.aggregate, state.round)(messages, dim)
     if mechanism.private and not isinstance(mechanism, DiscreteMechanism):
         joint: RoundMechanism = mechanism
         if isinstance(mechanism, GaussianMechanism):

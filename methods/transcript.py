@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +27,19 @@ class Message(NamedTuple):
 
 Aggregate = Callable[[Sequence[Message], int], Tensor]
 """(messages, d) -> their sum, float64 [d]; where secure aggregation takes the place of `plain_sum`."""
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """An aggregate that binds what it says to the round."""
+
+    def at(self, round_: int) -> Aggregate:
+        """The same for one round."""
+
+
+def of_round(aggregate: Aggregate, round_: int) -> Aggregate:
+    """The aggregate of one round; itself where it is the same in all."""
+    return aggregate.at(round_) if isinstance(aggregate, Numbered) else aggregate
 
 
 def plain_sum(messages: Sequence[Message], dim: int) -> Tensor:

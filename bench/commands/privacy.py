@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,11 +17,13 @@ from privtalk.bench.errors import UserError, unknown
 from privtalk.bench.files import write_atomic
 from privtalk.methods.privacy import accounting, calibration
 from privtalk.methods.privacy.adversaries import (
+    MINIMUM,
     Epsilons,
     Exposure,
     GaussianNoise,
     participation_bound,
     three_epsilons,
+    threshold_delta,
 )
 from privtalk.methods.privacy.privacy_loss import NEIGHBOURS, Sampling
 
@@ -79,6 +81,8 @@ class Forecast:
     central: Epsilons
     distributed: Epsilons
     checks: dict[str, float]
+    judgements: tuple[str, ...]
+    """What is wrong with it, or other than was asked for."""
     curve: tuple[tuple[int, Epsilons], ...]
     """(rounds, guarantees with distributed noise)."""
 
@@ -113,7 +117,8 @@ def forecast(request: Request) -> Forecast:
     """All figures, by the accountants alone."""
     sampling = cast(Sampling, request.sampling)
     delta = accounting.default_delta(request.clients) if request.delta is None else request.delta
-    noise = _noise(request, delta)
+    found = _noise(request, delta)
+    noise = found.noise_multiplier
     accounting.check(noise, request.rate, request.rounds, delta)
     cohort = max(1, round(request.rate * request.clients))
     honest = (cohort + 1) // 2 if request.honest is None else request.honest
@@ -137,18 +142,36 @@ def forecast(request: Request) -> Forecast:
         central=three_epsilons(replace(run, placement="central")),
         distributed=curve[-1][1],
         checks=accounting.checks(noise, request.rate, request.rounds, delta, sampling),
+        judgements=tuple(_judged(request, delta, found)),
         curve=curve,
     )
 
 
-def _noise(request: Request, delta: float) -> float:
+def _noise(request: Request, delta: float) -> calibration.Calibration:
+    """As it is given, or the least that keeps the target."""
     if request.noise is not None:
-        return request.noise
+        return calibration.Calibration(request.noise, math.inf)
     assert request.epsilon is not None
     accounting.check(1.0, request.rate, request.rounds, delta)
     sampling = cast(Sampling, request.sampling)
-    found = calibration.calibrate(request.epsilon, delta, request.rate, request.rounds, sampling=sampling)
-    return found.noise_multiplier
+    return calibration.calibrate(request.epsilon, delta, request.rate, request.rounds, sampling=sampling)
+
+
+def _judged(request: Request, delta: float, found: calibration.Calibration) -> Iterator[str]:
+    """What a run of this setting would say of its guarantee, or be refused for."""
+    if void := accounting.void_delta(delta, request.clients):
+        yield void
+    if request.epsilon is not None and math.isinf(request.epsilon):
+        yield "an infinite ε is kept without noise: nothing is guaranteed"
+    elif found.reason:
+        yield f"ε is {_figure(found.epsilon)} and not {request.epsilon:g}: {found.reason}"
+    if request.sampling == "poisson":
+        spent = threshold_delta(request.clients, request.rate, request.rounds, MINIMUM)
+        if spent >= delta:
+            yield (
+                f"rounds of fewer than {MINIMUM} clients are too many for secure aggregation: dropping them costs "
+                f"delta {spent:.2g} of {delta:.2g}; raise the rate or the clients"
+            )
 
 
 def _until(run: Exposure, count: int, request: Request) -> Exposure:
@@ -174,13 +197,11 @@ def show(found: Forecast, console: Console) -> None:
     )
     console.print(Text(title, style="bold"))
     console.print(
-        f"noise multiplier {found.noise:.4f}, δ = {found.delta:.3g}, neighbours: ", end="", highlight=False
+        f"noise multiplier {_noise_figure(found.noise)}, δ = {found.delta:.3g}, neighbours: ", end="", highlight=False
     )
     console.print(accounting.neighbouring(sampling), highlight=False)
-    if found.delta >= 1 / asked.clients:
-        console.print(
-            Text(f"δ is not below 1/N = {1 / asked.clients:.3g}: such a guarantee is void", "yellow")
-        )
+    for judgement in found.judgements:
+        console.print(Text(judgement, "yellow"), soft_wrap=True)
     console.print(_guarantees(found))
     for name, guarantee in found.distributed.items():
         console.print(Text(f"{NAMES[name]}: {guarantee.assumption}", style="dim"))
@@ -245,6 +266,14 @@ def _figure(epsilon: float) -> str:
     if math.isinf(epsilon):
         return "none"
     return f"{epsilon:.3f}" if epsilon < 100 else f"{epsilon:,.0f}"
+
+
+def _noise_figure(noise: float) -> str:
+    """
+    >>> _noise_figure(1.25), _noise_figure(0.00123456), _noise_figure(0.0)
+    ('1.2500', '0.00123', '0.0000')
+    """
+    return f"{noise:.3g}" if 0 < noise < 0.01 else f"{noise:.4f}"
 
 
 def plot_bars(values: Sequence[float]) -> list[str]:

@@ -120,7 +120,7 @@ def account(
         asked = asked._replace(rounds=len(cohorts))
     often, largest = most_participations(cohorts), max(map(len, cohorts), default=1)
     found = accounted(asked, used.noise_multiplier, often, max(1, largest), training.privacy.honest)
-    return Privacy(
+    claimed = Privacy(
         mechanism=_name(training),
         guarantee=True,
         target_epsilon=training.privacy.epsilon,
@@ -137,6 +137,17 @@ def account(
         epsilons=_recorded(found.epsilons, training),
         checks=dict(found.checks),
         **on_grid,
+    )
+    void = accounting.void_delta(delta(training.privacy, clients), clients)
+    return claimed if void is None else _voided(claimed, void)
+
+
+def _voided(claimed: Privacy, reason: str) -> Privacy:
+    """What was released, without the figures that guarantee nothing."""
+    assumed = claimed.epsilons.assumptions
+    epsilons = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, reason))
+    return claimed.model_copy(
+        update={"guarantee": False, "reason": reason, "epsilons": epsilons, "checks": {}}
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -59,8 +61,8 @@ def train_cell(
     """Trains from the last checkpoint on; one is written after every round."""
     stream = partial(torch_stream, cell.seed)
     template = initial_adapter(cell, training, backbone)
-    state = restore(checkpoints / STATE)
     rounds = training.federation.rounds
+    state = restore(checkpoints / STATE, cell.id, template, rounds, {1, len(evaluated or clients)})
     report("training", state.round if state else 0, rounds)
     for after in train(
         cell.method,
@@ -77,7 +79,7 @@ def train_cell(
         state=state,
     ):
         state = checked(after)
-        state.save(checkpoints / STATE)
+        state.save(checkpoints / STATE, cell.id)
         report("training", state.round, rounds)
     if state is None:
         raise RuntimeError("training ended without a round")
@@ -110,13 +112,28 @@ def checked(state: TrainingState) -> TrainingState:
     return state
 
 
-def restore(path: Path) -> TrainingState | None:
-    """The last checkpoint; None where there is none that can be read, which starts the cell again."""
-    try:
-        return TrainingState.load(path) if path.exists() else None
-    except ValueError:
-        path.unlink()
+def restore(
+    path: Path, of: str, template: AdapterBank, rounds: int, adapters: Collection[int]
+) -> TrainingState | None:
+    """The last checkpoint; None where there is none of this training, which starts it again and says so."""
+    if not os.path.lexists(path):
         return None
+    try:
+        state = TrainingState.load(path, of)
+        state.check_fits(template, rounds, adapters)
+    except ValueError as error:
+        print(f"{path}: the checkpoint is left out, training starts again ({error})", file=sys.stderr)
+        discard(path)
+        return None
+    return state
+
+
+def discard(path: Path) -> None:
+    """Removes whatever lies there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def forget(checkpoints: Path) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from privtalk.metrics.tensor_files import save_tensors
 
 Report = Callable[[int, int, float], None]
 """Called with (step, steps, mean loss since the last call)."""
@@ -42,14 +44,27 @@ def learning_rate(step: int, config: OptimiserConfig) -> float:
     return config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def read_metadata(checkpoint: Path) -> dict[str, str]:
-    with safe_open(checkpoint, "pt") as file:
-        return dict(file.metadata())
+def read_progress(checkpoint: Path) -> tuple[int, list[tuple[int, float]]]:
+    """(steps taken, curve) of a checkpoint's run; `ValueError` in one line where it is none."""
+    try:
+        with safe_open(checkpoint, "pt") as file:
+            metadata = file.metadata() or {}
+        curve = [(int(s), float(v)) for s, v in json.loads(metadata["curve"])]
+        return int(metadata["step"]), curve
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _no_checkpoint(checkpoint, error) from error
 
 
 def finished_steps(checkpoint: Path) -> int:
     """Steps that a checkpoint's run had taken."""
-    return int(read_metadata(checkpoint)["step"])
+    return read_progress(checkpoint)[0]
+
+
+def _no_checkpoint(path: Path, error: Exception) -> ValueError:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return ValueError(
+        f"{path}: not a checkpoint of this stage ({reason}); delete it to start the stage again"
+    )
 
 
 class Optimisation:
@@ -107,29 +122,30 @@ class Optimisation:
         return float(value.detach())
 
     def _save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         tensors: dict[str, Tensor] = {}
         for name, parameter in self.parameters.items():
             state = self.optimizer.state[parameter]
-            tensors[f"weight/{name}"] = parameter.detach().contiguous()
-            tensors[f"average/{name}"] = self.average[name].contiguous()
-            tensors[f"first/{name}"] = state["exp_avg"].contiguous()
-            tensors[f"second/{name}"] = state["exp_avg_sq"].contiguous()
-        partial = path.with_suffix(".part")
-        save_file(tensors, partial, metadata={"step": str(self.step), "curve": json.dumps(self.curve)})
-        partial.replace(path)
+            tensors[f"weight/{name}"] = parameter.detach()
+            tensors[f"average/{name}"] = self.average[name]
+            tensors[f"first/{name}"] = state["exp_avg"]
+            tensors[f"second/{name}"] = state["exp_avg_sq"]
+        save_tensors(path, tensors, {"step": str(self.step), "curve": json.dumps(self.curve)})
 
     def _restore(self, path: Path) -> None:
-        metadata = read_metadata(path)
-        self.step = int(metadata["step"])
-        self.curve = [(int(s), float(v)) for s, v in json.loads(metadata["curve"])]
-        tensors = load_file(path)
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(tensors[f"weight/{name}"])
-                self.average[name].copy_(tensors[f"average/{name}"])
-                self.optimizer.state[parameter] = {
-                    "step": torch.tensor(float(self.step)),
-                    "exp_avg": tensors[f"first/{name}"].to(parameter),
-                    "exp_avg_sq": tensors[f"second/{name}"].to(parameter),
-                }
+        self.step, self.curve = read_progress(path)
+        try:
+            tensors = load_file(path)
+            self._put(tensors)
+        except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+            raise _no_checkpoint(path, error) from error
+
+    @torch.no_grad()
+    def _put(self, tensors: dict[str, Tensor]) -> None:
+        for name, parameter in self.parameters.items():
+            parameter.copy_(tensors[f"weight/{name}"])
+            self.average[name].copy_(tensors[f"average/{name}"])
+            self.optimizer.state[parameter] = {
+                "step": torch.tensor(float(self.step)),
+                "exp_avg": tensors[f"first/{name}"].to(parameter),
+                "exp_avg_sq": tensors[f"second/{name}"].to(parameter),
+            }

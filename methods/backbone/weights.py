@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
+from privtalk.metrics.tensor_files import save_bytes, save_text, tensor_bytes
 
 WEIGHTS = "backbone.safetensors"
 MANIFEST = "manifest.json"
@@ -47,15 +48,11 @@ def sha256(path: Path) -> str:
 
 def save(backbone: Backbone, folder: Path, **provenance: Any) -> Manifest:
     """Write weights (float16) and manifest; `provenance` holds the manifest's data, recipe, curves, validation."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: t.detach().to("cpu", torch.float16).contiguous() for name, t in backbone.state_dict().items()
-    }
-    partial = folder / f"{WEIGHTS}.part"
-    save_file(tensors, partial)
-    partial.replace(folder / WEIGHTS)
-    manifest = Manifest(config=backbone.config, sha256=sha256(folder / WEIGHTS), **provenance)
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    written = tensor_bytes({name: t.to("cpu", torch.float16) for name, t in backbone.state_dict().items()})
+    made = hashlib.sha256(written).hexdigest()
+    manifest = Manifest(config=backbone.config, sha256=made, **provenance)
+    save_bytes(folder / WEIGHTS, written)
+    save_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     return manifest
 
 
@@ -63,18 +60,29 @@ def load_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.exists():
         raise FileNotFoundError(f"{folder}: no {MANIFEST} there; name a folder that `bench pretrain` wrote")
-    return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{path}: not a manifest of weights ({_line(error)}); run `bench pretrain` again"
+        ) from error
 
 
 def load(folder: Path | None = None) -> Backbone:
     """Frozen float32 backbone; the file must be the one that its manifest names."""
     folder = folder or embedded()
-    manifest = load_manifest(folder)
-    if sha256(folder / WEIGHTS) != manifest.sha256:
-        raise ValueError(
-            f"{folder / WEIGHTS}: sha256 differs from the manifest's; the file is damaged, fetch it again"
-        )
-    backbone = Backbone(manifest.config)
-    tensors = load_file(folder / WEIGHTS)
-    backbone.load_state_dict({name: t.float() for name, t in tensors.items()})
+    manifest, path = load_manifest(folder), (folder or embedded()) / WEIGHTS
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file, though {MANIFEST} is there; run `bench pretrain` again")
+    if sha256(path) != manifest.sha256:
+        raise ValueError(f"{path}: sha256 differs from the manifest's; the file is damaged, fetch it again")
+    try:
+        backbone = Backbone(manifest.config)
+        backbone.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path}: not the weights of its manifest's network ({_line(error)})") from error
     return backbone.freeze()
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

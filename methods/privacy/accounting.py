@@ -32,9 +32,12 @@ __all__ = [
     "neighbouring",
     "prv_epsilon",
     "rdp_epsilon",
+    "void_delta",
 ]
 
 NEIGHBOURING = NEIGHBOURS["poisson"]
+PRV_UP_TO = 2000.0
+"""ε by Rényi accounting beyond which opacus' PRV takes minutes and comes to infinity."""
 
 
 def neighbouring(sampling: Sampling) -> str:
@@ -57,6 +60,21 @@ def default_delta(clients: int) -> float:
     if clients < 2:
         raise ValueError(f"{clients} client: client-level privacy needs at least two")
     return clients**-1.1
+
+
+def void_delta(delta: float, clients: int) -> str | None:
+    """Why a guarantee at this δ says nothing of so many clients; None where it does say something.
+
+    At δ of 1/N, publishing one client's data as they are is a guarantee of ε = 0.
+
+    >>> void_delta(0.5, 16), void_delta(0.01, 16)
+    ('delta 0.5 is not below 1/N = 0.0625: such a guarantee is void', None)
+    """
+    if clients < 2:
+        return f"{clients} client: client-level privacy needs at least two, such a guarantee is void"
+    if delta >= 1 / clients:
+        return f"delta {delta:g} is not below 1/N = {1 / clients:.3g}: such a guarantee is void"
+    return None
 
 
 def epsilon(
@@ -128,9 +146,10 @@ def checks(
     if noise_multiplier == 0:
         return {}
     run = (noise_multiplier, rate, rounds, delta)
-    found: dict[str, float | None] = {"rdp[dp-accounting]": rdp_epsilon(*run, sampling)}
+    bound = rdp_epsilon(*run, sampling)
+    found: dict[str, float | None] = {"rdp[dp-accounting]": bound}
     if sampling == "poisson":
-        found["prv[opacus]"] = prv_epsilon(*run)
+        found["prv[opacus]"] = prv_epsilon(*run) if bound <= PRV_UP_TO else None
         found["rdp[opacus]"] = _opacus("RDPAccountant", *run)
     if rate == 1:
         found["closed form"] = gaussian_epsilon(noise_multiplier / SENSITIVITY[sampling], rounds, delta)

@@ -28,6 +28,10 @@ Placement = Literal["none", "central", "distributed", "local"]
 """Who adds the noise: nobody; whoever sums; the clients, a share each; each client, enough for itself."""
 
 
+MINIMUM = 2
+"""Fewest messages in a secure sum. A smaller round is dropped; what that tells is charged to δ (`threshold_delta`)."""
+
+
 class Noise(Protocol):
     """What an ε is computed from."""
 

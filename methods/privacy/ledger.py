@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from privtalk.methods.privacy.discrete_accounting import DiscreteNoise
 from privtalk.methods.privacy.gaussian import check, joint_multiplier
-from privtalk.methods.privacy.privacy_loss import NEIGHBOURS, SENSITIVITY, Sampling, composed, release_loss
+from privtalk.methods.privacy.privacy_loss import NEIGHBOURS, SENSITIVITY, Releases, Sampling, composed
 from privtalk.methods.privacy.renyi import Curve, curve_epsilon, poisson_sampled
 
 Kind = Literal["update_sum", "clipped_bits", "scalar", "correlated_sums"]
@@ -204,5 +204,5 @@ def _epsilon(rounds: tuple[tuple[float, float, int], ...], sampling: Sampling, d
     """`rounds` are (z, q, count); what is not sampled is one Gaussian, in closed form inside the PLD."""
     if not rounds:
         return 0.0
-    losses = [release_loss(z, rate, count, sampling) for z, rate, count in rounds]
-    return float(composed(losses).get_epsilon_for_delta(delta))
+    releases = [Releases(z, rate, count, sampling) for z, rate, count in rounds]
+    return float(composed(releases).get_epsilon_for_delta(delta))

@@ -16,7 +16,8 @@ the profile of one direction alone, or passing z where 2C is meant, would under-
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -34,28 +35,68 @@ INTERVAL = 1e-3
 """Width of the PLD's bins. Rounding is pessimistic: ε is an upper bound, here by less than 1e-4 at usual settings."""
 LONGEST = 1_000_000
 """Bins of one round's distribution at most (ε of several hundred)."""
+COARSE = 100_000
+"""Bins of a round's distribution that would be longer: wider ones, whose ε is still an upper bound."""
+WIDEST = 500.0
+"""Of a bin: e to the power of wider ones is beyond what a float holds (ε of 10^8 and more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """Gaussian releases at z > 0 (in units of C), each on a fresh cohort."""
+
+    noise_multiplier: float
+    rate: float
+    count: int
+    sampling: Sampling
+
+    @property
+    def effective(self) -> float:
+        """z in units of the sensitivity, of one round; of all together where everybody takes part in each."""
+        z = self.noise_multiplier / SENSITIVITY[self.sampling]
+        return z / math.sqrt(self.count) if self.rate == 1 else z
+
+    @property
+    def interval(self) -> float:
+        """Width of bins that keeps the distribution from growing without bound as z falls."""
+        needed = 2 * _reach(self.effective)
+        return INTERVAL if needed <= LONGEST * INTERVAL else needed / COARSE
+
+    def loss(self, interval: float) -> PrivacyLossDistribution:
+        """PLD of all of them."""
+        if interval > WIDEST:
+            raise ValueError(
+                f"noise multiplier is {self.noise_multiplier:g}, too little to account for; raise it, or take 0"
+            )
+        if self.rate == 1:
+            return _gaussian(self.effective, 1.0, interval)
+        if self.sampling == "poisson":
+            return _gaussian(self.effective, self.rate, interval).self_compose(self.count)
+        return _fixed_size(self.effective, self.rate, interval).self_compose(self.count)
 
 
 def release_loss(
     noise_multiplier: float, rate: float, count: int, sampling: Sampling
 ) -> PrivacyLossDistribution:
     """PLD of `count` Gaussian releases at z > 0 (in units of C), each on a fresh cohort of the given sampling."""
-    effective = noise_multiplier / SENSITIVITY[sampling]
-    if rate == 1:
-        return _gaussian(effective / math.sqrt(count), 1.0)
-    if sampling == "poisson":
-        return _gaussian(effective, rate).self_compose(count)
-    return _fixed_size(effective, rate).self_compose(count)
+    releases = Releases(noise_multiplier, rate, count, sampling)
+    return releases.loss(releases.interval)
 
 
-def composed(losses: Iterable[PrivacyLossDistribution]) -> PrivacyLossDistribution:
+def composed(releases: Sequence[Releases]) -> PrivacyLossDistribution:
     """PLD of all of them together."""
     from dp_accounting.pld import privacy_loss_distribution
 
-    total = privacy_loss_distribution.identity(INTERVAL)
-    for loss in losses:
-        total = total.compose(loss)
+    interval = max((one.interval for one in releases), default=INTERVAL)
+    total = privacy_loss_distribution.identity(interval)
+    for one in releases:
+        total = total.compose(one.loss(interval))
     return total
+
+
+def _reach(effective: float) -> float:
+    """Privacy loss of one release beyond which there is next to nothing."""
+    return 1 / (2 * effective**2) + 9 / effective
 
 
 def fixed_size_delta(noise_multiplier: float, rate: float, eps: np.ndarray) -> np.ndarray:
@@ -80,26 +121,26 @@ def _gaussian_profile(mu: float, eps: np.ndarray) -> np.ndarray:
     return np.maximum(np.where(near > -5, direct, tail), 0.0)
 
 
-def _fixed_size(effective: float, rate: float) -> PrivacyLossDistribution:
+def _fixed_size(effective: float, rate: float, interval: float) -> PrivacyLossDistribution:
     from dp_accounting.pld import pld_pmf
     from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
     mu = 1 / effective
-    reach = math.ceil((mu * mu / 2 + 9 * mu) / INTERVAL)
-    if 2 * reach > LONGEST:
+    reach = math.ceil((mu * mu / 2 + 9 * mu) / interval)
+    if interval != INTERVAL or 2 * reach > LONGEST:
         raise ValueError(
             f"noise multiplier is {2 * effective:g}, too little to account for fixed-size sampling; raise it"
         )
-    deltas = fixed_size_delta(effective, rate, INTERVAL * np.arange(-reach, reach + 1))
+    deltas = fixed_size_delta(effective, rate, interval * np.arange(-reach, reach + 1))
     pmf = pld_pmf.create_pmf_pessimistic_connect_dots_fixed_gap(
-        INTERVAL, -reach, reach, np.clip(deltas, 0.0, 1.0)
+        interval, -reach, reach, np.clip(deltas, 0.0, 1.0)
     )
     return PrivacyLossDistribution(pmf)
 
 
-def _gaussian(noise_multiplier: float, rate: float) -> PrivacyLossDistribution:
+def _gaussian(noise_multiplier: float, rate: float, interval: float) -> PrivacyLossDistribution:
     from dp_accounting.pld import privacy_loss_distribution
 
     return privacy_loss_distribution.from_gaussian_mechanism(
-        noise_multiplier, value_discretization_interval=INTERVAL, sampling_prob=rate
+        noise_multiplier, value_discretization_interval=interval, sampling_prob=rate
     )

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from privtalk.metrics.evaluators.blocks import Network
+from privtalk.metrics.tensor_files import save_bytes, save_text, tensor_bytes
 
 FOLDER = Path(__file__).parent / "talkhead"
 """The embedded networks, for the embedded corpus."""
@@ -24,13 +25,15 @@ CHUNK = 16
 
 
 def save_network(module: nn.Module, path: Path, manifest: Mapping[str, Any]) -> None:
-    """Write ``<path>`` and, with its hash, ``<path>.json``: how it was fitted, on what, and how well it does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()}
-    save_file(tensors, str(path))
-    path.chmod(0o644)  # safetensors leaves it readable by its owner alone
-    content = {"weights": path.name, "sha256": sha256(path), **manifest}
-    path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    """Write ``<path>`` and, with its hash, ``<path>.json``: how it was fitted, on what, and how well it does.
+
+    Each is written whole or not at all.
+    """
+    written = tensor_bytes({name: tensor.detach().half() for name, tensor in module.state_dict().items()})
+    content = {"weights": path.name, "sha256": hashlib.sha256(written).hexdigest(), **manifest}
+    text = json.dumps(content, indent=1) + "\n"
+    save_bytes(path, written)
+    save_text(path.with_suffix(".json"), text)
 
 
 def load_network(module: Network, path: Path) -> Network:

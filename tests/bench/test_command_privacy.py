@@ -14,7 +14,7 @@ from privtalk.bench import cli
 from privtalk.bench.commands import privacy as command
 from privtalk.bench.records import Epsilons
 from privtalk.methods.privacy import accounting
-from privtalk.methods.privacy.adversaries import participation_bound
+from privtalk.methods.privacy.adversaries import participation_bound, threshold_delta
 
 ASKED = command.Request(
     clients=1000,
@@ -110,6 +110,35 @@ def test_a_delta_that_is_too_large_is_pointed_out(capsys):
     assert "not below 1/N" in capsys.readouterr().out
 
 
+def test_judgements_are_those_of_runs():
+    """The one judge of δ, and the δ that dropped rounds cost, which runs are refused for."""
+    few = replace(ASKED, clients=16, rate=0.05, rounds=40, delta=0.07, honest=1)
+    void, dropped = command.forecast(few).judgements
+    assert void == accounting.void_delta(0.07, 16)
+    assert f"{threshold_delta(16, 0.05, 40, 2):.2g}" in dropped
+    assert "secure aggregation" in dropped
+    assert command.forecast(ASKED).judgements == ()
+
+
+def test_a_large_target_is_kept_with_the_least_noise():
+    found = command.forecast(replace(ASKED, rounds=1, noise=None, epsilon=100.0, delta=1e-3))
+    assert 99 < found.distributed.outsider.epsilon <= 100
+    assert found.judgements == ()
+
+
+def test_an_infinite_target_needs_no_noise(capsys):
+    assert cli.guarded([*LINE, "--epsilon", "inf"]) == 0
+    out = capsys.readouterr().out
+    assert "noise multiplier 0.0000" in out
+    assert "kept without noise: nothing is guaranteed" in out
+
+
+def test_a_target_that_the_search_does_not_reach_is_said(capsys):
+    assert cli.guarded([*LINE[:-1], "1", "--epsilon", "1e9"]) == 0
+    out = capsys.readouterr().out
+    assert "and not 1e+09: noise below 0.000976562 is not searched" in out
+
+
 def test_without_noise_nothing_holds(capsys):
     assert cli.guarded([*LINE, "--noise", "0"]) == 0
     out = capsys.readouterr().out
@@ -124,6 +153,8 @@ def test_without_noise_nothing_holds(capsys):
         (["--noise", "1", "--epsilon", "8"], "give either --noise or --epsilon"),
         (["--noise", "-1"], "noise multiplier is -1.0, it must be finite"),
         (["--epsilon", "0"], "epsilon is 0.0, it must be positive"),
+        (["--epsilon", "nan"], "epsilon is nan, it must be positive"),
+        (["--noise", "1e-6"], "noise multiplier is 1e-06, too little to account for"),
         (["--noise", "1", "--rate", "1.5"], "rate is 1.5, it must lie in (0, 1]"),
         (["--epsilon", "1", "--delta", "2"], "delta is 2.0, it must lie in (0, 1)"),
         (["--noise", "1", "--sampling", "fixd"], "unknown sampling 'fixd' (did you mean fixed?)"),

@@ -6,6 +6,7 @@ import pytest
 
 from privtalk.bench import suites
 from privtalk.bench.stages import privacy
+from privtalk.methods.privacy import accounting
 from privtalk.methods.privacy.adversaries import threshold_delta
 from privtalk.methods.privacy.ledger import Ledger
 from privtalk.methods.transcript import RoundLog, Transcript
@@ -171,3 +172,22 @@ def test_a_given_noise_stops_training_before_the_budget_is_exceeded():
 def tight():
     training = cell("privacy.noise_multiplier=0.3").training
     return training.model_copy(update={"privacy": training.privacy.model_copy(update={"epsilon": 0.5})})
+
+
+@pytest.mark.parametrize("placement", ["central", "distributed"])
+def test_a_delta_of_one_in_n_or_more_guarantees_nothing(placement):
+    """As `bench privacy` says: one judge for both. What was released is still recorded, figures are not."""
+    changes = (f"privacy.placement={placement}", "privacy.delta=0.5")
+    found = account(*changes)
+    assert (found.guarantee, found.reason) == (False, accounting.void_delta(0.5, CLIENTS))
+    assert (found.delta, found.target_epsilon, found.ledger[0]["count"]) == (0.5, 8, 4)
+    figures = found.epsilons
+    assert (figures.server, figures.secure_aggregation, figures.outsider) == (None, None, None)
+    assert figures.reasons == dict.fromkeys(("server", "secure_aggregation", "outsider"), found.reason)
+    assert found.checks == {}
+    assert found.noise_multiplier > 0
+
+
+def test_the_bound_is_one_in_n_itself():
+    assert account(f"privacy.delta={0.999 / CLIENTS}").guarantee
+    assert not account(f"privacy.delta={1 / CLIENTS}").guarantee

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from privtalk.bench.commands.run import prepare
 from privtalk.bench.runner import Place, open_world
 from privtalk.bench.seeds import torch_stream
 from privtalk.bench.stages.prepare import make_features, make_footage, open_population
-from privtalk.bench.stages.train import checked, client_data, initial_adapter, message_factor
+from privtalk.bench.stages.train import checked, client_data, initial_adapter, message_factor, restore
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.config import AdapterConfig
 from privtalk.methods.state import TrainingState
 from privtalk.methods.training import train
 from privtalk.methods.transcript import Keep
@@ -59,3 +62,48 @@ def test_published_weights_have_no_factor(request_for):
     _, plan = prepare(request_for("fedavg", changes=("federation.normalisation=cohort",)))
     cell = plan.cells[0].cell
     assert message_factor(cell, cell.training, []) == 0
+
+
+@pytest.fixture
+def bank():
+    layers = nn.ModuleDict({"x": nn.Linear(2, 1)})
+    config = AdapterConfig(rank=1, targets=("*",))
+    return AdapterBank.initial(layers, config, lambda *names: torch.Generator().manual_seed(0))
+
+
+def state(dim=3, rounds=1):
+    return TrainingState(
+        round=rounds, adapters=torch.ones(1, dim), momentum=torch.zeros(dim, dtype=torch.float64)
+    )
+
+
+def test_a_checkpoint_is_gone_on_from(tmp_path, bank, capsys):
+    assert restore(tmp_path / "s", "cell", bank, 2, {1}) is None
+    state().save(tmp_path / "s", "cell")
+    assert restore(tmp_path / "s", "cell", bank, 2, {1}).round == 1
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"nothing of the kind"),
+        lambda path: (path / "in").mkdir(parents=True),
+        lambda path: path.symlink_to("nowhere"),
+        lambda path: state().save(path, "another cell"),
+        lambda path: state(dim=4).save(path, "cell"),
+        lambda path: state(rounds=3).save(path, "cell"),
+    ],
+    ids=["empty", "noise", "folder", "dead link", "of another cell", "of another size", "past the end"],
+)
+def test_a_checkpoint_that_is_none_is_made_anew_with_a_word(tmp_path, bank, capsys, spoil):
+    path = tmp_path / "s"
+    spoil(path)
+    assert restore(path, "cell", bank, 2, {1}) is None
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "training starts again" in said
+    assert list(tmp_path.iterdir()) == []
+    state().save(path, "cell")
+    assert restore(path, "cell", bank, 2, {1}).round == 1

@@ -11,9 +11,10 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.aggregation import MINIMUM, summation
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation import Federation, play_round
+from privtalk.methods.federation import Federation, federate, play_round
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.privacy.secure_aggregation import Server, secure_sum
 from privtalk.methods.registry import build
 from privtalk.methods.state import TrainingState
 from privtalk.methods.transcript import Keep
@@ -91,6 +92,31 @@ def test_a_round_too_small_to_hide_anybody_is_dropped(federation: Federation):
     for mechanism in (NO_PRIVACY, DiscreteMechanism(clip=CLIP, noise_multiplier=0.8)):
         state, _ = played(run, mechanism, secure=True)
         assert torch.equal(state.adapters, TrainingState.start(run.template).adapters)
+
+
+@pytest.mark.parametrize(
+    "mechanism", [NO_PRIVACY, DiscreteMechanism(clip=CLIP, noise_multiplier=0.8)], ids=["none", "distributed"]
+)
+def test_every_secure_sum_has_the_number_of_its_round(
+    federation: Federation, mechanism, monkeypatch: pytest.MonkeyPatch
+):
+    """Keys, masks and envelopes are bound to it: what was said in one round does not fit into another."""
+    rounds: list[int] = []
+
+    class Numbered(Server):
+        def __init__(self, round_: int, *rest, **more) -> None:
+            rounds.append(round_)
+            super().__init__(round_, *rest, **more)
+
+    config = federation.config.model_copy(update={"secure_aggregation": True, "rounds": 3})
+    sums = summation(config, mechanism, len(federation.clients), federation.template.dim)
+    run = replace(federation, config=config, mechanism=mechanism, aggregate=sums.aggregate)
+    monkeypatch.setattr(secure_sum, "Server", Numbered)
+    *_, last = federate(run)
+    assert rounds == [0, 1, 2]
+    monkeypatch.setattr(secure_sum, "Server", Server)
+    fixed = replace(run, aggregate=lambda messages, dim: sums.aggregate(messages, dim))
+    assert torch.equal(list(federate(fixed))[-1].adapters, last.adapters)
 
 
 def test_discrete_noise_needs_the_public_normalisation(federation: Federation):

@@ -9,16 +9,25 @@ neighbours each take part in this (Bell et al. 2020).
 Threat model: a server that follows the protocol, keeps all it sees and works with up to t - 1 holders of
 every client's secrets (for k neighbours: with the share of clients that `Topology` is set to, but for a
 stated chance); channels between server and clients that are authenticated, as by TLS, and a directory that
-gives all the same public keys. A server that deviates (other keys for other clients, so that it is the
-neighbour itself) needs signatures, which are not here; what is here against it is that a client never gives
-both shares of one client, answers once, and wants a majority as threshold, so that asking different clients
-for different shares opens nobody. Clients are not kept from sending nonsense as a vector; false shares are
-noticed. The sum itself is not protected: that is what noise is for, and who takes part is known.
+gives all the same public keys. What is here against a server that deviates is that a client never gives both
+shares of one client, answers once, takes part in no roster of its own alone, and wants a majority as
+threshold: asking different clients for different shares opens nobody, unless some of them work with the server
+(2 of 6 are enough).
+
+`malicious=True`, on both sides, is for a server that deviates and works with up to a third of the clients
+(fewer than 2t - n of n, at t of two thirds and one): public keys are signed, so that it cannot be the
+neighbour itself, and before a share is revealed, a threshold of clients has signed one list of survivors.
+Verification keys come from a directory that it does not write. It can still end a round.
+
+Clients are not kept from sending nonsense as a vector; false shares are noticed. The sum itself is not
+protected: that is what noise is for, and who takes part is known.
 
 `SecureSum` stands in for `plain_sum` in a federation; `Client` and `Server` are the two sides for a deployment.
 """
 
 from privtalk.methods.privacy.secure_aggregation.client import Client as Client
+from privtalk.methods.privacy.secure_aggregation.errors import InconsistentError as InconsistentError
+from privtalk.methods.privacy.secure_aggregation.errors import MalformedError as MalformedError
 from privtalk.methods.privacy.secure_aggregation.errors import OutOfRangeError as OutOfRangeError
 from privtalk.methods.privacy.secure_aggregation.errors import RefusedRequestError as RefusedRequestError
 from privtalk.methods.privacy.secure_aggregation.errors import RepeatedMessageError as RepeatedMessageError
@@ -36,3 +45,4 @@ from privtalk.methods.privacy.secure_aggregation.secure_sum import SecureSum as 
 from privtalk.methods.privacy.secure_aggregation.secure_sum import Seen as Seen
 from privtalk.methods.privacy.secure_aggregation.secure_sum import Traffic as Traffic
 from privtalk.methods.privacy.secure_aggregation.server import Server as Server
+from privtalk.methods.privacy.secure_aggregation.signatures import Identity as Identity

@@ -37,3 +37,11 @@ class OutOfRangeError(SecureAggregationError):
 
 class RefusedRequestError(SecureAggregationError):
     """What a client will not do for the server, because it could reveal a message."""
+
+
+class MalformedError(SecureAggregationError):
+    """A field of a message that is of another type, size or range than it must be."""
+
+
+class InconsistentError(SecureAggregationError):
+    """Clients that were told different things, or something that no signature of theirs stands behind."""

@@ -7,6 +7,11 @@ server -> client   Envelope ...    those that are addressed to it
 client -> server   MaskedInput     its vector under all masks
 server -> client   UnmaskRequest   whose message arrived and whose did not
 client -> server   Reveal          self-mask shares of the first, key shares of the second
+
+Against a malicious server, public keys are signed, and between the last two
+
+client -> server   Confirmation    a signature of what the request says
+server -> client   Confirmation .. those of all survivors
 """
 
 from __future__ import annotations
@@ -35,6 +40,13 @@ class Terms(NamedTuple):
     """b"""
     threshold: int
     """t"""
+    clients: int
+    """Vectors in the sum at most."""
+
+    @property
+    def room(self) -> int:
+        """Largest |integer| that every vector may hold, so that the sum does not wrap around."""
+        return int((2 ** (self.bits - 1) - 1) // max(1, self.clients))
 
 
 class PublicKeys(NamedTuple):
@@ -44,11 +56,13 @@ class PublicKeys(NamedTuple):
     """32 bytes; its secret is shared, so that masks of a client that drops out can be taken off."""
     sealing: bytes
     """32 bytes; its secret never leaves the client."""
+    signature: bytes = b""
+    """64 bytes by the client's long-lived key, against a malicious server; empty otherwise."""
 
     @property
     def size(self) -> int:
         """Bytes on the wire."""
-        return 2 * NUMBER_BYTES + len(self.masking) + len(self.sealing)
+        return 2 * NUMBER_BYTES + len(self.masking) + len(self.sealing) + len(self.signature)
 
 
 class Roster(NamedTuple):
@@ -58,7 +72,7 @@ class Roster(NamedTuple):
 
     @property
     def size(self) -> int:
-        return 4 * NUMBER_BYTES + sum(keys.size for keys in self.keys.values())
+        return len(self.terms) * NUMBER_BYTES + sum(keys.size for keys in self.keys.values())
 
 
 class Envelope(NamedTuple):
@@ -108,6 +122,17 @@ class UnmaskRequest(NamedTuple):
     @property
     def size(self) -> int:
         return NUMBER_BYTES * (1 + len(self.survivors) + len(self.dropped))
+
+
+class Confirmation(NamedTuple):
+    round: int
+    client: int
+    signature: bytes
+    """64 bytes, of the request that this client was sent."""
+
+    @property
+    def size(self) -> int:
+        return 2 * NUMBER_BYTES + len(self.signature)
 
 
 class Reveal(NamedTuple):

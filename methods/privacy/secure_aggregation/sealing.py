@@ -17,6 +17,8 @@ from privtalk.methods.privacy.secure_aggregation.messages import Envelope
 from privtalk.methods.privacy.secure_aggregation.shamir import SHARE_BYTES
 
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
+SEALED_BYTES = _NONCE_BYTES + 2 * SHARE_BYTES + _TAG_BYTES
 
 
 def share_link(round_: int, sender: int, recipient: int) -> Link:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privtalk.methods.privacy.secure_aggregation.client import Client
+from privtalk.methods.privacy.secure_aggregation.client import LEAST, Client
 from privtalk.methods.privacy.secure_aggregation.errors import (
     OutOfRangeError,
     RepeatedMessageError,
@@ -21,9 +22,11 @@ from privtalk.methods.privacy.secure_aggregation.errors import (
 )
 from privtalk.methods.privacy.secure_aggregation.graph import Topology
 from privtalk.methods.privacy.secure_aggregation.grid import Grid
-from privtalk.methods.privacy.secure_aggregation.keys import Secrets, stream_secrets
+from privtalk.methods.privacy.secure_aggregation.keys import SECRET_BYTES, Secrets, stream_secrets
 from privtalk.methods.privacy.secure_aggregation.masks import word
+from privtalk.methods.privacy.secure_aggregation.messages import Confirmation
 from privtalk.methods.privacy.secure_aggregation.server import Server
+from privtalk.methods.privacy.secure_aggregation.signatures import Identity
 from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Message
 
@@ -59,7 +62,7 @@ class Seen(NamedTuple):
 def play_protocol(
     vectors: Mapping[int, NDArray[np.int64]],
     server: Server,
-    secrets: Callable[[int], Secrets],
+    clients: Mapping[int, Client],
     silent: Collection[int] = (),
     lost: Collection[int] = (),
 ) -> Seen:
@@ -67,7 +70,6 @@ def play_protocol(
 
     `silent` clients leave before they send their vector, which is then not in the sum; `lost` ones after.
     """
-    clients = {k: Client(k, server.round, secrets(k)) for k in vectors}
     up = down = 0
     for client in clients.values():
         keys = client.advertise()
@@ -83,22 +85,36 @@ def play_protocol(
             masked = clients[k].mask(vectors[k], inbox)
             up += masked.size
             server.receive_masked(masked)
-    for k, request in server.requests().items():
-        down += request.size
-        if k not in lost:
-            reveal = clients[k].reveal(request)
-            up += reveal.size
-            server.receive_reveal(reveal)
-    total = server.total()
+    ending = _unmasked(server, clients, lost)
     return Seen(
-        total,
+        server.total(),
         server.masked,
         server.survivors,
         server.dropped,
         server.neighbours,
         server.threshold,
-        Traffic(up, down),
+        Traffic(up + ending.up, down + ending.down),
     )
+
+
+def _unmasked(server: Server, clients: Mapping[int, Client], lost: Collection[int]) -> Traffic:
+    """What is said after the vectors."""
+    requests = server.requests()
+    up, down = 0, sum(request.size for request in requests.values())
+    left = {k: request for k, request in requests.items() if k not in lost}
+    confirmed: Mapping[int, tuple[Confirmation, ...]] = {}
+    if server.malicious:
+        for k, request in left.items():
+            confirmation = clients[k].confirm(request)
+            up += confirmation.size
+            server.receive_confirmation(confirmation)
+        confirmed = server.confirmations()
+        down += sum(one.size for found in confirmed.values() for one in found)
+    for k, request in left.items():
+        reveal = clients[k].reveal(request, confirmed.get(k, ()))
+        up += reveal.size
+        server.receive_reveal(reveal)
+    return Traffic(up, down)
 
 
 ClientNoise = Callable[[int, int, int], NDArray[np.int64]]
@@ -115,6 +131,9 @@ class SecureSum:
     Keys come from the operating system, as in a deployment, so that the masked vectors differ from run to run and the
     sum does not. With `keys`, they come from a named stream, and masked vectors can be repeated too: who knows the seed
     can take the masks off, so this is for simulations alone.
+
+    With `malicious`, clients sign and check each other's signatures, at a threshold of two thirds and one: the sum is
+    the same, and a server that tells them different things gets none.
     """
 
     grid: Grid
@@ -131,8 +150,12 @@ class SecureSum:
     clip, for integers beyond `grid.room` are refused."""
     round: int | None = None
     """Which round this sums; needed where something is drawn by name, so that no draw repeats."""
+    malicious: bool = False
+    """Whether the server is taken for one that deviates; verification keys are then drawn for every sum."""
 
     def __post_init__(self) -> None:
+        if self.minimum < LEAST:
+            raise TooFewClientsError(f"minimum is {self.minimum}, a sum of fewer than {LEAST} hides none")
         if (self.rounding is None) != (self.grid.rounding == "nearest"):
             raise ValueError("a stochastic grid needs a stream for rounding, and only that one does")
 
@@ -159,14 +182,35 @@ class SecureSum:
             )
         self._check(messages, {m.client for m in messages} - set(silent))
         vectors = {m.client: self._encoded(m, dim) for m in messages}
-        server = Server(self.round or 0, dim, self.grid.bits, self.topology, self._secrets("server"))
-        return play_protocol(vectors, server, lambda k: self._secrets("client", k), silent, lost)
+        drawn, round_ = self._secrets("server"), self.round or 0
+        server = Server(round_, dim, self.grid.bits, self.topology, drawn, malicious=self.malicious)
+        return play_protocol(vectors, server, self._clients(list(vectors), round_), silent, lost)
+
+    def _clients(self, numbers: Sequence[int], round_: int) -> dict[int, Client]:
+        if not self.malicious:
+            return {k: Client(k, round_, self._secrets("client", k)) for k in numbers}
+        signing = {
+            k: Ed25519PrivateKey.from_private_bytes(self._secrets("identity", k)(SECRET_BYTES))
+            for k in numbers
+        }
+        directory = {k: key.public_key().public_bytes_raw() for k, key in signing.items()}
+        return {
+            k: Client(
+                k,
+                round_,
+                self._secrets("client", k),
+                minimum=len(numbers),
+                malicious=True,
+                identity=Identity(signing[k], directory),
+            )
+            for k in numbers
+        }
 
     def traffic(self, clients: int, dim: int) -> Traffic:
         """Of a round without drop-outs, by playing one without coordinates: what is said depends on no vector."""
         if not clients:
             return Traffic(0, 0)
-        dry = replace(self, keys=None, noise=None, minimum=1, round=0)
+        dry = replace(self, keys=None, noise=None, minimum=LEAST, round=0)
         up, down = dry.serve([Message(k, torch.zeros(0)) for k in range(clients)], 0).traffic
         return Traffic(up + clients * dim * word(self.grid.bits).itemsize, down)
 

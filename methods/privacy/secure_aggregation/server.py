@@ -1,7 +1,7 @@
 """The server in one round: it carries envelopes, adds up masked vectors, and takes off the masks of their sum alone.
 
-Honest but curious: it follows the protocol and keeps what it sees. Anything that does not fit is refused, and
-a round that was refused once gives no sum.
+Anything that does not fit is refused, and a round that was refused once gives no sum. Where clients take it for
+malicious, it also carries their signatures, of which it needs to believe none: they do not protect it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.methods.privacy.secure_aggregation import masks, shamir
-from privtalk.methods.privacy.secure_aggregation.client import pair_key
+from privtalk.methods.privacy.secure_aggregation import checks, masks, shamir
+from privtalk.methods.privacy.secure_aggregation.client import LEAST, pair_key
 from privtalk.methods.privacy.secure_aggregation.errors import (
-    OutOfRangeError,
     RepeatedMessageError,
     StaleMessageError,
     TamperedError,
@@ -28,6 +27,7 @@ from privtalk.methods.privacy.secure_aggregation.errors import (
 from privtalk.methods.privacy.secure_aggregation.graph import Topology, holders
 from privtalk.methods.privacy.secure_aggregation.keys import KeyPair, Secrets
 from privtalk.methods.privacy.secure_aggregation.messages import (
+    Confirmation,
     Envelope,
     MaskedInput,
     PublicKeys,
@@ -39,8 +39,10 @@ from privtalk.methods.privacy.secure_aggregation.messages import (
     check_enough,
     check_round,
 )
+from privtalk.methods.privacy.secure_aggregation.signatures import least_threshold
 
-PHASES = ("public keys", "shares", "masked inputs", "reveals")
+PHASES = ("public keys", "shares", "masked inputs", "confirmations", "reveals")
+KEYS, SHARES, MASKED, CONFIRMATIONS, REVEALS = range(len(PHASES))
 LOST = len(PHASES) + 1
 
 
@@ -52,52 +54,86 @@ class _Received(Protocol):
 
 
 class Server:
-    """Takes what clients send, phase by phase; `rosters`, `inboxes`, `requests` and `total` each close a phase.
+    """Takes what clients send, phase by phase; `rosters`, `inboxes`, `requests` and `total` each close a phase, and
+    with `malicious` so does `confirmations`, before reveals.
 
     A message that does not fit is refused and not counted: its client may be taken as dropped. A phase that cannot be
     closed ends the round.
     """
 
-    def __init__(self, round_: int, dim: int, bits: int, topology: Topology, secrets: Secrets) -> None:
-        """`secrets` draws the order of the ring of neighbours."""
-        self.round, self._dim, self._bits = round_, dim, bits
+    def __init__(
+        self,
+        round_: int,
+        dim: int,
+        bits: int,
+        topology: Topology,
+        secrets: Secrets,
+        *,
+        malicious: bool = False,
+    ) -> None:
+        """`secrets` draws the order of the ring of neighbours.
+
+        malicious: clients take the server for one; they sign, everyone is everyone's neighbour, and the threshold is at
+        least two thirds of them and one.
+        """
+        checks.check_kind(topology, Topology, "the topology")
+        checks.check_terms(Terms(round_, dim, bits, threshold=1, clients=1))
+        if malicious and topology.degree is not None:
+            raise TooFewClientsError(
+                f"{topology.degree} neighbours: signatures against a malicious server want everyone; use degree=None"
+            )
+        self.round, self.malicious = round_, malicious
+        self._dim, self._bits = dim, bits
         self._topology, self._secrets = topology, secrets
-        self._phase = 0
+        self._phase = KEYS
         self._threshold = 0
         self._holders: Mapping[int, tuple[int, ...]] = {}
         self._keys: dict[int, PublicKeys] = {}
         self._bundles: dict[int, ShareBundle] = {}
         self._masked: dict[int, MaskedInput] = {}
+        self._confirmed: dict[int, Confirmation] = {}
         self._reveals: dict[int, Reveal] = {}
 
     def receive_keys(self, keys: PublicKeys) -> None:
         """Whoever sends keys in time takes part."""
-        self._check(0, keys, self._keys, {keys.client})
+        checks.check_keys(keys, self.malicious)
+        self._check(KEYS, keys, self._keys, {keys.client})
         self._keys[keys.client] = keys
 
     def rosters(self) -> dict[int, Roster]:
         """Draws the neighbours among those who sent keys."""
-        with self._closing(0):
-            degree = self._topology.degree_for(len(self._keys))
+        with self._closing(KEYS):
+            clients = len(self._keys)
+            if clients < LEAST:
+                raise TooFewClientsError(
+                    f"{clients} clients in round {self.round}, a sum of fewer than {LEAST} hides none"
+                )
+            degree = clients - 1 if self.malicious else self._topology.degree_for(clients)
             self._holders = holders(self._keys, degree, self._secrets)
             self._threshold = self._topology.threshold_for(degree + 1)
-            terms = Terms(self.round, self._dim, self._bits, self._threshold)
+            if self.malicious:
+                self._threshold = max(self._threshold, least_threshold(clients))
+            terms = Terms(self.round, self._dim, self._bits, self._threshold, clients)
+            checks.check_terms(terms)
             return {k: Roster(terms, {j: self._keys[j] for j in group}) for k, group in self._holders.items()}
 
     def receive_shares(self, bundle: ShareBundle) -> None:
         """One envelope for each neighbour."""
-        self._check(1, bundle, self._bundles, self._keys)
+        checks.check_bundle(bundle)
+        self._check(SHARES, bundle, self._bundles, self._keys)
         recipients = [(e.round, e.sender, e.recipient) for e in bundle.envelopes]
         others = (j for j in self._holders[bundle.client] if j != bundle.client)
         if sorted(recipients) != [(self.round, bundle.client, j) for j in others]:
             raise UnknownClientError(
                 f"client {bundle.client}'s envelopes are not one for each of its neighbours"
             )
+        for envelope in bundle.envelopes:
+            checks.check_sealed(envelope)
         self._bundles[bundle.client] = bundle
 
     def inboxes(self) -> dict[int, list[Envelope]]:
         """Envelopes to those who shared, from those who shared."""
-        with self._closing(1):
+        with self._closing(SHARES):
             found: dict[int, list[Envelope]] = {k: [] for k in sorted(self._bundles)}
             for k in found:
                 check_enough(len(self._among(k, self._bundles)), self._threshold, k)
@@ -108,28 +144,45 @@ class Server:
 
     def receive_masked(self, masked: MaskedInput) -> None:
         """The vector of one client, under its masks."""
-        self._check(2, masked, self._masked, self._bundles)
+        checks.check_masked(masked)
+        self._check(MASKED, masked, self._masked, self._bundles)
         words, word = masked.words, masks.word(self._bits)
         if words.shape != (self._dim,) or words.dtype != word:
             raise WrongLengthError(
                 f"client {masked.client} sends {words.dtype} {words.shape}; agreed are {word} ({self._dim},)"
             )
-        if int(words.max(initial=0)) >> self._bits:
-            raise OutOfRangeError(f"client {masked.client} sends a word beyond {self._bits} bits")
+        checks.check_words(masked, self._bits)
         self._masked[masked.client] = masked
 
     def requests(self) -> dict[int, UnmaskRequest]:
         """What each survivor is asked for; the round ends where a secret can no longer be recovered."""
-        with self._closing(2):
+        with self._closing(MASKED):
             for k in sorted(self._bundles):
                 check_enough(len(self._among(k, self._masked)), self._threshold, k)
             if not self._masked:
                 raise TooFewClientsError(f"no vector arrived in round {self.round}; start another")
             return {k: self._request(k) for k in sorted(self._masked)}
 
+    def receive_confirmation(self, found: Confirmation) -> None:
+        """The signature of one survivor; it is checked by the others."""
+        checks.check_confirmation(found)
+        self._check(CONFIRMATIONS, found, self._confirmed, self._masked)
+        self._confirmed[found.client] = found
+
+    def confirmations(self) -> dict[int, tuple[Confirmation, ...]]:
+        """All of them, to those who sent one."""
+        with self._closing(CONFIRMATIONS):
+            for k in sorted(self._confirmed):
+                check_enough(len(self._confirmed), self._threshold, k)
+            if not self._confirmed:
+                raise TooFewClientsError(f"nobody confirmed who survived round {self.round}; start another")
+            found = tuple(self._confirmed[k] for k in sorted(self._confirmed))
+            return dict.fromkeys(sorted(self._confirmed), found)
+
     def receive_reveal(self, reveal: Reveal) -> None:
         """Just the shares that were asked for."""
-        self._check(3, reveal, self._reveals, self._masked)
+        checks.check_reveal(reveal)
+        self._check(REVEALS, reveal, self._reveals, self._confirmed if self.malicious else self._masked)
         asked = self._request(reveal.client)
         if set(reveal.seeds) != asked.survivors or set(reveal.keys) != asked.dropped:
             raise UnknownClientError(f"client {reveal.client} reveals other shares than it was asked for")
@@ -137,7 +190,7 @@ class Server:
 
     def total(self) -> NDArray[np.int64]:
         """Sum [d] of the vectors that arrived, in [-2^(b-1), 2^(b-1)), exact; it or nothing."""
-        with self._closing(3):
+        with self._closing(REVEALS):
             seeds = {k: self._seed(k) for k in self.survivors}
             pairs = {k: self._pair(k) for k in self.dropped}
             words = np.zeros(self._dim, masks.word(self._bits))
@@ -229,4 +282,5 @@ class Server:
         self._at(phase)
         self._phase = LOST
         yield
-        self._phase = phase + 1
+        skipped = phase == MASKED and not self.malicious
+        self._phase = phase + (2 if skipped else 1)

@@ -7,10 +7,14 @@ messages, not clocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
-from privtalk.methods.privacy.secure_aggregation.errors import TamperedError, TooFewClientsError
+from privtalk.methods.privacy.secure_aggregation.errors import (
+    TamperedError,
+    TooFewClientsError,
+    UnknownClientError,
+)
 from privtalk.methods.privacy.secure_aggregation.keys import SECRET_BYTES, Secrets
 
 PRIME = 2**256 + 297
@@ -24,6 +28,7 @@ def share(secret: bytes, holders: Sequence[int], threshold: int, secrets: Secret
     """Holder -> its share; any `threshold` of them recover the secret."""
     if not 1 <= threshold <= len(holders):
         raise TooFewClientsError(f"{len(holders)} holders cannot share a secret of threshold {threshold}")
+    _check_points(holders)
     drawn = secrets(_DRAW_BYTES * (threshold - 1))
     cuts = range(0, len(drawn), _DRAW_BYTES)
     polynomial = [_integer(secret), *(_integer(drawn[i : i + _DRAW_BYTES]) % PRIME for i in cuts)]
@@ -34,11 +39,21 @@ def recover(shares: Mapping[int, bytes], threshold: int) -> bytes:
     """The 32-byte secret of at least `threshold` shares by holder; of more, the lowest numbers are used."""
     if len(shares) < threshold:
         raise TooFewClientsError(f"{len(shares)} shares of {threshold} that are needed")
+    _check_points(shares)
     chosen = tuple(sorted(shares)[:threshold])
     value = sum(w * _integer(shares[k]) for k, w in zip(chosen, _weights(chosen), strict=True)) % PRIME
     if value >> (8 * SECRET_BYTES):
         raise TamperedError("shares do not lie on one polynomial: one of them was changed")
     return value.to_bytes(SECRET_BYTES, "big")
+
+
+def _check_points(holders: Collection[int]) -> None:
+    """Raises unless all hold shares at different points other than 0, where the polynomial is the secret itself."""
+    points = {(k + 1) % PRIME for k in holders}
+    if 0 in points:
+        raise UnknownClientError("a client's number is -1 in the field: its share would be the secret itself")
+    if len(points) < len(holders):
+        raise UnknownClientError("two clients' numbers are one in the field: they would hold the same share")
 
 
 @lru_cache(maxsize=256)

@@ -31,3 +31,31 @@ def test_a_damaged_file_is_refused_by_name(backbone: Backbone, tmp_path: Path) -
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no manifest\.json there; name a folder"):
         Backbone.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"config": 1}', "\udcff"])
+def test_a_manifest_that_is_none_is_refused_in_one_line(
+    backbone: Backbone, tmp_path: Path, text: str
+) -> None:
+    weights.save(backbone, tmp_path, **PROVENANCE)
+    (tmp_path / weights.MANIFEST).write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=r"manifest\.json: not a manifest") as caught:
+        Backbone.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_manifest_alone_and_weights_of_another_network_are_refused(
+    backbone: Backbone, tmp_path: Path
+) -> None:
+    manifest = weights.save(backbone, tmp_path, **PROVENANCE)
+    assert {path.name for path in tmp_path.iterdir()} == {weights.WEIGHTS, weights.MANIFEST}
+    path = tmp_path / weights.WEIGHTS
+    path.write_bytes(b"no tensors")
+    said = manifest.model_copy(update={"sha256": weights.sha256(path)})
+    (tmp_path / weights.MANIFEST).write_text(said.model_dump_json())
+    with pytest.raises(ValueError, match=r"safetensors: not the weights of its manifest") as caught:
+        Backbone.load(tmp_path)
+    assert "\n" not in str(caught.value)
+    path.unlink()
+    with pytest.raises(ValueError, match="no such file"):
+        Backbone.load(tmp_path)

@@ -14,7 +14,9 @@ from scipy.stats import norm
 from privtalk.methods.privacy import accounting
 from privtalk.methods.privacy.calibration import calibrate, least_noise
 from privtalk.methods.privacy.gaussian import joint_multiplier
+from privtalk.methods.privacy.ledger import Ledger, Release, Round
 from privtalk.methods.privacy.privacy_loss import fixed_size_delta
+from privtalk.methods.privacy.setting import Setting
 
 TABLE = [
     # noise, rate, rounds, δ, PLD, PRV of opacus, RDP of dp-accounting, RDP of opacus
@@ -198,6 +200,99 @@ def test_calibration_of_any_account() -> None:
 
 
 def test_calibration_out_of_reach() -> None:
-    with pytest.raises(ValueError, match="epsilon is 0, it must be positive"):
-        calibrate(0, 1e-5, 0.1, 100)
-    assert calibrate(1e4, 1e-2, 0.01, 1).noise_multiplier == 0.25  # the least noise that is searched
+    for target in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match=r"epsilon is .*, it must be positive"):
+            calibrate(target, 1e-5, 0.1, 100)
+    below = least_noise(2.0, lambda z: 0.0)
+    assert (below.noise_multiplier, below.epsilon) == (2.0**-10, 0.0)
+    assert below.reason == "noise below 0.000976562 is not searched"
+
+
+PLAIN = Setting("central", "fixed", "poisson", 0.25, 8, accounting.default_delta(384), 4000, 96.0, 2)
+SMOKE = Setting("central", "fixed", "poisson", 0.5, 2, accounting.default_delta(16), 1000, 8.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "target", "noise"),
+    [
+        (PLAIN, 8.0, 0.6179937113164492),
+        (PLAIN, 2.0, 1.3288297242059544),
+        (PLAIN, 1.0, 2.075862573659545),
+        (PLAIN._replace(placement="distributed"), 8.0, 0.6975984549831001),
+        (PLAIN._replace(placement="distributed"), 2.0, 1.516332286066432),
+        (PLAIN._replace(clipping="adaptive"), 2.0, 1.3288297242059544),
+        (PLAIN._replace(sampling="cyclic"), 8.0, 0.4694943454825927),
+        (SMOKE, 8.0, 0.3852918134393183),
+        (SMOKE._replace(placement="distributed"), 8.0, 0.47044871852088654),
+    ],
+)
+def test_noise_of_the_suites_is_what_it_was(asked: Setting, target: float, noise: float) -> None:
+    """Runs that are compared were calibrated with it; to the last bit."""
+    assert least_noise(target, asked.epsilon).noise_multiplier == noise
+
+
+@pytest.mark.parametrize("target", [27.3, 1e5])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        SMOKE,
+        SMOKE._replace(placement="distributed"),
+        SMOKE._replace(clipping="adaptive"),
+        SMOKE._replace(sampling="cyclic"),
+    ],
+    ids=["central", "distributed", "adaptive", "correlated"],
+)
+def test_least_noise_of_large_targets(asked: Setting, target: float) -> None:
+    """By every mechanism: the target is kept, and a tenth of a percent less noise would not keep it."""
+    found = least_noise(target, asked.epsilon)
+    assert 0.99 * target < found.epsilon <= target
+    assert found.epsilon == asked.epsilon(found.noise_multiplier)
+    assert asked.epsilon(found.noise_multiplier / 1.001) > target
+    assert found.reason is None
+
+
+def test_no_noise_keeps_an_infinite_target() -> None:
+    assert calibrate(math.inf, 1e-5, 0.1, 100) == (0.0, math.inf, None)
+
+
+def test_a_search_that_ends_where_no_account_is_at_hand_says_so() -> None:
+    """Fixed-size cohorts are accounted down to a noise multiplier of about .084."""
+    found = calibrate(1e5, 1e-3, 0.1, 2, sampling="fixed")
+    assert 0.0837 < found.noise_multiplier < 0.0840
+    assert found.epsilon == accounting.epsilon(found.noise_multiplier, 0.1, 2, 1e-3, "fixed")
+    assert found.reason is not None
+    assert "too little to account for" in found.reason
+    with pytest.raises(ValueError, match="too little"):
+        least_noise(2.0, lambda z: accounting.epsilon(1e-9 * z, 0.1, 2, 1e-5))
+
+
+def test_bins_that_are_widened_still_give_an_upper_bound() -> None:
+    """Against the closed form, at noise so little that bins of the usual width would take a gigabyte and more."""
+    for noise in (0.03, 0.01, 0.001):
+        exact = accounting.gaussian_epsilon(noise, 10, 1e-3)
+        assert exact <= accounting.epsilon(noise, 1.0, 10, 1e-3) <= exact * 1.001
+        assert accounting.epsilon(noise, 0.5, 10, 1e-3) < exact
+    with pytest.raises(ValueError, match="too little to account for"):
+        accounting.epsilon(1e-6, 0.5, 10, 1e-3)
+
+
+def test_releases_of_very_different_noise_are_composed() -> None:
+    """One needs wide bins, and so all have them; the little one adds next to nothing to it."""
+    little, much = (
+        Round(releases=(Release(kind="scalar", name="x", noise_multiplier=z),), rate=0.5) for z in (0.01, 5.0)
+    )
+    alone = Ledger((little,)).epsilon(1e-3)
+    assert alone <= Ledger((little, much)).epsilon(1e-3) <= alone * 1.001 + 1
+
+
+@pytest.mark.parametrize(("delta", "clients"), [(0.5, 16), (1 / 16, 16), (0.9, 2), (1e-9, 1)])
+def test_a_delta_of_one_in_n_or_more_is_void(delta: float, clients: int) -> None:
+    reason = accounting.void_delta(delta, clients)
+    assert reason is not None
+    assert "void" in reason
+
+
+@pytest.mark.parametrize("clients", [2, 16, 10_000])
+def test_the_usual_delta_is_not_void(clients: int) -> None:
+    assert accounting.void_delta(accounting.default_delta(clients), clients) is None
+    assert accounting.void_delta(0.999 / clients, clients) is None

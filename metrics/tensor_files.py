@@ -1,0 +1,67 @@
+"""Files that are written whole or not at all, and tensor files whose bytes follow from their content alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import Tensor
+
+ALIGNMENT = 8
+"""Bytes to a multiple of which safetensors pads its header."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file of this process beside `path`, whose name it takes in the end; after an error it is gone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """A safetensors file, whole or not at all, readable by whom the process's mask lets read it."""
+    save_bytes(path, tensor_bytes(tensors, metadata))
+
+
+def save_bytes(path: Path, data: bytes) -> None:
+    """A file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+def save_text(path: Path, text: str) -> None:
+    """A text file in UTF-8, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """What a safetensors file of this content holds, the same at every call.
+
+    The library writes several entries of metadata in random order; here they are sorted.
+    """
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    written = save(whole, dict(metadata) if metadata else None)
+    return sorted_metadata(written) if metadata and len(metadata) > 1 else written
+
+
+def sorted_metadata(written: bytes) -> bytes:
+    """A safetensors file with the entries of its metadata in the order of their names."""
+    (length,) = struct.unpack("<Q", written[:8])
+    header = json.loads(written[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    return struct.pack("<Q", len(text)) + text + written[8 + length :]

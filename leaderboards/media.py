@@ -21,7 +21,7 @@ from privtalk.leaderboards.model import Board, Row
 SHOWN = 3
 """Clips on a page."""
 _NAME = re.compile(
-    r"^(?:(?P<row>[\w.-]+)/)?(?P<kind>frames|clips)/(?P<clip>[\w.-]+)\.(?P<type>png|mp4|webm|gif)$"
+    r"^(?:(?P<row>[\w.-]+)/)?(?P<kind>frames|clips)/(?P<clip>[^/]+)\.(?P<type>png|mp4|webm|gif)$"
 )
 _LABELS = 190
 _INK, _MUTED, _PAPER = (31, 35, 40), (99, 108, 118), (255, 255, 255)

@@ -23,6 +23,7 @@ from privtalk.methods.aggregation import summation
 from privtalk.methods.cohorts import choose_cohort
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federation import check_fit
+from privtalk.methods.privacy.accounting import void_delta
 from privtalk.methods.registry import METHODS, adapter_config
 
 DRAWS = 20_000_000
@@ -190,6 +191,19 @@ def cohorts(federation: FederationConfig, count: int, seed: int) -> tuple[int, .
     return tuple(
         len(choose_cohort(numbers, federation, stream, round_)) for round_ in range(federation.rounds)
     )
+
+
+def remarks(pending: Sequence[Planned]) -> tuple[str, ...]:
+    """What does not keep a cell from being run, but its figures from meaning what was asked for."""
+    found = []
+    for planned in pending:
+        training = planned.cell.training
+        if training is None or training.privacy.epsilon is None or planned.cell.method not in METHODS:
+            continue
+        count = client_count(planned.cell)
+        if void := void_delta(privacy.delta(training.privacy, count), count):
+            found.append(f"{planned.cell.tier}: {void}; lower privacy.delta")
+    return tuple(dict.fromkeys(found))
 
 
 # Memory and disk

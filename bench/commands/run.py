@@ -69,6 +69,8 @@ def run(request: Request, console: Console | None = None) -> int:
         claim(folder, plan)
         pending = _pending(plan, store)
         console.print(_opening(plan, pending, folder), highlight=False, soft_wrap=True)
+        for remark in preflight.remarks(pending):
+            console.print(f"[yellow]{escape(remark)}[/]", highlight=False, soft_wrap=True)
         failures = _run(pending, population, Place(folder, network, request.corpus), workers, console)
     if any(store.has(planned.cell.id) for planned in plan.cells):
         boards.show([folder])

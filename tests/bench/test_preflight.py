@@ -118,3 +118,14 @@ def test_cohorts_are_those_that_training_draws(request_for):
 def test_finished_cells_are_not_checked_again(request_for, monkeypatch):
     """A folder that is complete is shown on a machine that could not make it."""
     preflight.check([], None, None, 1)
+
+
+def test_a_void_delta_is_said_before_the_run_and_in_its_record(request_for, capsys):
+    changes = ("privacy.delta=0.5", "attack.worlds=0", "attack.victims=0")
+    request = request_for("fedavg", tiers=("eps=8",), changes=changes)
+    assert command.run(request) == command.OK
+    said = "delta 0.5 is not below 1/N = 0.125: such a guarantee is void"
+    assert f"eps=8: {said}; lower privacy.delta" in capsys.readouterr().err.replace("\n", " ")
+    [record] = command.RunStore(request.out)
+    assert (record.privacy.guarantee, record.privacy.reason) == (False, said)
+    assert record.privacy.epsilons.outsider is None

@@ -33,7 +33,8 @@ class OnnxLandmarks:
                 str(weights), one_thread(), providers=["CPUExecutionProvider"]
             )
             self._input = self._session.get_inputs()[0].name
-            self._read(np.zeros((INPUT, INPUT, 3), np.uint8))
+            if not np.isfinite(self._read(np.zeros((INPUT, INPUT, 3), np.uint8))).all():
+                raise ValueError("points that are not finite")
         except Exception as error:  # onnxruntime raises many types for files that it cannot read
             raise ValueError(
                 f"{weights}: no ONNX network from a {INPUT} px face to {POINTS} points"

@@ -54,6 +54,10 @@ class Weights:
     """Of the file; None where any network of the same interface will do."""
     size: int | None = None
     """Bytes."""
+    interface: str | None = None
+    """Where no hash is known, what must be able to open the file before it is installed: `module:Class`."""
+    extra: str | None = None
+    """The optional dependencies that this takes."""
 
     @property
     def fetchable(self) -> bool:
@@ -215,5 +219,7 @@ CATALOGUE: dict[str, Weights] = {
         licence="that of your file",
         commercial=True,
         homepage="https://github.com/cunjian/pytorch_face_landmark",
+        interface="privtalk.metrics.evaluators.onnx_landmarks:OnnxLandmarks",
+        extra="faces",
     ),
 }

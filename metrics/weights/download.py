@@ -29,8 +29,12 @@ class DownloadError(WeightsError):
     """A download that did not come to its end; what came is kept."""
 
 
-def download(url: str, part: Path, *, resume: bool, progress: Progress | None = None) -> None:
+def download(
+    url: str, part: Path, *, resume: bool, progress: Progress | None = None, most: int | None = None
+) -> None:
     """Write what an address holds to `part`; with `resume`, go on where an earlier attempt ended.
+
+    most: bytes of the file that is wanted; soon after them the answer is left.
 
     Raises `DownloadError` where the server cannot be reached, refuses, or ends before its own promise.
     """
@@ -40,13 +44,13 @@ def download(url: str, part: Path, *, resume: bool, progress: Progress | None = 
     except urllib.error.HTTPError as error:
         error.close()
         if held and error.code == RANGE_NOT_SATISFIABLE:
-            return download(url, part, resume=False, progress=progress)
+            return download(url, part, resume=False, progress=progress, most=most)
         raise DownloadError(f"{_host(url)} answers {error.code} {error.reason}") from error
     with response:
         start = held if _continues(response, held) else 0
         total = _total(response, start)
         with part.open("ab" if start else "wb") as file:
-            _copy(url, response, file, start, total, progress)
+            _copy(url, response, file, start, total, progress, most)
     return None
 
 
@@ -73,7 +77,13 @@ def _total(response: Any, start: int) -> int | None:
 
 
 def _copy(
-    url: str, response: Any, file: BinaryIO, done: int, total: int | None, progress: Progress | None
+    url: str,
+    response: Any,
+    file: BinaryIO,
+    done: int,
+    total: int | None,
+    progress: Progress | None,
+    most: int | None,
 ) -> None:
     while True:
         try:
@@ -86,6 +96,8 @@ def _copy(
         done += len(chunk)
         if progress is not None:
             progress(done, total)
+        if most is not None and done > most:
+            return
     if total is not None and done < total:
         raise DownloadError(_ended(url, done, total))
 

@@ -1,5 +1,8 @@
 """Where installed weights lie, and how files get there: whole and checked, or not at all.
 
+A file of a known hash must have it; any other must open as a network of the interface that will read it. What is
+installed stays until then.
+
 Beside every file lies `FILE.json`: its sha256, its size and where it came from. What is being fetched lies in
 `FILE.part`, which nothing but the next fetch reads. A file takes its name only after its size and hash were
 checked, and `verify` hashes it again before a network is built from it.
@@ -9,9 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
@@ -23,6 +30,8 @@ from privtalk.metrics.weights.errors import LicenceNotAccepted, WeightsError, We
 
 VARIABLE = "PRIVTALK_WEIGHTS"
 """Environment variable that moves the folder."""
+ABANDONED = 24 * 3600
+"""Seconds after which a partial file is nobody's."""
 
 
 class Note(BaseModel):
@@ -65,6 +74,8 @@ def installed(name: str) -> Installed | None:
         note = Note.model_validate_json(_note_path(path).read_bytes())
     except (OSError, ValidationError) as error:
         raise WeightsError(f"{path}: no record of its installation; run: {entry.way_out}") from error
+    if note.name != name:
+        raise WeightsError(f"{path}: its record is of the weights {note.name}; run: {entry.way_out}")
     if note.size != path.stat().st_size:
         raise WeightsError(f"{path}: damaged, {note.size} bytes were installed; run: {entry.way_out}")
     return Installed(path, note)
@@ -103,14 +114,15 @@ def add(name: str, source: Path) -> Installed:
     entry = weights(name)
     if not source.is_file():
         raise WeightsError(f"{source}: no such file; name the file that holds {entry.file}")
-    with _scratch(entry) as part:
+    with _scratch(entry) as part, _one_line(source):
         if entry.archive and source.suffix == ".zip":
-            digest, size = _extract(source, entry.archive.member, part)
+            digest, size = _extract(source, entry, part)
         else:
             with source.open("rb") as stream, part.open("wb") as copy:
-                digest, size = _hashed_copy(stream, copy)
+                digest, size = _hashed_copy(stream, copy, entry.size)
         if (difference := _difference(entry, digest, size)) is not None:
             raise WeightsError(f"{source}: not the weights {name}: {difference}")
+        _check_interface(entry, part, source)
         return _install(entry, part, digest, size, f"local file {source.name}")
 
 
@@ -128,6 +140,8 @@ def fetch(name: str, *, accept: bool = False, progress: Progress | None = None) 
     source = entry.archive or entry
     folder().mkdir(parents=True, exist_ok=True)
     part = folder() / f"{source.file}.part"
+    if part.is_symlink() or (part.exists() and not part.is_file()):
+        raise WeightsError(f"{part}: not a file of an earlier download; remove it")
     url, digest = _downloaded(entry, source, part, progress)
     if entry.archive is None:
         return (_install(entry, part, digest, part.stat().st_size, url),)
@@ -166,7 +180,7 @@ def _from_any(
         if resume and source.size is not None and part.exists() and part.stat().st_size == source.size:
             return url
         try:
-            download(url, part, resume=resume, progress=progress)
+            download(url, part, resume=resume, progress=progress, most=source.size)
         except DownloadError as error:
             failures.append(str(error))
             resume = source.sha256 is not None
@@ -184,19 +198,49 @@ def _members(archive: Archive) -> list[Weights]:
 def _unpack(entry: Weights, archive: Path, origin: str) -> Installed:
     assert entry.archive is not None
     with _scratch(entry) as part:
-        digest, size = _extract(archive, entry.archive.member, part)
+        digest, size = _extract(archive, entry, part)
         if (difference := _difference(entry, digest, size)) is not None:
             raise WeightsError(f"{origin}: not the weights {entry.name}: {difference}")
         return _install(entry, part, digest, size, f"{origin}#{entry.archive.member}")
 
 
-def _extract(archive: Path, member: str, part: Path) -> tuple[str, int]:
+def _extract(archive: Path, entry: Weights, part: Path) -> tuple[str, int]:
     """sha256 and size of an archive's member, written to `part`."""
+    assert entry.archive is not None
+    member = entry.archive.member
     try:
         with zipfile.ZipFile(archive) as file, file.open(member) as stream, part.open("wb") as copy:
-            return _hashed_copy(stream, copy)
-    except (KeyError, zipfile.BadZipFile) as error:
+            return _hashed_copy(stream, copy, entry.size)
+    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise WeightsError(f"{archive}: no zip archive that holds {member}") from error
+
+
+def _check_interface(entry: Weights, part: Path, source: Path) -> None:
+    """Raises where no hash is known and the file is not a network of the interface that will read it."""
+    if entry.interface is None or entry.sha256 is not None:
+        return
+    module, name = entry.interface.split(":")
+    try:
+        network = getattr(import_module(module), name)
+    except ImportError as error:
+        raise WeightsError(
+            f"{entry.name}: {source.name} cannot be looked at without the package {error.name}: "
+            f"python3 -m pip install 'privtalk-bench[{entry.extra}]'"
+        ) from error
+    try:
+        network(part)
+    except ValueError as error:
+        reason = str(error).removeprefix(f"{part}: ")
+        raise WeightsError(f"{source}: not the weights {entry.name}: {reason}") from error
+
+
+@contextmanager
+def _one_line(source: Path) -> Iterator[None]:
+    """Where a file is copied: what the system says of it becomes a `WeightsError`."""
+    try:
+        yield
+    except OSError as error:
+        raise WeightsError(f"{source}: not copied ({error.strerror or error})") from error
 
 
 def _install(entry: Weights, part: Path, digest: str, size: int, origin: str) -> Installed:
@@ -215,17 +259,30 @@ def _scratch(entry: Weights) -> Iterator[Path]:
     """A partial file of this process, gone in the end."""
     folder().mkdir(parents=True, exist_ok=True)
     part = folder() / f"{entry.file}.{os.getpid()}.part"
+    _sweep(entry)
+    part.unlink(missing_ok=True)
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
 
 
-def _hashed_copy(stream: IO[bytes], copy: IO[bytes]) -> tuple[str, int]:
+def _sweep(entry: Weights) -> None:
+    """Removes partial files that processes which were killed left behind a day ago or earlier."""
+    pattern = re.compile(re.escape(entry.file) + r"(\.json)?\.\d+\.part")
+    for path in folder().iterdir():
+        if pattern.fullmatch(path.name) and path.lstat().st_mtime < time.time() - ABANDONED:
+            path.unlink(missing_ok=True)
+
+
+def _hashed_copy(stream: IO[bytes], copy: IO[bytes], most: int | None) -> tuple[str, int]:
+    """sha256 and size of what was copied; ends soon after `most` bytes, as the file is another one then."""
     digest, size = hashlib.sha256(), 0
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
         size += copy.write(chunk)
+        if most is not None and size > most:
+            break
     return digest.hexdigest(), size
 
 
@@ -236,6 +293,8 @@ def _digest(path: Path) -> str:
 
 def _difference(expected: Weights | Archive, digest: str, size: int) -> str | None:
     """What tells a file from the catalogue's, or None."""
+    if expected.size is not None and size > expected.size:
+        return f"it has more than the {expected.size} bytes that it should have"
     if expected.size not in (None, size):
         return f"it has {size} bytes, not {expected.size}"
     if expected.sha256 not in (None, digest):

@@ -25,7 +25,9 @@ def unpinned(monkeypatch):
     """Let a file of the tests be installed under a published name."""
 
     def make(name):
-        monkeypatch.setitem(listed.CATALOGUE, name, replace(CATALOGUE[name], sha256=None, size=None))
+        monkeypatch.setitem(
+            listed.CATALOGUE, name, replace(CATALOGUE[name], sha256=None, size=None, interface=None)
+        )
 
     return make
 

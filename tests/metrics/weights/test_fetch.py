@@ -187,3 +187,23 @@ def test_an_altered_member_is_refused(archived, listed, weights_folder):
     with pytest.raises(WeightsError, match="not the weights first"):
         store.fetch("first")
     assert not (weights_folder / "first.pth").exists()
+
+
+def test_an_answer_that_goes_on_and_on_is_left(served, server, weights_folder):
+    """Longer than the file can be, it is another one; the disk is not filled with it."""
+    store.fetch("tiny")
+    server.files["tiny.pth"] = CONTENT + bytes(1 << 24)
+    with pytest.raises(WeightsError, match="holds another file: it has more than the"):
+        store.fetch("tiny")
+    assert store.verify("tiny").path.read_bytes() == CONTENT
+    assert not list(weights_folder.glob("*.part"))
+
+
+def test_a_part_that_is_a_link_is_not_written_through(served, tmp_path, weights_folder):
+    weights_folder.mkdir()
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (weights_folder / "tiny.pth.part").symlink_to(victim)
+    with pytest.raises(WeightsError, match=r"tiny\.pth\.part: not a file of an earlier download; remove it"):
+        store.fetch("tiny")
+    assert victim.read_bytes() == b"precious"

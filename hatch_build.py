@@ -1,6 +1,6 @@
 """Build hook: an editable install links ``.editable/privtalk/<folder>`` to each top-level folder.
 
-The five folders are imported as ``privtalk.<folder>``; a wheel gets that from ``sources`` in pyproject.toml,
+The folders are imported as ``privtalk.<folder>``; a wheel gets that from ``sources`` in pyproject.toml,
 which an editable install does not apply.
 """
 

@@ -33,7 +33,7 @@ from privtalk.attacks.pairs import (
 )
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import ServerRound
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 
 def pair_control(own: Values, strangers: Values) -> Control:

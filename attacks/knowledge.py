@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privtalk.attacks.views import Bank
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,13 +17,13 @@ from privtalk.attacks.pairs import Truth
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.server import SUM_ATTACKS, ServerSettings, attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ServerView
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.fedavg import FedAvg
 from privtalk.methods.federation import Federation, federate
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Keep
 
 SETTINGS = ServerSettings(sums=(1,))

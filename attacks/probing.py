@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.attacks.views import Adapt, Bank, FrozenBackbone
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import adapted
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 CHUNK = 64
 """Windows in one forward pass, which bounds the memory."""

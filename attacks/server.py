@@ -32,8 +32,8 @@ from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, Tru
 from privtalk.attacks.probing import Probes, Suspect, person_gradients, probes
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import Bank, FrozenBackbone, ServerRound, ServerView
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 MESSAGE_ATTACKS: dict[str, MessageAttack] = {
     "update_cosine": update_cosine.ATTACK,

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, pooled
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.fedavg import FedAvg
 from privtalk.methods.local import train_stacked
-from privtalk.methods.streams import Stream
 
 Members = NDArray[np.bool_]
 
@@ -40,7 +40,7 @@ class Worlds:
 def drawn_members(worlds: int, people: int, size: int, stream: Stream) -> Members:
     """bool [W, S]: `size` people a world, dealt from shuffled decks, so that all are in nearly equally often.
 
-    >>> from privtalk.bench.seeds import torch_stream
+    >>> from privtalk.core.seeds import torch_stream
     >>> drawn_members(4, 6, 3, lambda *names: torch_stream(0, *names)).sum(0).tolist()
     [2, 2, 2, 2, 2, 2]
     """

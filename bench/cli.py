@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from privtalk.bench.cli_weights import weights
-from privtalk.bench.errors import WorkFailed
 from privtalk.bench.pipes import forgiving
+from privtalk.core.errors import WorkFailed
 
 DEBUG = "PRIVTALK_DEBUG"
 """Environment variable: show tracebacks of errors that are normally told in one line."""

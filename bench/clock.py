@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from privtalk.bench.execution.task import Report
-from privtalk.bench.files import write_atomic
+from privtalk.core.files import write_atomic
 
 
 @dataclass

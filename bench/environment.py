@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from privtalk.bench.records import Code
+from privtalk.core.records import Code
 
 PACKAGES = ("numpy", "torch", "diffusers", "peft", "dp-accounting", "espeakng-loader", "safetensors", "av")
 """Whose versions can change a figure."""

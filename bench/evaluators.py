@@ -23,7 +23,7 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.studio import Portraits, Sittings
 from privtalk.bench.execution import Failed, execute
 from privtalk.bench.pretraining import Pool, Tell, film
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig
 from privtalk.metrics.evaluators import face_crop, identity_fitting, landmark_fitting, mouth_crop
 from privtalk.metrics.evaluators.face_crop import FACE

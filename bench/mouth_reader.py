@@ -9,7 +9,7 @@ from pathlib import Path
 
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.pretraining import Pool, Tell, film
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.metrics.evaluators.manifest import write_manifest
 from privtalk.metrics.evaluators.mouth_fitting import FitConfig, Validation, fit, validate
 from privtalk.metrics.evaluators.mouth_opening import WEIGHTS

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privtalk.bench.errors import UserError, unknown
 from privtalk.bench.spec import BackboneSpec
+from privtalk.core.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from privtalk.methods.backbone.backbone import Backbone

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from privtalk.attacks.audit.canaries import BLOCK
-from privtalk.bench.corpus.cache import cache_folder
 from privtalk.bench.corpus.population import Population
 from privtalk.bench.environment import available_memory
-from privtalk.bench.errors import UserError
 from privtalk.bench.networks import Network, open_backbone
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import Cell, CorpusSpec, Planned, Training
 from privtalk.bench.stages import privacy
+from privtalk.core.cache import cache_folder
+from privtalk.core.errors import UserError
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import target_layers
 from privtalk.methods.aggregation import summation
 from privtalk.methods.cohorts import choose_cohort

@@ -14,8 +14,8 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.population import Role
 from privtalk.bench.corpus.shards import SHARD, Shard, load, missing
 from privtalk.bench.execution import Failed, execute
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.validation import validate
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.backbone.optimise import finished_steps

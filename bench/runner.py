@@ -17,8 +17,6 @@ from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.environment import code_version, describe_environment, peak_memory_mib, reset_peak_memory
 from privtalk.bench.execution.task import Report
 from privtalk.bench.networks import Network, open_backbone
-from privtalk.bench.records import AttackResult, Audit, Privacy, Record, RunStore, Score
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import Cell, Planned
 from privtalk.bench.stages import attack, audit, exhibits, privacy
 from privtalk.bench.stages.features import FeatureStore
@@ -28,6 +26,8 @@ from privtalk.bench.stages.reconstruct import Scene, reconstruct, write_gallery
 from privtalk.bench.stages.score import Judge, Verdict
 from privtalk.bench.stages.shadow_plan import ShadowPlan
 from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
+from privtalk.core.records import AttackResult, Audit, Privacy, Record, RunStore, Score
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.generation import generate_clips
 from privtalk.methods.registry import METHODS, REFERENCES, adapter_config, kind

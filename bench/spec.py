@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from privtalk.bench.corpus.cache import content_hash
 from privtalk.bench.corpus.population import EMBEDDED_VERSION, Purpose
+from privtalk.core.cache import content_hash
+from privtalk.core.frozen import Frozen
 from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptions
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
 
 MOST_PEOPLE = 1_000_000
 MOST = 100_000

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from privtalk.bench.records import AttackResult, Estimate, Record, Score
-from privtalk.bench.run_folder import MissingRow
+from privtalk.core.records import AttackResult, Estimate, Record, Score
+from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.attacks import attack_summary
 from privtalk.leaderboards.model import (

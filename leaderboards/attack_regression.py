@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privtalk.bench.records import AttackResult, Audit, Estimate, Strength
+from privtalk.core.records import AttackResult, Audit, Estimate, Strength
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.attacks import Headline, headline_of
 from privtalk.leaderboards.audits import violations

@@ -8,7 +8,7 @@ from itertools import groupby
 from rich.table import Table
 from rich.text import Text
 
-from privtalk.bench.records import Audit, Estimate, LowerBound, Privacy
+from privtalk.core.records import Audit, Estimate, LowerBound, Privacy
 from privtalk.leaderboards import formats, leaks
 from privtalk.leaderboards.attacks import AttackSummary
 from privtalk.leaderboards.audits import AuditLine, assumptions, audit_lines, named

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from privtalk.bench.records import AttackResult, Control, Estimate, Measure, Privacy, Strength
+from privtalk.core.records import AttackResult, Control, Estimate, Measure, Privacy, Strength
 from privtalk.leaderboards.ceilings import breaches, view_of
 from privtalk.leaderboards.summaries import mean, pooled
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privtalk.bench.records import Audit, LowerBound, UpperBound
+from privtalk.core.records import Audit, LowerBound, UpperBound
 from privtalk.leaderboards.model import Board, Row
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from privtalk.bench.records import Record
-from privtalk.bench.run_folder import MissingRow
+from privtalk.core.records import Record
+from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import assembly, floors, formats
 from privtalk.leaderboards.loading import BoardKey, Expected, Runs
 from privtalk.leaderboards.model import Board, Metric, Row, RowKey, Samples

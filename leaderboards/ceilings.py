@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from scipy.stats import beta
 
-from privtalk.bench.records import AttackResult, Privacy
+from privtalk.core.records import AttackResult, Privacy
 
 ADVERSARIES = {"release": "outsider", "client": "outsider", "sums": "secure_aggregation", "server": "server"}
-"""View -> whose ε bounds it (`bench.records.Epsilons`)."""
+"""View -> whose ε bounds it (`core.records.Epsilons`)."""
 
 ADVERSARY_NAMES = {
     "outsider": "outsider",

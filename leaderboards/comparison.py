@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 from privtalk.leaderboards.model import RowKey
 
 OK, REGRESSION, RUN_FAILURE, NOTHING_COMPARABLE = range(4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 from privtalk.leaderboards import columns, formats
 from privtalk.leaderboards.answers import Answer, Finding, Line, answer, finding
 from privtalk.leaderboards.floors import flagged

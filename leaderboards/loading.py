@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from privtalk.bench.records import Record, RunStore, Sample
-from privtalk.bench.run_folder import PLAN, MissingRow, RunPlan, missing_rows, read_plan
+from privtalk.core.records import Record, RunStore, Sample
+from privtalk.core.run_folder import PLAN, MissingRow, RunPlan, missing_rows, read_plan
 from privtalk.leaderboards.escaping import all_visible, name_fault, visible
 from privtalk.leaderboards.validation import Validation, find
 

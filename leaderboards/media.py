@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from privtalk.bench.records import Record
+from privtalk.core.records import Record
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.escaping import file_name, joined_name
 from privtalk.leaderboards.model import Board, Row

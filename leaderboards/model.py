@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from privtalk.bench.records import Direction, Estimate, Privacy, Record, Sample
-from privtalk.bench.run_folder import MissingRow
+from privtalk.core.records import Direction, Estimate, Privacy, Record, Sample
+from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.attacks import AttackSummary
 from privtalk.leaderboards.statistics import Difference, Rank, Scores, paired_difference

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from privtalk.bench.records import Privacy, Record
+from privtalk.core.records import Privacy, Record
 from privtalk.leaderboards import attack_page, figures, formats, grids, media, published
 from privtalk.leaderboards.charts.data import board_rows
 from privtalk.leaderboards.escaping import file_name

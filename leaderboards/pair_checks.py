@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from privtalk.bench.records import Estimate, Privacy, Record, Sample
-from privtalk.bench.run_folder import MissingRow
+from privtalk.core.records import Estimate, Privacy, Record, Sample
+from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.attack_regression import attack_worse, audits_worse
 from privtalk.leaderboards.comparison import Check

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from privtalk.bench.records import Estimate, Record, Score
-from privtalk.bench.run_folder import MissingRow
+from privtalk.core.records import Estimate, Record, Score
+from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.assembly import by_row, flatten
 from privtalk.leaderboards.comparison import Change, Check, Comparison, Status

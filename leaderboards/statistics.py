@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 
 SampleKey = tuple[int, str, str]
 Scores = Mapping[SampleKey, float]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from privtalk.bench.records import Estimate, Privacy
+from privtalk.core.records import Estimate, Privacy
 
 
 def pooled(estimates: Sequence[Estimate]) -> Estimate:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 from privtalk.leaderboards import columns, formats
 from privtalk.leaderboards.attack_tables import attack_notes, attack_tables
 from privtalk.leaderboards.comparison import Comparison, Status

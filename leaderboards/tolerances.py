@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from privtalk.bench.errors import UserError, unknown
+from privtalk.core.errors import UserError, unknown
 
 
 class Share(NamedTuple):

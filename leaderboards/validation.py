@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from privtalk.bench.json_files import read_json
+from privtalk.core.json_files import read_json
 
 FOLDER = "validation"
 

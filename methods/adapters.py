@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from privtalk.core.streams import Stream
 from privtalk.methods.config import AdapterConfig
 from privtalk.methods.peft_files import read_adapter, write_adapter
-from privtalk.methods.streams import Stream
 
 
 class Factors(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.normalisation import appended_scale, sensitivity
@@ -21,7 +22,6 @@ from privtalk.methods.privacy.adversaries import MINIMUM as MINIMUM
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Aggregate, Message, of_round, plain_sum
 
 DEVIATIONS = 8.0

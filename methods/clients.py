@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch, ClipFeatures
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

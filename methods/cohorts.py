@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import torch
 
+from privtalk.core.streams import Stream
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.streams import Stream
 
 Member = TypeVar("Member")
 """A client, or its number alone."""

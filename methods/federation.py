@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.aggregation import with_shares
 from privtalk.methods.backbone.backbone import Backbone
@@ -37,7 +38,6 @@ from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
 from privtalk.methods.privacy.schedule import PrivacyMechanism, RoundMechanism, in_round
 from privtalk.methods.residual import aggregation_residual
 from privtalk.methods.state import TrainingState
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import (
     KEEP_LOG,
     WIRE_BYTES,

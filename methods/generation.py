@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.backbone.config import Track
 from privtalk.methods.registry import METHODS, REFERENCES
-from privtalk.methods.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,11 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, Draw, draw
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

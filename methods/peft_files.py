@@ -17,8 +17,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from privtalk.core.tensor_files import save_tensors, save_text
 from privtalk.methods.config import AdapterConfig
-from privtalk.metrics.tensor_files import save_tensors, save_text
 
 PEFT_WEIGHTS = "adapter_model.safetensors"
 PEFT_PICKLE = "adapter_model.bin"

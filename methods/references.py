@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, pooled
@@ -20,7 +21,6 @@ from privtalk.methods.fedavg import FedAvg, ServerState
 from privtalk.methods.local import train_stacked
 from privtalk.methods.privacy.clipping import norm
 from privtalk.methods.state import TrainingState
-from privtalk.methods.streams import Stream
 
 
 def centralised(

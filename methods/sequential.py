@@ -12,16 +12,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from privtalk.methods import torchvision_guard as torchvision_guard  # before peft
+from privtalk.core import torchvision_guard as torchvision_guard  # before peft
 
 from peft import LoraConfig, inject_adapter_in_model  # isort: skip
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, Draw, draw
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.local import LocalResult, LocalStep, Objective, build_optimizer
-from privtalk.methods.streams import Stream
 
 
 def train_sequential(

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from privtalk.core.tensor_files import save_tensors
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.transcript import RoundLog, Transcript
-from privtalk.metrics.tensor_files import save_tensors
 
 Curves = Mapping[str, tuple[float | None, ...]]
 """Quantity -> one value a round; None where a round has none (the loss of an empty cohort)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.aggregation import summation
 from privtalk.methods.backbone.backbone import Backbone
@@ -16,7 +17,6 @@ from privtalk.methods.privacy.schedule import PrivacyMechanism
 from privtalk.methods.references import centralised, local_only
 from privtalk.methods.registry import METHODS, REFERENCES, build
 from privtalk.methods.state import TrainingState
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import KEEP_LOG, Keep
 
 

@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from privtalk.bench import cli
-from privtalk.bench.records import RunStore
+from privtalk.core.records import RunStore
 from privtalk.leaderboards.tolerances import read_tolerances
 
 ROOT = Path(__file__).resolve().parents[1]

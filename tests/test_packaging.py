@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("bench", "methods", "attacks", "metrics", "leaderboards")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ALLOWED = {
-    "leaderboards": {"leaderboards", "bench.records", "bench.run_folder", "bench.json_files", "bench.errors"},
+    "leaderboards": {"leaderboards", "core.records", "core.run_folder", "core.json_files", "core.errors"},
     "metrics": {"metrics"},
     # Both sides import packages that need torchvision, and neither may stand in the other's way.
-    "methods": {"methods", "metrics.torchvision_guard", "metrics.tensor_files"},
+    "methods": {"methods", "core.torchvision_guard", "core.tensor_files"},
 }
 """What a folder may import of the project, where that is narrow: dependencies point one way."""
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from privtalk.attacks.views import ServerRound
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 Grouping = tuple[tuple[int, ...], ...]
 """For every client of a cohort, the positions in it of those it is summed with, its own first."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.privacy.clipping import MARGIN, check_clip
-from privtalk.methods.streams import Stream
 
 BLOCK = 64
 """Canaries drawn at a time: 50 MB at d = 100,000."""

@@ -35,7 +35,7 @@ from privtalk.attacks.pairs import NotApplicable, Values, centred, unit
 from privtalk.attacks.roc import LEVEL as REPORTED
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import ServerRound
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 NAME = "attribute_inference"
 FOLDS = 5

@@ -28,7 +28,7 @@ from privtalk.attacks.membership.release import ReleaseTarget
 from privtalk.attacks.outcome import Outcome
 from privtalk.attacks.probing import Scores, Suspect
 from privtalk.attacks.views import ClientView
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 COSINE = Declaration(
     name="malicious_client",

@@ -15,7 +15,7 @@ from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate
 from privtalk.attacks.outcome import Outcome
 from privtalk.attacks.probing import Scores
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 Labels = NDArray[np.bool_]
 """Who took part."""

@@ -19,8 +19,8 @@ from torch import Tensor
 from privtalk.attacks import probing
 from privtalk.attacks.probing import Probes, Scores, Slopes, Suspect, per_person, person_slopes, probes
 from privtalk.attacks.views import Bank
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ from privtalk.attacks.probing import Scores
 from privtalk.attacks.roc import LEVEL, Interval, auc, mean_interval
 from privtalk.attacks.shadows import Members, Worlds
 from privtalk.attacks.views import ReleaseView
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 
 def strengths(

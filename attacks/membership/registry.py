@@ -27,7 +27,7 @@ from privtalk.attacks.membership import (
 from privtalk.attacks.membership.outcomes import Labels
 from privtalk.attacks.membership.scenes import Statistic, World
 from privtalk.attacks.probing import Scores
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,8 +41,8 @@ from privtalk.attacks.outcome import Measure, Outcome
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import Bank, ReleaseView
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 __all__ = ["NAMES", "OVER_BASE", "PERSON_ATTACKS", "RELEASE_ATTACKS", "Settings", "aim", "attack_release"]
 

@@ -22,8 +22,8 @@ from privtalk.attacks.membership.release import Answers, ReleaseTarget
 from privtalk.attacks.outcome import Outcome
 from privtalk.attacks.probing import Scores, Suspect
 from privtalk.attacks.views import Bank, ReleaseView
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
-from privtalk.methods.streams import Stream
 
 NAMES = (lira.ATTACK.name, rmia.ATTACK.name)
 

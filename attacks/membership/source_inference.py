@@ -29,8 +29,8 @@ from privtalk.attacks.outcome import Outcome
 from privtalk.attacks.pairs import NotApplicable, ScoreMatrix, Truth, comparable, pairs, rank1, source
 from privtalk.attacks.probing import Probes, Suspect
 from privtalk.attacks.views import ServerRound
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 DECLARATION = Declaration(
     name="source_inference",

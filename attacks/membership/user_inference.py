@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.probing import Scores, Suspect, person_losses, probes
 from privtalk.attacks.views import Bank, ReleaseView
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 TIMESTEPS = (100, 300, 500, 700)
 

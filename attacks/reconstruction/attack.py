@@ -37,10 +37,10 @@ from privtalk.attacks.reconstruction.problem import Secrets
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm
 from privtalk.attacks.roc import Interval, mean_interval
 from privtalk.attacks.views import ServerView
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 LOWER_IS_NEARER = frozenset({"lpips"})
 """Measures, by the name before the bracket, of which less is more alike."""

@@ -22,10 +22,10 @@ from privtalk.attacks.reconstruction.prior import PublicPrior, looks
 from privtalk.attacks.reconstruction.prior_guided import GUIDANCE, Evidence, Guidance, Search, prior_guided
 from privtalk.attacks.reconstruction.problem import Secrets, Setting, guessed, known
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm, second_order
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 MATCHING = Descent(steps=300, lr=0.03)
 NEEDS_SECRETS = "needs the clients' timesteps and noise, which the server does not see; plant them as secrets"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from privtalk.attacks.views import ServerRound, ServerView
-from privtalk.methods.streams import Stream
+from privtalk.core.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

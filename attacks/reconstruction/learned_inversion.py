@@ -24,11 +24,11 @@ from torch import Tensor
 from privtalk.attacks.reconstruction.evidence import unit
 from privtalk.attacks.reconstruction.prior import looks
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm, update
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.clients import Draw
-from privtalk.methods.streams import Stream
 
 CHUNK = 24
 """Windows in one stacked pass."""

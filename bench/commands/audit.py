@@ -13,10 +13,10 @@ from rich.text import Text
 from privtalk.attacks.audit.implementation import DELTAS, Aggregator, audit
 from privtalk.attacks.audit.report import AuditReport
 from privtalk.bench import suites
-from privtalk.bench.errors import UserError
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import Planned, Training
 from privtalk.bench.stages.privacy import mechanism
+from privtalk.core.errors import UserError
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.noise import GaussianMechanism

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from privtalk.bench.errors import UserError
-from privtalk.bench.files import write_atomic
+from privtalk.core.errors import UserError
+from privtalk.core.files import write_atomic
 from privtalk.leaderboards import board, loading, regression, reports, tables
 from privtalk.leaderboards.comparison import Comparison
 from privtalk.leaderboards.escaping import visible

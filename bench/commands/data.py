@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from privtalk.bench import suites
-from privtalk.bench.corpus.cache import cache_folder
 from privtalk.bench.corpus.shards import EmbeddedPopulation
 from privtalk.bench.environment import usable_cores
+from privtalk.core.cache import cache_folder
 
 
 def build(suite: str, preset: str, workers: int | None) -> None:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from privtalk.bench.environment import usable_cores
-from privtalk.bench.errors import UserError, unknown
-from privtalk.bench.locks import sole_writer
+from privtalk.core.errors import UserError, unknown
+from privtalk.core.locks import sole_writer
 
 READER = "mouth_reader"
 EVALUATORS = "evaluators"

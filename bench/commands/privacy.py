@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from privtalk.bench.errors import UserError, unknown
-from privtalk.bench.files import write_atomic
+from privtalk.core.errors import UserError, unknown
+from privtalk.core.files import write_atomic
 from privtalk.methods.privacy import accounting, calibration
 from privtalk.methods.privacy.adversaries import (
     MINIMUM,

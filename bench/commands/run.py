@@ -16,14 +16,17 @@ from privtalk.bench import preflight, suites
 from privtalk.bench.commands import boards
 from privtalk.bench.corpus.population import Population
 from privtalk.bench.environment import usable_cores
-from privtalk.bench.errors import UserError
 from privtalk.bench.execution import Failed, Task, execute
-from privtalk.bench.files import write_atomic
-from privtalk.bench.locks import sole_writer
 from privtalk.bench.networks import Network, choose_device, find_network
 from privtalk.bench.progress import display
-from privtalk.bench.records import RunStore
-from privtalk.bench.run_folder import (
+from privtalk.bench.runner import Place, costs, run_cell
+from privtalk.bench.spec import Planned
+from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds, open_population
+from privtalk.core.errors import UserError
+from privtalk.core.files import write_atomic
+from privtalk.core.locks import sole_writer
+from privtalk.core.records import RunStore
+from privtalk.core.run_folder import (
     PlannedRow,
     RunPlan,
     clear_failure,
@@ -32,9 +35,6 @@ from privtalk.bench.run_folder import (
     with_rows,
     write_plan,
 )
-from privtalk.bench.runner import Place, costs, run_cell
-from privtalk.bench.spec import Planned
-from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds, open_population
 from privtalk.metrics.evaluators.bundle import fingerprint
 
 OK, FAILED = 0, 2

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from privtalk.bench.errors import UserError
+from privtalk.core.errors import UserError
 from privtalk.metrics import weights as store
 from privtalk.metrics.weights import CATALOGUE, Installed, Weights, WeightsError
 

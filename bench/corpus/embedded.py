@@ -20,7 +20,7 @@ from privtalk.bench.corpus import motion, renderer, sentences, speech
 from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip, Truth
 from privtalk.bench.corpus.performance import Performance
 from privtalk.bench.corpus.population import Purpose, Role, identity_name
-from privtalk.bench.seeds import Name, numpy_stream
+from privtalk.core.seeds import Name, numpy_stream
 
 WORLDS: dict[Role, speech.World] = {
     "public": "public",

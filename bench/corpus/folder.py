@@ -17,7 +17,7 @@ from privtalk.bench.corpus import names
 from privtalk.bench.corpus.ingest import Source
 from privtalk.bench.corpus.store import INDEX
 from privtalk.bench.corpus.summary import SUMMARY
-from privtalk.bench.locks import HOLDER, LOCK
+from privtalk.core.locks import HOLDER, LOCK
 
 PICTURES = (
     "mp4",

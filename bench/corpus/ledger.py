@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from privtalk.bench import files
 from privtalk.bench.corpus import store
 from privtalk.bench.corpus.names import fold, shown
 from privtalk.bench.corpus.summary import SUMMARY, Outcome, Summary, read_summary
-from privtalk.bench.files import write_atomic
+from privtalk.core import files
+from privtalk.core.files import write_atomic
 
 Clips = dict[str, store.ClipEntry]
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from privtalk.bench.corpus.population import Person
-from privtalk.bench.seeds import numpy_stream
 from privtalk.bench.spec import PartitionSpec
+from privtalk.core.seeds import numpy_stream
 
 
 @dataclass(frozen=True, slots=True)

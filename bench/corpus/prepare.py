@@ -24,7 +24,6 @@ import av
 import cv2
 
 from privtalk.bench.corpus import store
-from privtalk.bench.corpus.cache import file_hash
 from privtalk.bench.corpus.claims import AGAIN, Claims, Job
 from privtalk.bench.corpus.faces import find_weights, load_detector, load_landmarker
 from privtalk.bench.corpus.folder import Film, doubts, find_films
@@ -33,7 +32,8 @@ from privtalk.bench.corpus.ledger import Ledger
 from privtalk.bench.corpus.names import readable, shown
 from privtalk.bench.corpus.summary import Outcome, Summary
 from privtalk.bench.corpus.video import VideoError
-from privtalk.bench.locks import sole_writer
+from privtalk.core.cache import file_hash
+from privtalk.core.locks import sole_writer
 
 PIPELINE = 2
 """Raised when the same video and options would give other clips, so that older ones are made again."""

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from privtalk.bench.corpus.archive import repeats
-from privtalk.bench.corpus.cache import content_hash
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
 from privtalk.bench.corpus.store import ClipEntry, Index, StoreError, load_listed, read_indices
-from privtalk.bench.errors import UserError
-from privtalk.bench.seeds import numpy_stream
 from privtalk.bench.spec import CorpusSpec, Footage
+from privtalk.core.cache import content_hash
+from privtalk.core.errors import UserError
+from privtalk.core.seeds import numpy_stream
 
 LEAST: tuple[Purpose, ...] = ("train", "test", "fresh", "fresh")
 """What everybody must have: the attack needs one fresh window as a portrait and one to look at."""

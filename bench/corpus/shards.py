@@ -14,7 +14,11 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from privtalk.bench.corpus.cache import (
+from privtalk.bench.corpus.clip import Clip, pack, unpack
+from privtalk.bench.corpus.population import EMBEDDED_VERSION, Group, Person, Purpose, Role, identity_name
+from privtalk.bench.execution.task import Report, Task
+from privtalk.bench.spec import CorpusSpec
+from privtalk.core.cache import (
     cache_folder,
     content_hash,
     read_metadata,
@@ -22,10 +26,6 @@ from privtalk.bench.corpus.cache import (
     verified,
     write_tensors,
 )
-from privtalk.bench.corpus.clip import Clip, pack, unpack
-from privtalk.bench.corpus.population import EMBEDDED_VERSION, Group, Person, Purpose, Role, identity_name
-from privtalk.bench.execution.task import Report, Task
-from privtalk.bench.spec import CorpusSpec
 
 SHARD = 16
 """People in a file."""

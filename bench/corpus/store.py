@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from privtalk.bench.corpus.archive import LARGEST, MOST, StoreError, read_arrays, reading, too_large
-from privtalk.bench.corpus.cache import file_hash
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip, pack, unpack
 from privtalk.bench.corpus.names import shown, unnameable
-from privtalk.bench.files import write_atomic, write_bytes
+from privtalk.core.cache import file_hash
+from privtalk.core.files import write_atomic, write_bytes
 
 FORMAT = 1
 """Version of a clip's file and of the index."""

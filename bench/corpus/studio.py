@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.bench.corpus.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 from privtalk.bench.corpus.look import Look, sample_look
 from privtalk.bench.corpus.motion import GAZE_LIMITS, POSE_LIMITS
 from privtalk.bench.corpus.performance import ARTICULATORS, VISEMES, Performance
 from privtalk.bench.corpus.population import EMBEDDED_VERSION, Role
 from privtalk.bench.execution.task import Report, Task
+from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 
 VERSION = 1
 """Raise it whenever the same sittings give other frames."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, shift
 
-from privtalk.bench.seeds import numpy_stream
+from privtalk.core.seeds import numpy_stream
 
 Frames = NDArray[np.uint8]
 Kind = Literal[

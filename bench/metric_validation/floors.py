@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from privtalk.bench.metric_validation.scoring import Scored
-from privtalk.bench.records import Record, Sample
+from privtalk.core.records import Record, Sample
 from privtalk.leaderboards.assembly import by_row, scores_of
 from privtalk.leaderboards.statistics import Scores, paired_difference
 

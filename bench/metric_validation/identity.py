@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.studio import Portraits, Sittings
 from privtalk.bench.metric_validation.checks import Check, judged, not_done
-from privtalk.bench.seeds import numpy_stream
+from privtalk.core.seeds import numpy_stream
 from privtalk.metrics.evaluators.identity_fitting import area, equal_error, verification
 
 Array = NDArray[np.float64]

@@ -16,7 +16,6 @@ import jinja2
 
 from privtalk import leaderboards
 from privtalk.bench.corpus import studio
-from privtalk.bench.errors import UserError
 from privtalk.bench.metric_validation import figures, footage, pictures
 from privtalk.bench.metric_validation.checks import Check, digits
 from privtalk.bench.metric_validation.distortions import LADDERS
@@ -27,6 +26,7 @@ from privtalk.bench.metric_validation.readers import Read
 from privtalk.bench.metric_validation.synchrony import Synced
 from privtalk.bench.metric_validation.temporal import NAMES
 from privtalk.bench.metric_validation.work import FRAMES, Measured
+from privtalk.core.errors import UserError
 from privtalk.leaderboards import formats
 from privtalk.metrics import METRICS, Metric
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus import studio
-from privtalk.bench.errors import WorkFailed
 from privtalk.bench.execution import Event, Failed, Task, execute
 from privtalk.bench.execution.task import Report
 from privtalk.bench.metric_validation import (
@@ -31,6 +30,7 @@ from privtalk.bench.metric_validation.distortions import TIMES, Condition
 from privtalk.bench.metric_validation.distortions import ladder as conditions
 from privtalk.bench.metric_validation.footage import POPULATIONS, Footage
 from privtalk.bench.spec import EMBEDDED
+from privtalk.core.errors import WorkFailed
 from privtalk.metrics import METRICS, Reading
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.distributions import READ, SOURCES

@@ -28,8 +28,6 @@ from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
 from privtalk.bench.networks import open_backbone
-from privtalk.bench.records import AttackResult
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import AttackSpec
 from privtalk.bench.stages import footage, shadows
 from privtalk.bench.stages.features import FeatureStore
@@ -37,8 +35,10 @@ from privtalk.bench.stages.recording import all_recorded, missing, strengthened
 from privtalk.bench.stages.shadow_plan import Candidates, ShadowPlan, probing
 from privtalk.bench.stages.shadow_work import aimed_at
 from privtalk.bench.stages.train import Trained, client_data
+from privtalk.core.records import AttackResult
+from privtalk.core.seeds import torch_stream
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
-from privtalk.methods.streams import Stream
 
 KEPT = "every client keeps its own adapter: none is released"
 QUESTIONS = 8

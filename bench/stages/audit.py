@@ -13,11 +13,11 @@ from torch import Tensor
 
 from privtalk.attacks.audit.canary_run import CanaryAudit, Sums, audit_sums, usual_norms
 from privtalk.attacks.audit.report import UpperBound
-from privtalk.bench import records
-from privtalk.bench.records import Audit, Estimate, Privacy
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import Cell, Training
 from privtalk.bench.stages.train import Trained
+from privtalk.core import records
+from privtalk.core.records import Audit, Estimate, Privacy
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.normalisation import appended_scale, sensitivity
 from privtalk.methods.privacy import accounting
 from privtalk.methods.privacy.schedule import PrivacyMechanism

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.media import write_strip, write_video
-from privtalk.bench.path_names import path_name
 from privtalk.bench.stages.generate import Stage
 from privtalk.bench.stages.train import Trained
+from privtalk.core.path_names import path_name
 
 SHOWN = 4
 """Clips shown, the first of as many clients: the same in every row."""

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privtalk.bench.corpus.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 from privtalk.bench.corpus.population import Group, Person, Population, Purpose
 from privtalk.bench.execution.task import Report, Task
 from privtalk.bench.networks import Network, open_backbone
+from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 
 VERSION = 1
 """Raise it whenever the features of the same clip and weights change."""

@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from privtalk.bench.corpus import shards
-from privtalk.bench.corpus.cache import cache_folder
 from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
 from privtalk.bench.corpus.shards import EmbeddedPopulation
-from privtalk.bench.errors import WorkFailed
 from privtalk.bench.execution import Failed, Task, execute
-from privtalk.bench.files import sweep_folder
 from privtalk.bench.networks import Network
 from privtalk.bench.progress import display
 from privtalk.bench.spec import Cell, CorpusSpec
+from privtalk.core.cache import cache_folder
+from privtalk.core.errors import WorkFailed
+from privtalk.core.files import sweep_folder
 
 
 def open_population(spec: CorpusSpec, folder: Path | None) -> Population:

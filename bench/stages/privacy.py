@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from privtalk.bench.corpus.cache import cache_folder, content_hash
-from privtalk.bench.files import write_atomic
-from privtalk.bench.records import Epsilons, Privacy
 from privtalk.bench.spec import Cell, PrivacySpec, Training
+from privtalk.core.cache import cache_folder, content_hash
+from privtalk.core.files import write_atomic
+from privtalk.core.records import Epsilons, Privacy
 from privtalk.methods.aggregation import MINIMUM, summation
 from privtalk.methods.privacy import accounting, adversaries, calibration
 from privtalk.methods.privacy.adversaries import most_participations, threshold_delta

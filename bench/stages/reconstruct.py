@@ -28,12 +28,12 @@ from privtalk.bench.corpus.partition import Client
 from privtalk.bench.execution.task import Report
 from privtalk.bench.media import write_strip
 from privtalk.bench.networks import open_backbone
-from privtalk.bench.records import AttackResult
 from privtalk.bench.spec import Cell
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.recording import all_recorded
 from privtalk.bench.stages.score import evaluators, true_reading
 from privtalk.bench.stages.train import Trained
+from privtalk.core.records import AttackResult
 from privtalk.metrics import Pair, Reading
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.scorers import SCORERS

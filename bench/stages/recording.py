@@ -9,8 +9,8 @@ from typing import Any
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import Evaluation
 from privtalk.attacks.outcome import Outcome, Strength
-from privtalk.bench import records
-from privtalk.bench.records import AttackResult, Control, Estimate, Measure, OperatingPoint
+from privtalk.core import records
+from privtalk.core.records import AttackResult, Control, Estimate, Measure, OperatingPoint
 
 NOT_CALLED = "this attack calls nobody a member; see its measures"
 

@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.records import Estimate, Sample, Score
-from privtalk.bench.seeds import numpy_stream
 from privtalk.bench.spec import EMBEDDED
 from privtalk.bench.stages.generate import Stage
+from privtalk.core.records import Estimate, Sample, Score
+from privtalk.core.seeds import numpy_stream
 from privtalk.metrics import METRICS, ClipScores, Pair, Reading, score_clip
 from privtalk.metrics.distributions import Distributions
 from privtalk.metrics.evaluators.bundle import Installed

@@ -10,16 +10,16 @@ from typing import NamedTuple
 from privtalk.attacks.membership.passes import ProbeSettings
 from privtalk.attacks.membership.release import Settings
 from privtalk.attacks.views import ReleaseView
-from privtalk.bench.corpus.cache import (
-    cache_folder,
-    content_hash,
-)
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.networks import Network, open_backbone
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import AttackSpec, Cell, CorpusSpec
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.prepare import open_population
+from privtalk.core.cache import (
+    cache_folder,
+    content_hash,
+)
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.registry import adapter_config

@@ -21,18 +21,18 @@ from privtalk.attacks.pairs import Truth
 from privtalk.attacks.planted_messages import message_strengths, own_federation
 from privtalk.attacks.shadows import Worlds, drawn_members, train_worlds
 from privtalk.attacks.views import ReleaseView
-from privtalk.bench.corpus.cache import (
-    write_tensors,
-)
 from privtalk.bench.execution.task import Report
 from privtalk.bench.networks import open_backbone
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import AttackSpec
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.footage import Cut, device, exact, fresh
 from privtalk.bench.stages.shadow_plan import Candidates, ShadowPlan, probing
+from privtalk.core.cache import (
+    write_tensors,
+)
+from privtalk.core.seeds import torch_stream
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.streams import Stream
 
 OUTSIDERS = 32
 """Of the attacker's people, on whom signals are standardised, at most."""

@@ -17,16 +17,16 @@ from privtalk.attacks.membership.scenes import Untrained
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers
 from privtalk.attacks.outcome import Strength
 from privtalk.attacks.roc import Interval
-from privtalk.bench.corpus.cache import (
-    read_metadata,
-    read_tensors,
-    verified,
-)
 from privtalk.bench.execution.task import Task
 from privtalk.bench.networks import Network
 from privtalk.bench.spec import Cell
 from privtalk.bench.stages.shadow_plan import ShadowPlan
 from privtalk.bench.stages.shadow_work import make
+from privtalk.core.cache import (
+    read_metadata,
+    read_tensors,
+    verified,
+)
 
 FOOTAGES: tuple[Footage, ...] = get_args(Footage)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.spec import Cell, Training
 from privtalk.bench.stages.features import FeatureStore, PersonFeatures
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures

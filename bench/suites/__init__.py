@@ -11,9 +11,9 @@ from importlib.resources import files
 
 import yaml
 
-from privtalk.bench.errors import unknown
 from privtalk.bench.suites.expansion import Plan, expand
 from privtalk.bench.suites.schema import Suite
+from privtalk.core.errors import unknown
 
 __all__ = ["Plan", "Suite", "expand", "load", "names"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from privtalk.bench.errors import UserError
 from privtalk.bench.spec import Cell, PrivacySpec, Settings
+from privtalk.core.errors import UserError
 from privtalk.methods.registry import METHODS, REFERENCES
 
 FILLED_IN: Mapping[str, str] = {

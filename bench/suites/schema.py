@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from privtalk.bench.spec import Frozen
+from privtalk.core.frozen import Frozen
 
 
 class Factor(Frozen):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.model import Board, Row
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from privtalk.methods import torchvision_guard as torchvision_guard  # before diffusers
+from privtalk.core import torchvision_guard as torchvision_guard  # before diffusers
 
 from diffusers.models.autoencoders.vae import Decoder, Encoder  # isort: skip
 

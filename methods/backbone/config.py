@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from privtalk.core.frozen import Frozen
 
 Condition = Literal["audio", "identity", "reference", "masked", "landmarks"]
 CONDITIONS: tuple[Condition, ...] = ("audio", "identity", "reference", "masked", "landmarks")
 
 Track = Literal["reenact", "inpaint"]
 """`reenact`: the whole face is generated. `inpaint`: DiffTalk's protocol, ground truth outside the mouth region."""
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class AutoencoderConfig(Frozen):

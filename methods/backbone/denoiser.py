@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from privtalk.methods import torchvision_guard as torchvision_guard  # before diffusers
+from privtalk.core import torchvision_guard as torchvision_guard  # before diffusers
 
 from diffusers import DDIMScheduler, UNet2DConditionModel  # isort: skip
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from privtalk.metrics.tensor_files import save_tensors
+from privtalk.core.tensor_files import save_tensors
 
 Report = Callable[[int, int, float], None]
 """Called with (step, steps, mean loss since the last call)."""

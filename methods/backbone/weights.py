@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from privtalk.core.tensor_files import save_bytes, save_text, tensor_bytes
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
-from privtalk.metrics.tensor_files import save_bytes, save_text, tensor_bytes
 
 WEIGHTS = "backbone.safetensors"
 MANIFEST = "manifest.json"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from privtalk.core.streams import Stream
 from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping, ClipState
 from privtalk.methods.privacy.discrete import DiscreteMechanism
 from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation, CorrelatedRound
 from privtalk.methods.privacy.noise import GaussianMechanism
-from privtalk.methods.streams import Stream
 
 PrivacyMechanism = GaussianMechanism | DiscreteMechanism | AdaptiveClipping | BandedMatrixFactorisation
 """Of a run."""

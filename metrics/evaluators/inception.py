@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from privtalk.metrics import torchvision_guard as torchvision_guard  # before pytorch_fid
+from privtalk.core import torchvision_guard as torchvision_guard  # before pytorch_fid
 from privtalk.metrics.evaluators.protocols import Floats, Frames
 from privtalk.metrics.evaluators.torch_files import building, read_state, weights_of
 

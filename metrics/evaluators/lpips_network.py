@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privtalk.metrics import torchvision_guard as torchvision_guard  # before lpips
+from privtalk.core import torchvision_guard as torchvision_guard  # before lpips
 from privtalk.metrics.evaluators.protocols import Frames, PerceptualDistance
 from privtalk.metrics.evaluators.torch_files import building, read_state, weights_of
 

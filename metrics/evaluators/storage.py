@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from privtalk.core.tensor_files import save_bytes, save_text, tensor_bytes
 from privtalk.metrics.evaluators.blocks import Network
-from privtalk.metrics.tensor_files import save_bytes, save_text, tensor_bytes
 
 FOLDER = Path(__file__).parent / "talkhead"
 """The embedded networks, for the embedded corpus."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from privtalk.attacks.pairs import Candidates, Truth
 from privtalk.attacks.views import ServerRound
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, Factors
 from privtalk.methods.config import AdapterConfig
 

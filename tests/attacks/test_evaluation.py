@@ -10,7 +10,7 @@ from scipy.stats import binomtest, ks_2samp
 
 from privtalk.attacks.evaluation import FPR_TARGETS, advantage, evaluate
 from privtalk.attacks.roc import roc_curve
-from privtalk.bench.records import Estimate, OperatingPoint
+from privtalk.core.records import Estimate, OperatingPoint
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.pairs import Truth
 from privtalk.attacks.planted_messages import message_strengths, own_federation
 from privtalk.attacks.server import SERVER_ATTACKS, SUM_ATTACKS
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures

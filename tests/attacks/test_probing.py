@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from privtalk.attacks.probing import Suspect, person_gradients, person_losses, person_slopes, probes
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, Batch

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from privtalk.attacks.probing import Suspect, person_losses, probes
 from privtalk.attacks.shadows import drawn_members, train_worlds
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from privtalk.attacks.views import ClientView, ReleaseView, SecureAggregationView, ServerView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures

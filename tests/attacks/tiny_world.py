@@ -5,7 +5,7 @@ import torch
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.pairs import Truth
 from privtalk.attacks.views import ServerView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch, ClipFeatures

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from privtalk.bench import cli
-from privtalk.bench.corpus import cache
+from privtalk.core import cache
 
 
 def bench(*arguments, capsys):

@@ -12,7 +12,7 @@ import pytest
 
 from privtalk.bench import cli
 from privtalk.bench.commands import privacy as command
-from privtalk.bench.records import Epsilons
+from privtalk.core.records import Epsilons
 from privtalk.methods.privacy import accounting
 from privtalk.methods.privacy.adversaries import participation_bound, threshold_delta
 

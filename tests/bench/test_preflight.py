@@ -8,8 +8,8 @@ import pytest
 
 from privtalk.bench import preflight
 from privtalk.bench.commands import run as command
-from privtalk.bench.errors import UserError
 from privtalk.bench.networks import open_backbone
+from privtalk.core.errors import UserError
 from privtalk.methods.adapters import AdapterBank
 
 

@@ -19,12 +19,12 @@ from PIL import Image
 from privtalk.bench import runner
 from privtalk.bench.commands import run as command
 from privtalk.bench.corpus import shards
-from privtalk.bench.errors import UserError
 from privtalk.bench.execution.task import pin_threads
-from privtalk.bench.locks import sole_writer
-from privtalk.bench.records import Record, RunStore
-from privtalk.bench.run_folder import missing_rows, read_plan
 from privtalk.bench.stages import prepare
+from privtalk.core.errors import UserError
+from privtalk.core.locks import sole_writer
+from privtalk.core.records import Record, RunStore
+from privtalk.core.run_folder import missing_rows, read_plan
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.privacy.noise import GaussianMechanism
 from privtalk.metrics import METRICS

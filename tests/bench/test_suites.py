@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from privtalk.bench import suites
-from privtalk.bench.errors import UserError
 from privtalk.bench.spec import Cell
+from privtalk.core.errors import UserError
 
 
 def expand(suite="privacy_utility", preset="smoke", **changes):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from privtalk.bench.corpus.embedded import character, film
-from privtalk.bench.seeds import torch_stream
 from privtalk.bench.validation import KEPT, pairs, rows, validate
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.psnr import psnr

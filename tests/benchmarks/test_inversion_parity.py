@@ -23,7 +23,7 @@ from torch import nn
 
 from privtalk.attacks.reconstruction.inverting_gradients import inverting_gradients
 from privtalk.attacks.reconstruction.matching import Descent, Problem, flatten
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 
 WIDTH, SIDE, STEPS, LABEL = 32, 32, 300, 3
 MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)

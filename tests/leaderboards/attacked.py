@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import beta
 
-from privtalk.bench.records import (
+from privtalk.core.records import (
     AttackResult,
     Audit,
     Control,

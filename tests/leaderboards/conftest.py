@@ -14,8 +14,8 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import beta
 
-from privtalk.bench.corpus.cache import content_hash
-from privtalk.bench.records import (
+from privtalk.core.cache import content_hash
+from privtalk.core.records import (
     AttackResult,
     Code,
     Control,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from privtalk.bench.records import RunStore, Sample, load_record
+from privtalk.core.records import RunStore, Sample, load_record
 from privtalk.leaderboards import site
 from tests.leaderboards.attacked import GAINS, KINDS, audit
 from tests.leaderboards.test_site import Page, page_attributes

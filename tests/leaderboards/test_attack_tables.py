@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from privtalk.bench.records import Control, Estimate
+from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards import tables
 from privtalk.leaderboards.attack_tables import attack_notes
 from privtalk.leaderboards.board import build

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from privtalk.bench.records import Control, Estimate, Measure, Privacy, Strength
+from privtalk.core.records import Control, Estimate, Measure, Privacy, Strength
 from privtalk.leaderboards.attacks import Headline, attack_summary, headline_of, verdict_of
 from tests.leaderboards.attacked import KINDS, membership, reconstruction
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privtalk.bench.records import Epsilons, Estimate, OperatingPoint, Privacy
+from privtalk.core.records import Epsilons, Estimate, OperatingPoint, Privacy
 from privtalk.leaderboards.ceilings import bound, breaches, ceiling, view_of
 
 NONE = Privacy(mechanism="none", guarantee=False)

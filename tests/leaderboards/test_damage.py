@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from privtalk.bench import cli
-from privtalk.bench.corpus.cache import content_hash
-from privtalk.bench.records import Estimate, RunStore, Sample
-from privtalk.bench.run_folder import PlannedRow, RunPlan, record_failure, write_plan
+from privtalk.core.cache import content_hash
+from privtalk.core.records import Estimate, RunStore, Sample
+from privtalk.core.run_folder import PlannedRow, RunPlan, record_failure, write_plan
 from privtalk.leaderboards.comparison import NOTHING_COMPARABLE, OK, REGRESSION, RUN_FAILURE
 
 ROWS = {("difftalk", "none"): 0.0, ("fedavg", "none"): 0.9, ("fedavg", "eps=8"): 0.4}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from privtalk.bench.records import Control, Estimate
+from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards import findings as f
 from privtalk.leaderboards.board import build
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 
 DOCUMENTED = ("board", "assembly", "model", "findings", "formats", "regression", "summaries", "tables")

@@ -12,9 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from privtalk.bench import cli
-from privtalk.bench.corpus.cache import content_hash
-from privtalk.bench.records import RunStore, Sample, load_record
-from privtalk.bench.run_folder import PlannedRow, RunPlan, record_failure, write_plan
+from privtalk.core.cache import content_hash
+from privtalk.core.records import RunStore, Sample, load_record
+from privtalk.core.run_folder import PlannedRow, RunPlan, record_failure, write_plan
 from privtalk.leaderboards import site
 from privtalk.leaderboards.loading import load
 from tests.leaderboards.attacked import attacked

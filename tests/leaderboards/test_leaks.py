@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from privtalk.bench.records import Control, Estimate
+from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards import leaks
 from privtalk.leaderboards.board import build
 from privtalk.leaderboards.leak_summary import strength_lines, summary_lines, targets

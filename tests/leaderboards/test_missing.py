@@ -8,8 +8,8 @@ import json
 import pytest
 from rich.console import Console
 
-from privtalk.bench.records import RunStore
-from privtalk.bench.run_folder import NOT_YET, PlannedRow, RunPlan, record_failure, write_plan
+from privtalk.core.records import RunStore
+from privtalk.core.run_folder import NOT_YET, PlannedRow, RunPlan, record_failure, write_plan
 from privtalk.leaderboards import board, site, tables
 from privtalk.leaderboards.findings import TRUST, findings
 from privtalk.leaderboards.loading import load

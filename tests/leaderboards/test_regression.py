@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from privtalk.bench.records import Epsilons, Estimate
+from privtalk.core.records import Epsilons, Estimate
 from privtalk.leaderboards.comparison import NOTHING_COMPARABLE, OK, REGRESSION, RUN_FAILURE
 from privtalk.leaderboards.regression import compare, identity
 from tests.leaderboards.attacked import audit

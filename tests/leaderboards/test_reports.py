@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from privtalk.bench import cli
-from privtalk.bench.errors import UserError
+from privtalk.core.errors import UserError
 from privtalk.leaderboards.regression import compare
 from privtalk.leaderboards.reports import to_json, to_junit, to_markdown
 from privtalk.leaderboards.tolerances import Share, read_tolerances

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from privtalk.bench.records import AttackResult, Estimate
+from privtalk.core.records import AttackResult, Estimate
 from privtalk.leaderboards.comparison import OK, REGRESSION
 from privtalk.leaderboards.regression import compare
 from privtalk.leaderboards.tolerances import TOLERANCES, tolerance

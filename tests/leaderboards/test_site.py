@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from privtalk.bench.records import Record, Sample
+from privtalk.core.records import Record, Sample
 from privtalk.leaderboards import loading, site, validation
 
 VOID = {"meta", "link", "img", "br", "source", "input", "hr"}

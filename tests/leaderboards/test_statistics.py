@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, false_discovery_control, norm, t, ttest_1samp, ttest_rel
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 from privtalk.leaderboards.statistics import (
     client_means,
     clustered_mean,

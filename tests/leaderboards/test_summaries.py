@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from privtalk.bench.records import Epsilons, Estimate, Privacy
+from privtalk.core.records import Epsilons, Estimate, Privacy
 from privtalk.leaderboards.summaries import pooled, privacy_summary
 
 NONE = Privacy(mechanism="none", guarantee=False)

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from privtalk.bench.records import Estimate
+from privtalk.core.records import Estimate
 from privtalk.leaderboards import regression, tables
 from privtalk.leaderboards.board import build
 

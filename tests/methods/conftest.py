@@ -5,13 +5,13 @@ from functools import partial
 import pytest
 import torch
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
 from privtalk.methods.clients import ClientData
 from privtalk.methods.config import AdapterConfig, FederationConfig
-from privtalk.methods.streams import Stream
 
 
 @pytest.fixture(scope="session")

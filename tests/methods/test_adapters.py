@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from privtalk.methods import torchvision_guard as torchvision_guard
+from privtalk.core import torchvision_guard as torchvision_guard
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, Factors, adapted, target_layers
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import AdapterConfig
-from privtalk.methods.streams import Stream
 
 
 def randomised(bank: AdapterBank, k: int, seed: int = 0) -> AdapterBank:

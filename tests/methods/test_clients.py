@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.clients import ClientData, draw, draw_windows, pooled
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.streams import Stream
 
 
 def numbered(lengths: tuple[int, ...]) -> ClientData:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, draw
@@ -24,7 +25,6 @@ from privtalk.methods.local import forward, train_stacked
 from privtalk.methods.privacy.noise import GaussianMechanism
 from privtalk.methods.registry import build
 from privtalk.methods.state import TrainingState
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Keep, Message, plain_sum
 
 

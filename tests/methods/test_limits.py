@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, pooled
@@ -18,7 +19,6 @@ from privtalk.methods.privacy.noise import GaussianMechanism
 from privtalk.methods.references import centralised
 from privtalk.methods.registry import build
 from privtalk.methods.state import TrainingState
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Keep
 
 NEUTRAL = MethodOptions(mu=0.0, lambda_tdc=0.0, gamma=0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, draw
@@ -13,7 +14,6 @@ from privtalk.methods.fedavg import FedAvg
 from privtalk.methods.local import forward, train_stacked
 from privtalk.methods.registry import build
 from privtalk.methods.sequential import train_sequential
-from privtalk.methods.streams import Stream
 
 
 @pytest.fixture(scope="module")

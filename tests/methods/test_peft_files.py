@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from privtalk.methods import torchvision_guard as torchvision_guard  # before peft
+from privtalk.core import torchvision_guard as torchvision_guard  # before peft
 
 from peft import LoHaConfig, LoraConfig, LoraRuntimeConfig, get_peft_model  # isort: skip
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods import isfa
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
@@ -15,7 +16,6 @@ from privtalk.methods.clients import ClientData, draw
 from privtalk.methods.config import FederationConfig, MethodOptions
 from privtalk.methods.local import Trained
 from privtalk.methods.privfedtalk import PrivFedTalk
-from privtalk.methods.streams import Stream
 from privtalk.methods.tdc import temporal_consistency
 
 

@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData, take
@@ -14,7 +15,6 @@ from privtalk.methods.generation import Sampling, Scene, evaluation_noise, gener
 from privtalk.methods.references import centralised, local_only
 from privtalk.methods.registry import METHODS, REFERENCES, build, kind
 from privtalk.methods.state import TrainingState
-from privtalk.methods.streams import Stream
 from privtalk.methods.training import train
 
 SAMPLING = Sampling(steps=3, chunk=2)

@@ -46,7 +46,7 @@ def test_is_the_textbook_formula(seed):
 # pytorch-fid asks scipy for what newer ones warn of.
 @pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated:DeprecationWarning")
 def test_is_pytorch_fids_on_the_same_features():
-    from privtalk.metrics import torchvision_guard as torchvision_guard
+    from privtalk.core import torchvision_guard as torchvision_guard
 
     fid_score = pytest.importorskip("pytorch_fid.fid_score")
     generated, truth = world(3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from privtalk.methods import torchvision_guard as torchvision_guard  # before torchmetrics, which imports it
+from privtalk.core import torchvision_guard as torchvision_guard  # before torchmetrics, which imports it
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.ms_ssim import WEIGHTS, halve, ms_ssim, smallest_side
 from privtalk.metrics.ssim import ssim, ssim_map

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.privacy.secure_aggregation.client import LEAST, Client
 from privtalk.methods.privacy.secure_aggregation.errors import (
     OutOfRangeError,
@@ -27,7 +28,6 @@ from privtalk.methods.privacy.secure_aggregation.masks import word
 from privtalk.methods.privacy.secure_aggregation.messages import Confirmation
 from privtalk.methods.privacy.secure_aggregation.server import Server
 from privtalk.methods.privacy.secure_aggregation.signatures import Identity
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Message
 
 NAME = "secure-aggregation"

@@ -8,7 +8,7 @@ from scipy.stats import binomtest, kstest
 from privtalk.attacks.audit import canaries as module
 from privtalk.attacks.audit.canaries import Canaries, coins, summed, unit_vectors
 from privtalk.attacks.audit.one_shot import fit, random_cosines
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.privacy.noise import GaussianMechanism
 
 

@@ -8,7 +8,7 @@ import torch
 
 from privtalk.attacks.audit.canary_run import Sums, audit_sums, usual_norms
 from privtalk.attacks.audit.report import PrivacyViolationError, UpperBound
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.privacy.accounting import epsilon
 from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.discrete import DiscreteMechanism

@@ -8,7 +8,7 @@ import torch
 
 from privtalk.attacks.audit.implementation import TEST_DELTA, Aggregator, Trained, audit, fisher_direction
 from privtalk.attacks.audit.report import PrivacyViolationError
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods import federation
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping

@@ -9,7 +9,7 @@ import torch
 
 from privtalk.attacks.membership.passes import Asked, Passes, ProbeSettings
 from privtalk.attacks.probing import Suspect
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, Batch

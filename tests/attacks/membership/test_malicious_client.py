@@ -13,7 +13,7 @@ from privtalk.attacks.controls import CHANCE
 from privtalk.attacks.membership.malicious_client import attack_client, gaussian_steps, matched, steps
 from privtalk.attacks.membership.release import aim
 from privtalk.attacks.views import ClientView, ReleaseView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 
 STREAM = partial(torch_stream, 11)
 

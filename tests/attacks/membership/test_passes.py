@@ -10,7 +10,7 @@ import torch
 
 from privtalk.attacks.membership.passes import Asked, ProbeSettings
 from privtalk.attacks.membership.secmi import secmi
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import adapted
 
 STREAM = partial(torch_stream, 11)

@@ -19,7 +19,7 @@ from privtalk.attacks.membership.release import (
     attack_release,
 )
 from privtalk.attacks.views import ReleaseView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 
 MEMBERS, OTHERS, PUBLIC = range(6), range(6, 30), range(100, 106)
 STREAM = partial(torch_stream, 11)

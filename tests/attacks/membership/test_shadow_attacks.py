@@ -22,7 +22,7 @@ from privtalk.attacks.membership.shadow_attacks import (
 from privtalk.attacks.probing import Suspect, person_losses
 from privtalk.attacks.shadows import Worlds
 from privtalk.attacks.views import ReleaseView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 
 STREAM = partial(torch_stream, 11)
 MEMBERS, OTHERS, OWN = range(6), range(6, 30), range(200, 208)

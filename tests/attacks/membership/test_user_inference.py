@@ -17,7 +17,7 @@ from privtalk.attacks.membership.outcomes import outcome
 from privtalk.attacks.membership.user_inference import DECLARATION, TIMESTEPS, suspect, user_inference
 from privtalk.attacks.probing import person_losses, probes
 from privtalk.attacks.views import ReleaseView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.conditioning import Batch
 
 F, C, SIDE = 2, 4, 4

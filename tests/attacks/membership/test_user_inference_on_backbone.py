@@ -8,7 +8,7 @@ from privtalk.attacks.controls import gaussian_update
 from privtalk.attacks.membership.user_inference import user_inference
 from privtalk.attacks.roc import auc_interval
 from privtalk.attacks.views import ReleaseView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch

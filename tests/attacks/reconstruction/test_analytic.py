@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from privtalk.attacks.reconstruction.analytic import invert_linear
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 
 
 def layer_and_head(seed, dtype=torch.float32):

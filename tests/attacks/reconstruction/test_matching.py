@@ -15,7 +15,7 @@ from privtalk.attacks.reconstruction.matching import (
     squared_distance,
     total_variation,
 )
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 
 
 def randn(*shape, name="draw"):

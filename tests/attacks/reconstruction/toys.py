@@ -8,7 +8,7 @@ import torch
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm, update
 from privtalk.attacks.views import ServerRound, ServerView
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch

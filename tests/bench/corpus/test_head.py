@@ -14,7 +14,7 @@ from privtalk.bench.corpus.identity import warp
 from privtalk.bench.corpus.look import Look, sample_look
 from privtalk.bench.corpus.palette import WEIGHTS
 from privtalk.bench.corpus.performance import ARTICULATORS, Performance
-from privtalk.bench.seeds import numpy_stream
+from privtalk.core.seeds import numpy_stream
 
 
 def still(count: int = 1, **channels: np.ndarray | float) -> Performance:

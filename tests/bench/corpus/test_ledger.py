@@ -15,8 +15,8 @@ from privtalk.bench.corpus import store
 from privtalk.bench.corpus.ledger import Ledger
 from privtalk.bench.corpus.prepare import prepare
 from privtalk.bench.corpus.store import StoreError
-from privtalk.bench.errors import UserError
-from privtalk.bench.locks import sole_writer
+from privtalk.core.errors import UserError
+from privtalk.core.locks import sole_writer
 from tests.bench.corpus.test_prepare import Square, shots, tree
 from tests.bench.corpus.test_store import clip
 

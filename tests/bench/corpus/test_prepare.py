@@ -23,7 +23,7 @@ from privtalk.bench.corpus.ingest import Models, PrepareOptions, cut_segments
 from privtalk.bench.corpus.prepare import prepare
 from privtalk.bench.corpus.store import load_corpus
 from privtalk.bench.corpus.summary import headline, read_summary, summary_table
-from privtalk.bench.locks import LOCK
+from privtalk.core.locks import LOCK
 
 SHAPE = np.stack([np.arange(68) % 10 / 9, np.arange(68) // 10 / 6], -1)
 """68 points over a unit square, eyes and mouth corners where a face has them."""

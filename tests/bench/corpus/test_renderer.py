@@ -14,7 +14,7 @@ from privtalk.bench.corpus import renderer
 from privtalk.bench.corpus.clip import MASK_LABELS
 from privtalk.bench.corpus.look import Look, sample_look
 from privtalk.bench.corpus.performance import Performance
-from privtalk.bench.seeds import numpy_stream
+from privtalk.core.seeds import numpy_stream
 
 MODELS = Path(__file__).resolve().parents[4] / "shared" / "models"
 LABEL = {name: i for i, name in enumerate(MASK_LABELS)}

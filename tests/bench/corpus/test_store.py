@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privtalk.bench.corpus import store
-from privtalk.bench.corpus.cache import file_hash
 from privtalk.bench.corpus.clip import Clip, Truth
 from privtalk.bench.corpus.store import StoreError
+from privtalk.core.cache import file_hash
 
 
 def clip(utterance: str = "u1", identity: str = "ann", length: int = 5, truth: bool = False) -> Clip:

@@ -11,11 +11,11 @@ import pytest
 
 from privtalk.bench.cli import guarded
 from privtalk.bench.commands import validate_metrics as command
-from privtalk.bench.errors import UserError
 from privtalk.bench.execution import Task
 from privtalk.bench.metric_validation import distortions, footage, identity, page, readers, synchrony, work
 from privtalk.bench.metric_validation.footage import Footage
 from privtalk.bench.metric_validation.ladder import REQUIRED
+from privtalk.core.errors import UserError
 from privtalk.leaderboards import validation
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
@@ -184,7 +184,7 @@ def test_mistakes_are_told(tmp_path):
 
 
 def test_a_failed_task_ends_the_command():
-    from privtalk.bench.errors import WorkFailed
+    from privtalk.core.errors import WorkFailed
 
     with pytest.raises(WorkFailed, match="broken failed"):
         work.run([Task("broken", _broken, ())], 1, lambda event: None)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from privtalk.bench.corpus import cache
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
 from privtalk.bench.stages.prepare import make_footage
+from privtalk.core import cache
 
 
 class Nobody:

@@ -5,8 +5,8 @@ from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate
 from privtalk.attacks.outcome import Measure, Outcome, Strength
 from privtalk.attacks.roc import Interval
-from privtalk.bench.records import AttackResult
 from privtalk.bench.stages.recording import NOT_CALLED, missing, recorded, strengthened
+from privtalk.core.records import AttackResult
 
 ABOUT = Declaration(
     name="x",

@@ -6,9 +6,9 @@ import pytest
 from pydantic import BaseModel
 
 from privtalk.bench import suites
-from privtalk.bench.errors import UserError
 from privtalk.bench.spec import Settings
 from privtalk.bench.suites.effects import BY_TIER, CONDITIONS, FILLED_IN, leaves
+from privtalk.core.errors import UserError
 
 
 def expand(*changes, suite="privacy_utility", preset="small", **options):

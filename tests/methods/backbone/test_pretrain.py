@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.autoencoder import to_images
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, learning_rate

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
+from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.clients import ClientData
@@ -41,7 +42,6 @@ from privtalk.methods.privacy.secure_aggregation import (
 from privtalk.methods.privacy.secure_aggregation.messages import Envelope, MaskedInput, Roster, UnmaskRequest
 from privtalk.methods.registry import build
 from privtalk.methods.state import TrainingState
-from privtalk.methods.streams import Stream
 from privtalk.methods.transcript import Message, plain_sum
 
 DIM = 7

@@ -13,7 +13,7 @@ import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.privacy.secure_aggregation import (
     Client,
     Grid,

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.methods.privacy.secure_aggregation import Client, Grid, SecureSum, Server, Topology, masks
 from privtalk.methods.privacy.secure_aggregation.client import pair_key
 from privtalk.methods.privacy.secure_aggregation.keys import SECRET_BYTES, KeyPair, stream_secrets

@@ -35,7 +35,7 @@ def unpinned(monkeypatch):
 @pytest.fixture
 def squeeze(tmp_path, unpinned):
     """Random weights of the smallest trunk, installed."""
-    from privtalk.metrics import torchvision_guard as torchvision_guard
+    from privtalk.core import torchvision_guard as torchvision_guard
 
     import torchvision  # isort: skip
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from privtalk.bench.seeds import torch_stream
+from privtalk.core.seeds import torch_stream
 from privtalk.metrics.evaluators import mouth_fitting
 from privtalk.metrics.evaluators.mouth_crop import COLUMNS, ROWS, standardised
 from privtalk.metrics.evaluators.mouth_fitting import FitConfig, fit, validate

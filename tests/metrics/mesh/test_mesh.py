@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privtalk.methods import torchvision_guard as torchvision_guard  # before torchmetrics, which imports it
+from privtalk.core import torchvision_guard as torchvision_guard  # before torchmetrics, which imports it
 from privtalk.metrics.mesh import MESH_METRICS, absolute_fdd, eve, fdd, lve, mve
 
 LIPS, UPPER = np.array([3, 8, 1, 17]), [0, 5, 12]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from privtalk.core.frozen import Frozen
 
 Direction = Literal["higher", "lower", "reference"]
 """Which way is better; `reference` for a value that is only to be compared with ground truth's."""
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Estimate(Frozen):

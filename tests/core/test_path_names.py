@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from privtalk.bench.path_names import is_plain, path_name
+from privtalk.core.path_names import is_plain, path_name
 
 NAMES = st.text(max_size=300)
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from privtalk.bench.files import write_atomic
-from privtalk.bench.json_files import read_json
-from privtalk.bench.record_parts import Frozen
+from privtalk.core.files import write_atomic
+from privtalk.core.frozen import Frozen
+from privtalk.core.json_files import read_json
 
 PLAN = "run.json"
 NOT_YET = "not run yet (the run was stopped before it, or goes on)"

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from privtalk.bench.corpus.cache import content_hash
-from privtalk.bench.files import write_atomic
-from privtalk.bench.json_files import LARGEST, read_json
-from privtalk.bench.record_parts import (
+from privtalk.core.cache import content_hash
+from privtalk.core.files import write_atomic
+from privtalk.core.frozen import Frozen
+from privtalk.core.json_files import LARGEST, read_json
+from privtalk.core.record_parts import (
     AttackResult,
     Audit,
     Control,
@@ -24,7 +25,6 @@ from privtalk.bench.record_parts import (
     EpsilonEstimate,
     Epsilons,
     Estimate,
-    Frozen,
     LowerBound,
     Measure,
     OperatingPoint,
@@ -44,7 +44,6 @@ __all__ = [
     "EpsilonEstimate",
     "Epsilons",
     "Estimate",
-    "Frozen",
     "LowerBound",
     "Measure",
     "NewerRecord",
@@ -57,7 +56,6 @@ __all__ = [
     "Strength",
     "UpperBound",
     "load_record",
-    "write_atomic",
 ]
 
 SCHEMA_VERSION = 4

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from privtalk.metrics import torchvision_guard
+from privtalk.core import torchvision_guard
 
 # What the registry's torchvision does beside another build of torch: its operators are absent, it still fakes them.
 BROKEN = """
@@ -32,7 +32,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 if sys.argv[2] == "unguarded":
     import torchvision
-from privtalk.metrics.torchvision_guard import LIBRARY
+from privtalk.core.torchvision_guard import LIBRARY
 import torchvision
 print(torchvision.__file__.startswith(sys.argv[1]), LIBRARY is not None)
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from privtalk.bench.records import SCHEMA_VERSION, NewerRecord, RunStore, Sample, load_record
+from privtalk.core.records import SCHEMA_VERSION, NewerRecord, RunStore, Sample, load_record
 
 GOLDEN = Path(__file__).parent / "golden"
 BASELINE = Path(__file__).parents[1] / "baselines" / "smoke"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from privtalk.bench.errors import UserError
-from privtalk.bench.files import sweep_folder, write_atomic
+from privtalk.core.errors import UserError
+from privtalk.core.files import sweep_folder, write_atomic
 
 LOCK = "writer.lock"
 """File that a folder's writer holds; the system takes it back from a process that dies, however it dies."""

@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from privtalk.bench.run_folder import (
+from privtalk.core.run_folder import (
     NOT_YET,
     PlannedRow,
     RunPlan,

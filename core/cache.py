@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.bench.files import partial, write_atomic
+from privtalk.core.files import partial, write_atomic
 
 VARIABLE = "PRIVTALK_CACHE"
 """Environment variable that moves the cache."""

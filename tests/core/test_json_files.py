@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from privtalk.bench.json_files import DEEPEST, read_json
+from privtalk.core.json_files import DEEPEST, read_json
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from privtalk.bench.files import partial, sweep, sweep_folder, write_atomic, write_bytes
+from privtalk.core.files import partial, sweep, sweep_folder, write_atomic, write_bytes
 
 WRITER = """
 import pathlib, sys, time
-from privtalk.bench.files import partial
+from privtalk.core.files import partial
 with partial(pathlib.Path(sys.argv[1], "deep", "x")) as part:
     part.write_bytes(b"half")
     print("writing", flush=True)

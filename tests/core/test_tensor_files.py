@@ -12,8 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from privtalk.metrics import tensor_files
-from privtalk.metrics.tensor_files import replacing, save_tensors, save_text, tensor_bytes
+from privtalk.core import tensor_files
+from privtalk.core.tensor_files import replacing, save_tensors, save_text, tensor_bytes
 
 TENSORS = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.ones(3, dtype=torch.float64), "ü": torch.ones(1)}
 NOTES = {name: f'{name} "ü" \n' for name in string.ascii_lowercase[:12]}

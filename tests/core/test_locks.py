@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from privtalk.bench.errors import UserError
-from privtalk.bench.locks import sole_writer
+from privtalk.core.errors import UserError
+from privtalk.core.locks import sole_writer
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from privtalk.bench.locks import sole_writer
+from privtalk.core.locks import sole_writer
 with sole_writer(Path(sys.argv[1]), "bench run"):
     print("in", flush=True)
     time.sleep(600)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from privtalk.bench.corpus import cache
+from privtalk.core import cache
 
 
 @pytest.fixture

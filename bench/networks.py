@@ -51,11 +51,12 @@ def find_network(name: str, device: str = "cpu") -> Network:
 @lru_cache(maxsize=1)
 def open_backbone(network: Network) -> Backbone:
     """The network, frozen, on its device; kept for the next task of this process."""
+    from privtalk.methods.backbone import weights
     from privtalk.methods.backbone.backbone import Backbone
 
     if network.folder is None:
         return Backbone.tiny().to(network.device)
-    return Backbone.load(Path(network.folder)).to(network.device)
+    return weights.load(Path(network.folder)).to(network.device)
 
 
 def choose_device(wanted: str) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from privtalk.attacks.reconstruction.gallery import Gallery
 from privtalk.bench.clock import Clock
+from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.partition import Client, partition
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.environment import code_version, describe_environment, peak_memory_mib, reset_peak_memory
@@ -21,7 +22,6 @@ from privtalk.bench.spec import Cell, Planned
 from privtalk.bench.stages import attack, audit, exhibits, privacy
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
-from privtalk.bench.stages.prepare import open_population
 from privtalk.bench.stages.reconstruct import Scene, reconstruct, write_gallery
 from privtalk.bench.stages.score import Judge, Verdict
 from privtalk.bench.stages.shadow_plan import ShadowPlan

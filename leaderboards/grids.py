@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from privtalk.leaderboards import columns, formats
 from privtalk.leaderboards.escaping import file_name
 from privtalk.leaderboards.model import Board, Cell, Metric
-from privtalk.leaderboards.validation import NoiseFloor, Validation
+from privtalk.leaderboards.validation.result import NoiseFloor, Validation
 
 _MARKS = "abcdefghijklmnopqrstuvwxyz"
 _COMMAND = re.compile(r"(.*): (bench [a-z-]+ .*)", re.DOTALL)

@@ -10,7 +10,7 @@ from typing import Any
 from privtalk.core.records import Record, RunStore, Sample
 from privtalk.core.run_folder import PLAN, MissingRow, RunPlan, missing_rows, read_plan
 from privtalk.leaderboards.escaping import all_visible, name_fault, visible
-from privtalk.leaderboards.validation import Validation, find
+from privtalk.leaderboards.validation.result import Validation, find
 
 BoardKey = tuple[str, str, str]
 """Suite, preset, corpus."""

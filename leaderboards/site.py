@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from privtalk.leaderboards import formats, page, validation
+from privtalk.leaderboards import formats, page
 from privtalk.leaderboards.board import build_all
 from privtalk.leaderboards.escaping import joined_name, visible
 from privtalk.leaderboards.loading import BoardKey, Runs, load
 from privtalk.leaderboards.model import Board
+from privtalk.leaderboards.validation import result
 
 MARKER = ".privtalk-site"
 """File that marks a folder as a site which may be replaced."""
@@ -35,9 +36,7 @@ def publish(run_folders: Sequence[Path], out: Path) -> Path:
         partial.mkdir()
         (partial / MARKER).write_text("made by bench publish\n", encoding="utf-8")
         shutil.copytree(Path(__file__).parent / "static", partial / "static")
-        trust = (
-            validation.publish(runs.validation, partial) if runs.validation and runs.validation.page else ""
-        )
+        trust = result.publish(runs.validation, partial) if runs.validation and runs.validation.page else ""
         for board, link in zip(boards.values(), links, strict=True):
             page.write(board, runs, partial, link, links, trust)
         _put_in_place(partial, out)

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from privtalk.attacks.aggregation.distinguishing import matched_filters
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.identity.span import projections
 from privtalk.attacks.identity.tokens import token_rows
+from privtalk.attacks.matched_filters import matched_filters
 from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, ScoreMatrix, over_rounds, unit
 from privtalk.attacks.views import Bank, ServerRound
 

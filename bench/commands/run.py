@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from privtalk.bench import preflight, suites
 from privtalk.bench.commands import boards
+from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Population
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Failed, Task, execute
@@ -21,7 +22,7 @@ from privtalk.bench.networks import Network, choose_device, find_network
 from privtalk.bench.progress import display
 from privtalk.bench.runner import Place, costs, run_cell
 from privtalk.bench.spec import Planned
-from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds, open_population
+from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds
 from privtalk.core.errors import UserError
 from privtalk.core.files import write_atomic
 from privtalk.core.locks import sole_writer
@@ -104,7 +105,7 @@ def prepare(request: Request) -> tuple[Network, suites.Plan]:
     )
     plan = expand(fixed=fixed)
     if request.corpus is not None:
-        from privtalk.bench.stages.prepare import recorded_settings
+        from privtalk.bench.corpus.opening import recorded_settings
 
         plan = expand(fixed=fixed | {"corpus": recorded_settings(request.corpus, plan.settings.corpus)})
     if plan.settings.corpus.size != network.size:

@@ -11,13 +11,13 @@ from rich.table import Table
 
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Task
-from privtalk.bench.metric_validation import footage, page, work
-from privtalk.bench.metric_validation.checks import Check, exit_code
-from privtalk.bench.metric_validation.floors import Floor, of_run
 from privtalk.bench.progress import display
 from privtalk.core.errors import UserError
 from privtalk.leaderboards import board, loading
-from privtalk.leaderboards.validation import FOLDER
+from privtalk.leaderboards.validation import footage, page, work
+from privtalk.leaderboards.validation.checks import Check, exit_code
+from privtalk.leaderboards.validation.floors import Floor, of_run
+from privtalk.leaderboards.validation.result import FOLDER
 from privtalk.metrics.evaluators.bundle import fingerprint
 
 COLOURS = {"pass": "green", "fail": "red", "not done": "yellow"}

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from privtalk.bench.corpus import shards
 from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
@@ -16,41 +14,10 @@ from privtalk.bench.corpus.shards import EmbeddedPopulation
 from privtalk.bench.execution import Failed, Task, execute
 from privtalk.bench.networks import Network
 from privtalk.bench.progress import display
-from privtalk.bench.spec import Cell, CorpusSpec
+from privtalk.bench.spec import Cell
 from privtalk.core.cache import cache_folder
 from privtalk.core.errors import WorkFailed
 from privtalk.core.files import sweep_folder
-
-
-def open_population(spec: CorpusSpec, folder: Path | None) -> Population:
-    """The embedded population, or that of a prepared folder."""
-    if folder is None:
-        return EmbeddedPopulation(spec)
-    from privtalk.bench.corpus.recorded import open_recorded
-
-    return open_recorded(folder, spec)
-
-
-def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
-    """The corpus settings that a prepared folder determines: its name, and as many people as it has."""
-    from privtalk.bench.corpus.recorded import PREFIX, check_distinct, survey
-
-    found = survey(folder, spec)
-    check_distinct(folder, spec)
-    for name, reason in found.refused.items():
-        Console(stderr=True).print(
-            f"[yellow]{escape(name)} is left out[/]: {escape(reason)}", soft_wrap=True, highlight=False
-        )
-    return {
-        "name": f"{PREFIX}{found.digest}",
-        "version": 0,
-        "size": spec.size,
-        "clients": found.clients,
-        "heldout": found.heldout,
-        "shadows": found.shadows,
-        "tested": min(spec.tested, found.clients),
-        "attacked": min(spec.attacked, found.clients),
-    }
 
 
 def make_footage(population: Population, workers: int, console: Console | None = None) -> int:

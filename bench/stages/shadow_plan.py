@@ -10,11 +10,11 @@ from typing import NamedTuple
 from privtalk.attacks.membership.passes import ProbeSettings
 from privtalk.attacks.membership.release import Settings
 from privtalk.attacks.views import ReleaseView
+from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.networks import Network, open_backbone
 from privtalk.bench.spec import AttackSpec, Cell, CorpusSpec
 from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.prepare import open_population
 from privtalk.core.cache import (
     cache_folder,
     content_hash,

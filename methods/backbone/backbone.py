@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,13 +46,6 @@ class Backbone(nn.Module):
         self.conditioning = ConditionEncoder(config)
         self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.diffusion = Diffusion(config.diffusion)
-
-    @classmethod
-    def load(cls, folder: Path | None = None) -> Backbone:
-        """Frozen backbone from a folder of weights and manifest; None for the embedded weights."""
-        from privtalk.methods.backbone.weights import load
-
-        return load(folder)
 
     @classmethod
     def tiny(cls, seed: int = 0) -> Backbone:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.execution import Succeeded, execute
 from privtalk.bench.networks import find_network, open_backbone
 from privtalk.bench.spec import CorpusSpec
 from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.prepare import make_features, make_footage, open_population
+from privtalk.bench.stages.prepare import make_features, make_footage
 
 SPEC = CorpusSpec.model_validate(
     {

@@ -20,7 +20,7 @@ from privtalk.bench import runner
 from privtalk.bench.commands import run as command
 from privtalk.bench.corpus import shards
 from privtalk.bench.execution.task import pin_threads
-from privtalk.bench.stages import prepare
+from privtalk.bench.stages import shadow_plan
 from privtalk.core.errors import UserError
 from privtalk.core.locks import sole_writer
 from privtalk.core.records import Record, RunStore
@@ -483,7 +483,7 @@ def test_people_whose_names_differ_by_a_character_stay_apart(request_for, monkey
             known = {new: old for old, new in names.items()}
             return super().clips(replace(person, name=known.get(person.name, person.name)), purpose)
 
-    for module in (prepare, command, runner):
+    for module in (shadow_plan, command, runner):
         monkeypatch.setattr(module, "open_population", lambda spec, folder: Renamed(spec))
     request = request_for("difftalk", changes=("corpus.seed=5",))  # whose files nobody else reads
     assert command.run(request) == command.OK

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from privtalk.bench.commands.run import prepare
+from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.runner import Place, open_world
-from privtalk.bench.stages.prepare import make_features, make_footage, open_population
+from privtalk.bench.stages.prepare import make_features, make_footage
 from privtalk.bench.stages.train import checked, client_data, initial_adapter, message_factor, restore
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank

@@ -17,6 +17,7 @@ import torch
 from privtalk.attacks.shadows import train_worlds
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.backbone import weights
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
 from privtalk.methods.clients import ClientData
@@ -44,7 +45,7 @@ def fastest(run: Callable[[], object]) -> float:
 
 @pytest.mark.slow
 def test_stacked_worlds_are_three_times_as_fast(benchmark: object) -> None:
-    backbone = Backbone.load()
+    backbone = weights.load()
     initial = AdapterBank.initial(backbone.denoiser, AdapterConfig(targets=("*.to_v", "*.to_out.0")), STREAM)
     config = FederationConfig(window_frames=2, windows=1, lr=2e-3, chunk=64)
     people = [person(backbone, index) for index in range(PEOPLE)]

@@ -14,6 +14,7 @@ import torch
 
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.backbone import weights
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
 from privtalk.methods.backbone.config import BackboneConfig
@@ -29,7 +30,7 @@ COHORT = 48
 def network() -> Backbone:
     """The embedded backbone, or one of the same shape with random weights: the time is the same."""
     try:
-        return Backbone.load()
+        return weights.load()
     except (ValueError, OSError):
         return Backbone(BackboneConfig()).freeze()
 

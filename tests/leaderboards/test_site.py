@@ -10,7 +10,8 @@ from urllib.parse import urlparse
 import pytest
 
 from privtalk.core.records import Record, Sample
-from privtalk.leaderboards import loading, site, validation
+from privtalk.leaderboards import loading, site
+from privtalk.leaderboards.validation import result
 
 VOID = {"meta", "link", "img", "br", "source", "input", "hr"}
 SMALL = {
@@ -278,7 +279,7 @@ def test_without_a_validation_there_is_no_link(published):
 def test_a_broken_validation_is_passed_over(tmp_path, content):
     (tmp_path / "validation").mkdir()
     (tmp_path / "validation" / "metrics.json").write_text(content)
-    assert validation.find([tmp_path]) is None
+    assert result.find([tmp_path]) is None
 
 
 def test_a_folder_without_records_is_refused(tmp_path):

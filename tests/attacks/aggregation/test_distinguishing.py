@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from privtalk.attacks.aggregation.distinguishing import ATTACK, distinguishing, matched_filters, noise_ridge
+from privtalk.attacks.aggregation.distinguishing import ATTACK, distinguishing
 from privtalk.attacks.aggregation.sums import summed
 from privtalk.attacks.judgement import judged
+from privtalk.attacks.matched_filters import matched_filters, noise_ridge
 from privtalk.attacks.pairs import centred, comparable, pairs, unit
 from privtalk.attacks.roc import auc
 from tests.attacks.message_world import normal, stream, world

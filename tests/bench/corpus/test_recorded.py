@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
+from privtalk.bench.corpus.opening import open_population, recorded_settings
 from privtalk.bench.corpus.population import check_disjoint
 from privtalk.bench.corpus.recorded import RecordedPopulation, deal, survey
 from privtalk.bench.corpus.store import Index, read_index, save_identity, write_index
 from privtalk.bench.spec import CorpusSpec
-from privtalk.bench.stages.prepare import open_population, recorded_settings
 from privtalk.core.errors import UserError
 
 SPEC = CorpusSpec.model_validate(

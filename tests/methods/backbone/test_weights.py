@@ -13,7 +13,7 @@ PROVENANCE = {"data": {}, "recipe": {}, "curves": {"denoiser": [(50, 0.5)]}, "va
 
 def test_saved_weights_come_back_in_half_precision(backbone: Backbone, tmp_path: Path) -> None:
     weights.save(backbone, tmp_path, **PROVENANCE)
-    loaded = Backbone.load(tmp_path)
+    loaded = weights.load(tmp_path)
     assert loaded.config == backbone.config
     assert not any(p.requires_grad for p in loaded.parameters())
     for name, tensor in backbone.state_dict().items():
@@ -25,12 +25,12 @@ def test_a_damaged_file_is_refused_by_name(backbone: Backbone, tmp_path: Path) -
     path = tmp_path / weights.WEIGHTS
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ValueError, match=r"backbone\.safetensors: sha256 differs"):
-        Backbone.load(tmp_path)
+        weights.load(tmp_path)
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no manifest\.json there; name a folder"):
-        Backbone.load(tmp_path)
+        weights.load(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"config": 1}', "\udcff"])
@@ -40,7 +40,7 @@ def test_a_manifest_that_is_none_is_refused_in_one_line(
     weights.save(backbone, tmp_path, **PROVENANCE)
     (tmp_path / weights.MANIFEST).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ValueError, match=r"manifest\.json: not a manifest") as caught:
-        Backbone.load(tmp_path)
+        weights.load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -54,8 +54,8 @@ def test_a_manifest_alone_and_weights_of_another_network_are_refused(
     said = manifest.model_copy(update={"sha256": weights.sha256(path)})
     (tmp_path / weights.MANIFEST).write_text(said.model_dump_json())
     with pytest.raises(ValueError, match=r"safetensors: not the weights of its manifest") as caught:
-        Backbone.load(tmp_path)
+        weights.load(tmp_path)
     assert "\n" not in str(caught.value)
     path.unlink()
     with pytest.raises(ValueError, match="no such file"):
-        Backbone.load(tmp_path)
+        weights.load(tmp_path)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.studio import Portraits
 from privtalk.bench.media import enlarge, spread
-from privtalk.bench.metric_validation.distortions import LADDERS, TIMES, Condition, distorted
-from privtalk.bench.metric_validation.identity import Pairing
+from privtalk.leaderboards.validation.distortions import LADDERS, TIMES, Condition, distorted
+from privtalk.leaderboards.validation.identity import Pairing
 
 Frames = NDArray[np.uint8]
 GAP = 6

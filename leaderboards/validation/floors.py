@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from privtalk.bench.metric_validation.scoring import Scored
 from privtalk.core.records import Record, Sample
 from privtalk.leaderboards.assembly import by_row, scores_of
 from privtalk.leaderboards.statistics import Scores, paired_difference
+from privtalk.leaderboards.validation.scoring import Scored
 
 CLIPS = 40
 """Of the default run."""

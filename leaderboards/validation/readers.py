@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.execution.task import Report
-from privtalk.bench.metric_validation.checks import Check, judged, not_done
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.validation.checks import Check, judged, not_done
 from privtalk.metrics.evaluators.protocols import LandmarkReader
 from privtalk.metrics.regions import MOUTH, eye_distance, mouth_opening
 

@@ -12,17 +12,25 @@ import pytest
 from privtalk.bench.cli import guarded
 from privtalk.bench.commands import validate_metrics as command
 from privtalk.bench.execution import Task
-from privtalk.bench.metric_validation import distortions, footage, identity, page, readers, synchrony, work
-from privtalk.bench.metric_validation.footage import Footage
-from privtalk.bench.metric_validation.ladder import REQUIRED
 from privtalk.core.errors import UserError
-from privtalk.leaderboards import validation
+from privtalk.leaderboards.validation import (
+    distortions,
+    footage,
+    identity,
+    page,
+    readers,
+    result,
+    synchrony,
+    work,
+)
+from privtalk.leaderboards.validation.footage import Footage
+from privtalk.leaderboards.validation.ladder import REQUIRED
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.regions import mouth_opening
-from tests.bench.metric_validation.test_identity import FRAMES, embeddings, lights, portraits
-from tests.bench.metric_validation.toys import Hearing, Pixels, Squared, toy_clip
 from tests.leaderboards.conftest import make_runs
+from tests.leaderboards.validation.test_identity import FRAMES, embeddings, lights, portraits
+from tests.leaderboards.validation.toys import Hearing, Pixels, Squared, toy_clip
 
 PEOPLE = 12
 REASON = "no weights of it: bench weights fetch it"
@@ -100,7 +108,7 @@ def test_what_is_absent_is_not_passed(measured):
 
 
 def test_boards_find_the_noise_floors(report):
-    found = validation.find([report.parent])
+    found = result.find([report.parent])
     assert found is not None
     assert found.page
     assert found.noise_floor["psnr"].n == 40
@@ -155,7 +163,7 @@ def test_the_command_writes_beside_the_run(measured, tmp_path, monkeypatch):
     code = guarded(["validate-metrics", str(run), "--people", "16"])
     failed = any(check.verdict == "fail" for check in work.checks(measured))
     assert code == int(failed)
-    found = validation.find([run])
+    found = result.find([run])
     assert found is not None
     assert found.noise_floor["psnr"].n == 15
     assert "median over pairs of this run" in (run / "validation" / "index.html").read_text(encoding="utf-8")
@@ -165,9 +173,9 @@ def test_floors_of_a_run_are_those_of_its_pairs():
     runs = make_runs(
         {("fedavg", "none"): 0.9, ("fedprox", "none"): 0.9, ("static", "none"): -3.0}, seeds=(0,)
     )
-    from privtalk.bench.metric_validation.floors import of_run
     from privtalk.leaderboards.assembly import scores_of
     from privtalk.leaderboards.statistics import paired_difference
+    from privtalk.leaderboards.validation.floors import of_run
 
     a, b = (scores_of([r], runs.samples)["psnr"] for r in runs.records if r.method != "static")
     gap = paired_difference(a, b)

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from privtalk.bench.metric_validation import floors, halves, ladder, readers, scoring, temporal
-from privtalk.bench.metric_validation.checks import Check, exact, exit_code, judged, not_done, wilson
-from privtalk.bench.metric_validation.distortions import LADDERS, TIMES, Condition, distorted
-from privtalk.bench.metric_validation.distortions import ladder as conditions
+from privtalk.leaderboards.validation import floors, halves, ladder, readers, scoring, temporal
+from privtalk.leaderboards.validation.checks import Check, exact, exit_code, judged, not_done, wilson
+from privtalk.leaderboards.validation.distortions import LADDERS, TIMES, Condition, distorted
+from privtalk.leaderboards.validation.distortions import ladder as conditions
 from privtalk.metrics import METRICS
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.regions import mouth_opening
-from tests.bench.metric_validation.toys import Blurblind, Pixels, Squared, face_points, toy_clip
+from tests.leaderboards.validation.toys import Blurblind, Pixels, Squared, face_points, toy_clip
 
 COUNT = 12
 

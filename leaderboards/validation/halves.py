@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from privtalk.bench.metric_validation.checks import Check, digits, judged, not_done
-from privtalk.bench.metric_validation.ladder import REQUIRED, Climb
+from privtalk.leaderboards.validation.checks import Check, digits, judged, not_done
+from privtalk.leaderboards.validation.ladder import REQUIRED, Climb
 from privtalk.metrics import METRICS
 from privtalk.metrics.frechet import frechet_distance, moments
 from privtalk.metrics.kernel_distance import kernel_distance

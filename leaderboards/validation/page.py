@@ -16,18 +16,18 @@ import jinja2
 
 from privtalk import leaderboards
 from privtalk.bench.corpus import studio
-from privtalk.bench.metric_validation import figures, footage, pictures
-from privtalk.bench.metric_validation.checks import Check, digits
-from privtalk.bench.metric_validation.distortions import LADDERS
-from privtalk.bench.metric_validation.floors import Floor
-from privtalk.bench.metric_validation.footage import POPULATIONS, Footage
-from privtalk.bench.metric_validation.identity import Verified
-from privtalk.bench.metric_validation.readers import Read
-from privtalk.bench.metric_validation.synchrony import Synced
-from privtalk.bench.metric_validation.temporal import NAMES
-from privtalk.bench.metric_validation.work import FRAMES, Measured
 from privtalk.core.errors import UserError
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.validation import figures, footage, pictures
+from privtalk.leaderboards.validation.checks import Check, digits
+from privtalk.leaderboards.validation.distortions import LADDERS
+from privtalk.leaderboards.validation.floors import Floor
+from privtalk.leaderboards.validation.footage import POPULATIONS, Footage
+from privtalk.leaderboards.validation.identity import Verified
+from privtalk.leaderboards.validation.readers import Read
+from privtalk.leaderboards.validation.synchrony import Synced
+from privtalk.leaderboards.validation.temporal import NAMES
+from privtalk.leaderboards.validation.work import FRAMES, Measured
 from privtalk.metrics import METRICS, Metric
 
 SCHEMA_VERSION = 1

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from privtalk.bench.metric_validation import charts
-from privtalk.bench.metric_validation.distortions import LADDERS, UNITS
-from privtalk.bench.metric_validation.footage import POPULATIONS
-from privtalk.bench.metric_validation.identity import Verified
-from privtalk.bench.metric_validation.ladder import Climb
-from privtalk.bench.metric_validation.readers import Read
-from privtalk.bench.metric_validation.scoring import Scored
-from privtalk.bench.metric_validation.synchrony import BAR, SHIFTS, Synced
-from privtalk.bench.metric_validation.temporal import NAMES, ORDERS
-from privtalk.bench.metric_validation.work import Measured
 from privtalk.leaderboards.charts.data import Table
 from privtalk.leaderboards.figures import Figure, written
+from privtalk.leaderboards.validation import charts
+from privtalk.leaderboards.validation.distortions import LADDERS, UNITS
+from privtalk.leaderboards.validation.footage import POPULATIONS
+from privtalk.leaderboards.validation.identity import Verified
+from privtalk.leaderboards.validation.ladder import Climb
+from privtalk.leaderboards.validation.readers import Read
+from privtalk.leaderboards.validation.scoring import Scored
+from privtalk.leaderboards.validation.synchrony import BAR, SHIFTS, Synced
+from privtalk.leaderboards.validation.temporal import NAMES, ORDERS
+from privtalk.leaderboards.validation.work import Measured
 from privtalk.metrics import METRICS
 
 BINS = 60

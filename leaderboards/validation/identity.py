@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.studio import Portraits, Sittings
-from privtalk.bench.metric_validation.checks import Check, judged, not_done
 from privtalk.core.seeds import numpy_stream
+from privtalk.leaderboards.validation.checks import Check, judged, not_done
 from privtalk.metrics.evaluators.identity_fitting import area, equal_error, verification
 
 Array = NDArray[np.float64]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t
 
-from privtalk.bench.metric_validation.checks import Check, judged, not_done
-from privtalk.bench.metric_validation.scoring import Scored
+from privtalk.leaderboards.validation.checks import Check, judged, not_done
+from privtalk.leaderboards.validation.scoring import Scored
 
 NAMES = {"truth": "true", "shuffled": "shuffled", "frozen": "frozen", "fast": "double speed"}
 

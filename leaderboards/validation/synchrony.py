@@ -16,8 +16,8 @@ from scipy.stats import chisquare
 
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.execution.task import Report
-from privtalk.bench.metric_validation.checks import Check, Share, exact, judged, not_done, wilson
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.validation.checks import Check, Share, exact, judged, not_done, wilson
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.identity_fitting import area
 from privtalk.metrics.evaluators.protocols import SyncNetwork

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privtalk.bench.corpus import studio
-from privtalk.bench.metric_validation import identity
+from privtalk.leaderboards.validation import identity
 from privtalk.metrics.evaluators.identity_fitting import area, equal_error
 
 PEOPLE, SITTINGS, FRAMES, DIM = 24, 4, 4, 16

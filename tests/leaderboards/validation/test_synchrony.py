@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from privtalk.bench.metric_validation import synchrony
+from privtalk.leaderboards.validation import synchrony
 from privtalk.metrics.declaration import Undefined
-from tests.bench.metric_validation.toys import SAMPLES, Deaf, Hearing, Wishful, toy_clip
+from tests.leaderboards.validation.toys import SAMPLES, Deaf, Hearing, Wishful, toy_clip
 
 
 @pytest.fixture(scope="module")

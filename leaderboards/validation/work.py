@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from privtalk.bench.corpus import studio
 from privtalk.bench.execution import Event, Failed, Task, execute
 from privtalk.bench.execution.task import Report
-from privtalk.bench.metric_validation import (
+from privtalk.bench.spec import EMBEDDED
+from privtalk.core.errors import WorkFailed
+from privtalk.leaderboards.validation import (
     floors,
     footage,
     halves,
@@ -25,12 +27,10 @@ from privtalk.bench.metric_validation import (
     synchrony,
     temporal,
 )
-from privtalk.bench.metric_validation.checks import Check
-from privtalk.bench.metric_validation.distortions import TIMES, Condition
-from privtalk.bench.metric_validation.distortions import ladder as conditions
-from privtalk.bench.metric_validation.footage import POPULATIONS, Footage
-from privtalk.bench.spec import EMBEDDED
-from privtalk.core.errors import WorkFailed
+from privtalk.leaderboards.validation.checks import Check
+from privtalk.leaderboards.validation.distortions import TIMES, Condition
+from privtalk.leaderboards.validation.distortions import ladder as conditions
+from privtalk.leaderboards.validation.footage import POPULATIONS, Footage
 from privtalk.metrics import METRICS, Reading
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.distributions import READ, SOURCES

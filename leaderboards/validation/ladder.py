@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import spearmanr
 
-from privtalk.bench.metric_validation.checks import Check, judged, not_done
-from privtalk.bench.metric_validation.distortions import LADDERS
-from privtalk.bench.metric_validation.scoring import Scored
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.validation.checks import Check, judged, not_done
+from privtalk.leaderboards.validation.distortions import LADDERS
+from privtalk.leaderboards.validation.scoring import Scored
 from privtalk.metrics import METRICS
 
 REQUIRED = ("blur", "noise", "compression")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.execution.task import Report
-from privtalk.bench.metric_validation.distortions import Condition, distorted
+from privtalk.leaderboards.validation.distortions import Condition, distorted
 from privtalk.metrics import METRICS, Pair, Reading, score_clip
 from privtalk.metrics.distributions import Distributions
 from privtalk.metrics.evaluators.bundle import Evaluators

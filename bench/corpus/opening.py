@@ -1,0 +1,44 @@
+"""The population of a run: the embedded one, or that of a prepared folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from privtalk.bench.corpus.population import Population
+from privtalk.bench.corpus.shards import EmbeddedPopulation
+from privtalk.bench.spec import CorpusSpec
+
+
+def open_population(spec: CorpusSpec, folder: Path | None) -> Population:
+    """The embedded population, or that of a prepared folder."""
+    if folder is None:
+        return EmbeddedPopulation(spec)
+    from privtalk.bench.corpus.recorded import open_recorded
+
+    return open_recorded(folder, spec)
+
+
+def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
+    """The corpus settings that a prepared folder determines: its name, and as many people as it has."""
+    from privtalk.bench.corpus.recorded import PREFIX, check_distinct, survey
+
+    found = survey(folder, spec)
+    check_distinct(folder, spec)
+    for name, reason in found.refused.items():
+        Console(stderr=True).print(
+            f"[yellow]{escape(name)} is left out[/]: {escape(reason)}", soft_wrap=True, highlight=False
+        )
+    return {
+        "name": f"{PREFIX}{found.digest}",
+        "version": 0,
+        "size": spec.size,
+        "clients": found.clients,
+        "heldout": found.heldout,
+        "shadows": found.shadows,
+        "tested": min(spec.tested, found.clients),
+        "attacked": min(spec.attacked, found.clients),
+    }

@@ -20,11 +20,11 @@ from privtalk.attacks.views import ServerView
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.fedavg import FedAvg
-from privtalk.methods.federation import Federation, federate
-from privtalk.methods.transcript import Keep
+from privtalk.methods.federated.fedavg import FedAvg
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.rounds import Federation, federate
+from privtalk.methods.federation.transcript import Keep
 
 SETTINGS = ServerSettings(sums=(1,))
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import ClientData, pooled
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.fedavg import FedAvg
-from privtalk.methods.local import train_stacked
+from privtalk.methods.federated.fedavg import FedAvg
+from privtalk.methods.federation.clients import ClientData, pooled
+from privtalk.methods.federation.local import train_stacked
 
 Members = NDArray[np.bool_]
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from privtalk.methods.adapters import adapted
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.clients import ClientData
-from privtalk.methods.state import TrainingState
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.state import TrainingState
 
 
 class Bank(Protocol):

@@ -19,11 +19,11 @@ from privtalk.core.cache import cache_folder
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import target_layers
-from privtalk.methods.aggregation import summation
-from privtalk.methods.cohorts import choose_cohort
 from privtalk.methods.config import AdapterConfig, FederationConfig
-from privtalk.methods.federation import check_fit
-from privtalk.methods.privacy.accounting import void_delta
+from privtalk.methods.federation.aggregation import summation
+from privtalk.methods.federation.cohorts import choose_cohort
+from privtalk.methods.federation.rounds import check_fit
+from privtalk.methods.privacy.accounting.sampled_gaussian import void_delta
 from privtalk.methods.registry import METHODS, adapter_config
 
 DRAWS = 20_000_000

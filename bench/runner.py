@@ -29,9 +29,9 @@ from privtalk.bench.stages.train import Trained, client_data, forget, initial_ad
 from privtalk.core.records import AttackResult, Audit, Privacy, Record, RunStore, Score
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.federation.state import Curves
 from privtalk.methods.generation import generate_clips
 from privtalk.methods.registry import METHODS, REFERENCES, adapter_config, kind
-from privtalk.methods.state import Curves
 
 PORTION = 8
 """Clips generated and scored between two reports."""

@@ -146,7 +146,7 @@ class Privacy(Frozen):
     participations: int | None = None
     """Most rounds that one client took part in."""
     ledger: list[dict[str, Any]] = Field(default_factory=list)
-    """Every release (`methods.privacy.ledger`)."""
+    """Every release (`methods.privacy.accounting.ledger`)."""
     quantisation_step: float | None = None
     """Distance of grid points, in units of an update, where sums are of integers."""
     secure_aggregation_bits: int | None = None

@@ -15,12 +15,13 @@ from torch import Tensor
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import ClientData, pooled
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.fedavg import FedAvg, ServerState
-from privtalk.methods.local import train_stacked
-from privtalk.methods.privacy.clipping import norm
-from privtalk.methods.state import TrainingState
+from privtalk.methods.federated.fedavg import FedAvg
+from privtalk.methods.federation.clients import ClientData, pooled
+from privtalk.methods.federation.local import train_stacked
+from privtalk.methods.federation.server import ServerState
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.privacy.mechanisms.clipping import norm
 
 
 def centralised(

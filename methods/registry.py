@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privtalk.methods.config import DEFAULT_OPTIONS, AdapterConfig, MethodOptions
-from privtalk.methods.fedavg import FedAvg
-from privtalk.methods.fedprox import FedProx
-from privtalk.methods.ffa_lora import FFALoRA
-from privtalk.methods.privfedtalk import PrivFedTalk
+from privtalk.methods.federated.fedavg import FedAvg
+from privtalk.methods.federated.fedprox import FedProx
+from privtalk.methods.federated.ffa_lora import FFALoRA
+from privtalk.methods.federated.privfedtalk import PrivFedTalk
 
 Kind = Literal["method", "floor", "ceiling", "reference"]
 Trains = Literal["each client", "pooled"]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from privtalk.core.streams import Stream
-from privtalk.methods.privacy.clipping import MARGIN, check_clip
+from privtalk.methods.privacy.mechanisms.clipping import MARGIN, check_clip
 
 BLOCK = 64
 """Canaries drawn at a time: 50 MB at d = 100,000."""

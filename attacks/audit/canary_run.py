@@ -26,8 +26,8 @@ from privtalk.attacks.audit.report import AuditReport, UpperBound
 from privtalk.attacks.audit.scores import evidence
 from privtalk.attacks.roc import Interval, auc_interval
 from privtalk.core.streams import Stream
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.schedule import PrivacyMechanism, in_round
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism, in_round
 
 LEVEL = 0.999
 """Of each certified bound: a correct mechanism that is tight fails one run in a thousand."""

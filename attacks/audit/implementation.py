@@ -27,16 +27,16 @@ from privtalk.attacks.audit.one_shot import Estimate, fit, one_shot_estimate
 from privtalk.attacks.audit.report import AuditReport, UpperBound
 from privtalk.attacks.audit.thresholds import at_delta, threshold_by_split
 from privtalk.methods.backbone.conditioning import ClipFeatures
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import Normalisation
-from privtalk.methods.federation import PublicConstants, client_weights
-from privtalk.methods.normalisation import appended_scale, carried, sensitivity, step
-from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping, within
-from privtalk.methods.privacy.clipping import clip_factors
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.ledger import Ledger, Release, Round
-from privtalk.methods.privacy.noise import GaussianMechanism
-from privtalk.methods.transcript import Message, plain_sum
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.normalisation import appended_scale, carried, sensitivity, step
+from privtalk.methods.federation.rounds import PublicConstants, client_weights
+from privtalk.methods.messages import Message, plain_sum
+from privtalk.methods.privacy.accounting.ledger import Ledger, Release, Round
+from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping, within
+from privtalk.methods.privacy.mechanisms.clipping import clip_factors
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 LEVEL = 0.999
 """Of each certified bound: a correct mechanism that is tight raises an alarm once in a thousand audits."""

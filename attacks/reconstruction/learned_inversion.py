@@ -28,7 +28,7 @@ from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.clients import Draw
+from privtalk.methods.federation.clients import Draw
 
 CHUNK = 24
 """Windows in one stacked pass."""

@@ -34,7 +34,7 @@ from privtalk.attacks.reconstruction.prior import PublicPrior
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm, gradient, second_order
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import Draw
+from privtalk.methods.federation.clients import Draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from privtalk.attacks.reconstruction.simulation import LocalAlgorithm, update
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.clients import Draw
+from privtalk.methods.federation.clients import Draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

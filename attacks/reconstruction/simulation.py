@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import Draw
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.local import forward
+from privtalk.methods.federation.clients import Draw
+from privtalk.methods.federation.local import forward
 
 BETAS = (0.9, 0.999)
 

@@ -17,9 +17,9 @@ from privtalk.bench.spec import Planned, Training
 from privtalk.bench.stages.privacy import mechanism
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
-from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.methods.registry import METHODS
 
 NOT_AUDITED = (

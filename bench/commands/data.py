@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from privtalk.bench import suites
-from privtalk.bench.corpus.shards import EmbeddedPopulation
+from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.environment import usable_cores
 from privtalk.core.cache import cache_folder
 
@@ -36,10 +36,10 @@ def prepare(
     workers: int | None,
 ) -> int:
     """Turns videos into a corpus; exit 2 where nothing could be taken."""
-    from privtalk.bench.corpus import prepare as videos
-    from privtalk.bench.corpus.ingest import PrepareOptions
-    from privtalk.bench.corpus.names import shown
-    from privtalk.bench.corpus.summary import summary_table
+    from privtalk.bench.corpus.prepared import prepare as videos
+    from privtalk.bench.corpus.prepared.names import shown
+    from privtalk.bench.corpus.prepared.summary import summary_table
+    from privtalk.bench.corpus.video.ingest import PrepareOptions
 
     options = PrepareOptions(
         detector=detector,

@@ -29,16 +29,16 @@ def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: in
 
 def parts() -> tuple[str, ...]:
     """Everything that can be trained."""
-    from privtalk.bench.evaluators import FITS
-    from privtalk.bench.pretraining import Stage
+    from privtalk.bench.pretraining.backbone import Stage
+    from privtalk.bench.pretraining.evaluators import FITS
 
     return (*get_args(Stage), READER, EVALUATORS, *FITS)
 
 
 def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int) -> None:
-    from privtalk.bench.evaluators import FITS, fit_evaluators
-    from privtalk.bench.mouth_reader import fit_mouth_reader
-    from privtalk.bench.pretraining import Pool, Stage, pretrain
+    from privtalk.bench.pretraining.backbone import Pool, Stage, pretrain
+    from privtalk.bench.pretraining.evaluators import FITS, fit_evaluators
+    from privtalk.bench.pretraining.mouth_reader import fit_mouth_reader
     from privtalk.methods.backbone.config import BackboneConfig
 
     pool = Pool(size=size) if people is None else Pool(size=size, people=people)

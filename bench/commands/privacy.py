@@ -15,8 +15,9 @@ from rich.text import Text
 
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.files import write_atomic
-from privtalk.methods.privacy import accounting, calibration
-from privtalk.methods.privacy.adversaries import (
+from privtalk.methods.privacy.accounting import calibration
+from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
+from privtalk.methods.privacy.accounting.adversaries import (
     MINIMUM,
     Epsilons,
     Exposure,
@@ -25,7 +26,7 @@ from privtalk.methods.privacy.adversaries import (
     three_epsilons,
     threshold_delta,
 )
-from privtalk.methods.privacy.privacy_loss import NEIGHBOURS, Sampling
+from privtalk.methods.privacy.accounting.privacy_loss import NEIGHBOURS, Sampling
 
 NAMES = {
     "server": "Server, sees each message",

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from privtalk.bench.corpus.population import Population
-from privtalk.bench.corpus.shards import EmbeddedPopulation
+from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.spec import CorpusSpec
 
 
@@ -17,14 +17,14 @@ def open_population(spec: CorpusSpec, folder: Path | None) -> Population:
     """The embedded population, or that of a prepared folder."""
     if folder is None:
         return EmbeddedPopulation(spec)
-    from privtalk.bench.corpus.recorded import open_recorded
+    from privtalk.bench.corpus.prepared.recorded import open_recorded
 
     return open_recorded(folder, spec)
 
 
 def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
     """The corpus settings that a prepared folder determines: its name, and as many people as it has."""
-    from privtalk.bench.corpus.recorded import PREFIX, check_distinct, survey
+    from privtalk.bench.corpus.prepared.recorded import PREFIX, check_distinct, survey
 
     found = survey(folder, spec)
     check_distinct(folder, spec)

@@ -18,9 +18,9 @@ from privtalk.bench.stages.train import Trained
 from privtalk.core import records
 from privtalk.core.records import Audit, Estimate, Privacy
 from privtalk.core.seeds import torch_stream
-from privtalk.methods.normalisation import appended_scale, sensitivity
-from privtalk.methods.privacy import accounting
-from privtalk.methods.privacy.schedule import PrivacyMechanism
+from privtalk.methods.federation.normalisation import appended_scale, sensitivity
+from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.registry import METHODS
 
 VIEW = "sums"

@@ -11,7 +11,7 @@ from privtalk.bench.spec import AttackSpec
 from privtalk.bench.stages.features import FeatureStore
 from privtalk.bench.stages.train import clip_features
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.clients import ClientData, join, take
+from privtalk.methods.federation.clients import ClientData, join, take
 
 Cut = Callable[[AttackSpec, Person, FeatureStore], Batch]
 

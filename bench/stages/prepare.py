@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from privtalk.bench.corpus import shards
 from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
-from privtalk.bench.corpus.shards import EmbeddedPopulation
+from privtalk.bench.corpus.rendered import shards
+from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.execution import Failed, Task, execute
 from privtalk.bench.networks import Network
 from privtalk.bench.progress import display

@@ -14,15 +14,19 @@ from privtalk.bench.spec import Cell, PrivacySpec, Training
 from privtalk.core.cache import cache_folder, content_hash
 from privtalk.core.files import write_atomic
 from privtalk.core.records import Epsilons, Privacy
-from privtalk.methods.aggregation import MINIMUM, summation
-from privtalk.methods.privacy import accounting, adversaries, calibration
-from privtalk.methods.privacy.adversaries import most_participations, threshold_delta
-from privtalk.methods.privacy.ledger import Budget, Ledger
-from privtalk.methods.privacy.noise import NO_PRIVACY
-from privtalk.methods.privacy.schedule import PrivacyMechanism
+from privtalk.methods.federation.aggregation import MINIMUM, summation
+from privtalk.methods.federation.transcript import Transcript
+from privtalk.methods.privacy.accounting import adversaries, calibration
+from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
+from privtalk.methods.privacy.accounting.adversaries import (
+    most_participations,
+    threshold_delta,
+)
+from privtalk.methods.privacy.accounting.ledger import Budget, Ledger
+from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.privacy.setting import Setting
 from privtalk.methods.registry import METHODS
-from privtalk.methods.transcript import Transcript
 
 NEAR = 0.999
 """A kept calibration's ε over its target, at least."""

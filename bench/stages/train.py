@@ -19,14 +19,14 @@ from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
-from privtalk.methods.clients import ClientData
-from privtalk.methods.federation import PublicConstants
-from privtalk.methods.privacy.ledger import Budget
-from privtalk.methods.privacy.schedule import PrivacyMechanism
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.rounds import PublicConstants
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.training import train
+from privtalk.methods.federation.transcript import Keep
+from privtalk.methods.privacy.accounting.ledger import Budget
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.registry import METHODS, adapter_config, build
-from privtalk.methods.state import TrainingState
-from privtalk.methods.training import train
-from privtalk.methods.transcript import Keep
 
 STATE = "state.safetensors"
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from privtalk.bench.corpus import shards, studio
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.population import Role
+from privtalk.bench.corpus.rendered import shards, studio
 from privtalk.bench.execution import Task
-from privtalk.bench.pretraining import Pool
+from privtalk.bench.pretraining.backbone import Pool
 
 UNSEEN = 4000
 """First public person that no training has seen."""

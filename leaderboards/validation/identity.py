@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.bench.corpus.studio import Portraits, Sittings
+from privtalk.bench.corpus.rendered.studio import Portraits, Sittings
 from privtalk.core.seeds import numpy_stream
 from privtalk.leaderboards.validation.checks import Check, judged, not_done
-from privtalk.metrics.evaluators.identity_fitting import area, equal_error, verification
+from privtalk.metrics.evaluators.fitting.identity_fitting import area, equal_error, verification
 
 Array = NDArray[np.float64]
 BAR = 0.99
@@ -227,8 +227,8 @@ def hardest(found: Cosines, count: int = 6) -> tuple[Pairing, ...]:
 
 def lights(wanted: Sequence[Sittings]) -> Array:
     """[P x S, 3] unit vectors to the key light of every sitting, drawn again as the studio draws them."""
-    from privtalk.bench.corpus.embedded import character
-    from privtalk.bench.corpus.studio import redressed
+    from privtalk.bench.corpus.rendered.embedded import character
+    from privtalk.bench.corpus.rendered.studio import redressed
 
     found = []
     for file in wanted:

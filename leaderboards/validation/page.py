@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from privtalk import leaderboards
-from privtalk.bench.corpus import studio
+from privtalk.bench.corpus.rendered import studio
 from privtalk.core.errors import UserError
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.validation import figures, footage, pictures

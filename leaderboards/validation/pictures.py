@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.corpus.studio import Portraits
+from privtalk.bench.corpus.rendered.studio import Portraits
 from privtalk.bench.media import enlarge, spread
 from privtalk.leaderboards.validation.distortions import LADDERS, TIMES, Condition, distorted
 from privtalk.leaderboards.validation.identity import Pairing

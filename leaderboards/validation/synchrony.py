@@ -19,7 +19,7 @@ from privtalk.bench.execution.task import Report
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.validation.checks import Check, Share, exact, judged, not_done, wilson
 from privtalk.metrics.declaration import Undefined
-from privtalk.metrics.evaluators.identity_fitting import area
+from privtalk.metrics.evaluators.fitting.identity_fitting import area
 from privtalk.metrics.evaluators.protocols import SyncNetwork
 from privtalk.metrics.lip_sync import MAX_SHIFT, Sync, lip_sync
 

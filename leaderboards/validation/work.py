@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.bench.corpus import studio
+from privtalk.bench.corpus.rendered import studio
 from privtalk.bench.execution import Event, Failed, Task, execute
 from privtalk.bench.execution.task import Report
 from privtalk.bench.spec import EMBEDDED

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.adversaries import Exposure, GaussianNoise, Placement
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.ledger import Ledger, Release, Round
-from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
-from privtalk.methods.privacy.noise import GaussianMechanism
-from privtalk.methods.privacy.schedule import PrivacyMechanism
+from privtalk.methods.privacy.accounting.adversaries import (
+    Exposure,
+    GaussianNoise,
+    Placement,
+)
+from privtalk.methods.privacy.accounting.ledger import Ledger, Release, Round
+from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.matrix_factorisation import BandedMatrixFactorisation
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 
 
 class Setting(NamedTuple):

@@ -86,14 +86,14 @@ class Installed:
             built = self._built.get((kind, TALKHEAD))
             if built is not None and not isinstance(built, Undefined):
                 return built.network
-        from privtalk.metrics.evaluators.feature_network import load_features
+        from privtalk.metrics.evaluators.talkhead.feature_network import load_features
 
         return load_features()
 
 
 def fingerprint(embedded: bool) -> dict[str, str]:
     """Evaluator -> sha256 of its weights, of all that a run's metrics can read with."""
-    from privtalk.metrics.evaluators.installed import LOADERS
+    from privtalk.metrics.evaluators.published.installed import LOADERS
     from privtalk.metrics.weights import installed
 
     own = {TALKHEAD: talkhead_hash()} if embedded else {}
@@ -103,8 +103,8 @@ def fingerprint(embedded: bool) -> dict[str, str]:
 
 def talkhead_hash() -> str:
     """sha256 over the weights of all in-domain networks."""
-    from privtalk.metrics.evaluators.mouth_opening import WEIGHTS as MOUTH
-    from privtalk.metrics.evaluators.storage import FOLDER, sha256
+    from privtalk.metrics.evaluators.talkhead.mouth_opening import WEIGHTS as MOUTH
+    from privtalk.metrics.evaluators.talkhead.storage import FOLDER, sha256
 
     digest = hashlib.sha256()
     for path in [MOUTH, *sorted(FOLDER.glob("*.safetensors"))]:
@@ -113,7 +113,7 @@ def talkhead_hash() -> str:
 
 
 def _published(name: str) -> Any:
-    from privtalk.metrics.evaluators.installed import Unavailable, load
+    from privtalk.metrics.evaluators.published.installed import Unavailable, load
 
     try:
         return load(name)
@@ -122,7 +122,7 @@ def _published(name: str) -> Any:
 
 
 def _of_features(kind: Kind, network: Any) -> Any:
-    from privtalk.metrics.evaluators import feature_network as built
+    from privtalk.metrics.evaluators.talkhead import feature_network as built
 
     classes = {
         "perceptual": built.TalkheadPerceptual,
@@ -133,25 +133,25 @@ def _of_features(kind: Kind, network: Any) -> Any:
 
 
 def _mouth() -> Any:
-    from privtalk.metrics.evaluators.mouth_opening import MouthReader
+    from privtalk.metrics.evaluators.talkhead.mouth_opening import MouthReader
 
     return MouthReader.load()
 
 
 def _identity() -> Any:
-    from privtalk.metrics.evaluators.identity_network import TalkheadIdentity
+    from privtalk.metrics.evaluators.talkhead.identity_network import TalkheadIdentity
 
     return TalkheadIdentity()
 
 
 def _landmarks() -> Any:
-    from privtalk.metrics.evaluators.landmark_network import TalkheadLandmarks
+    from privtalk.metrics.evaluators.talkhead.landmark_network import TalkheadLandmarks
 
     return TalkheadLandmarks()
 
 
 def _sync() -> Any:
-    from privtalk.metrics.evaluators.sync_network import TalkheadSync
+    from privtalk.metrics.evaluators.talkhead.sync_network import TalkheadSync
 
     return TalkheadSync()
 

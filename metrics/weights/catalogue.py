@@ -219,7 +219,7 @@ CATALOGUE: dict[str, Weights] = {
         licence="that of your file",
         commercial=True,
         homepage="https://github.com/cunjian/pytorch_face_landmark",
-        interface="privtalk.metrics.evaluators.onnx_landmarks:OnnxLandmarks",
+        interface="privtalk.metrics.evaluators.published.onnx_landmarks:OnnxLandmarks",
         extra="faces",
     ),
 }

@@ -15,8 +15,8 @@ from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
-from privtalk.methods.clients import ClientData, take
 from privtalk.methods.config import AdapterConfig, FederationConfig
+from privtalk.methods.federation.clients import ClientData, take
 
 STREAM = partial(torch_stream, 4)
 CLIENTS, PEOPLE = 8, 16

@@ -13,11 +13,11 @@ from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import AdapterConfig, FederationConfig
-from privtalk.methods.federation import Federation, federate
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.rounds import Federation, federate
+from privtalk.methods.federation.transcript import Keep
 from privtalk.methods.registry import build
-from privtalk.methods.transcript import Keep
 
 STREAM = partial(torch_stream, 5)
 

@@ -9,10 +9,10 @@ from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch, ClipFeatures
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import AdapterConfig, FederationConfig
-from privtalk.methods.training import train
-from privtalk.methods.transcript import Keep
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.training import train
+from privtalk.methods.federation.transcript import Keep
 
 CLIENTS, STRANGERS = 16, 12
 ADAPTER = AdapterConfig(rank=2, alpha=4.0, targets=("*.to_v", "*.to_out.0"))

@@ -9,9 +9,9 @@ import torch
 
 from privtalk.bench import cli
 from privtalk.bench.commands import audit as command
-from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 GIVEN = ("privacy.noise_multiplier=2.0", "federation.secure_aggregation=false")
 """So that nothing is calibrated."""

@@ -13,8 +13,11 @@ import pytest
 from privtalk.bench import cli
 from privtalk.bench.commands import privacy as command
 from privtalk.core.records import Epsilons
-from privtalk.methods.privacy import accounting
-from privtalk.methods.privacy.adversaries import participation_bound, threshold_delta
+from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
+from privtalk.methods.privacy.accounting.adversaries import (
+    participation_bound,
+    threshold_delta,
+)
 
 ASKED = command.Request(
     clients=1000,

@@ -10,7 +10,7 @@ from privtalk.bench import cli
 
 
 def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
-    from privtalk.bench import pretraining
+    from privtalk.bench.pretraining import backbone as pretraining
 
     seen = {}
 
@@ -42,7 +42,7 @@ def test_build_films_the_corpus_of_a_preset(monkeypatch, capsys, tmp_path):
 
 
 def test_prepare_says_what_next_and_fails_where_nothing_was_taken(monkeypatch, capsys, tmp_path):
-    from privtalk.bench.corpus import prepare, summary
+    from privtalk.bench.corpus.prepared import prepare, summary
 
     outcome = summary.Outcome(video="a/b.mp4", identity="a", utterance="b", key="k", reason="no face")
     monkeypatch.setattr(prepare, "prepare", lambda *_: summary.Summary(outcomes=[outcome]))

@@ -72,7 +72,7 @@ def test_other_weights_and_tracks_are_other_files(store):
 
 def test_footage_that_cannot_be_made_is_one_line(store, monkeypatch, capsys):
     from privtalk.bench import cli
-    from privtalk.bench.corpus import embedded
+    from privtalk.bench.corpus.rendered import embedded
 
     def silent(*arguments):
         raise RuntimeError("espeak-ng cannot be loaded; run: pip install espeakng-loader")

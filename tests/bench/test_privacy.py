@@ -6,10 +6,10 @@ import pytest
 
 from privtalk.bench import suites
 from privtalk.bench.stages import privacy
-from privtalk.methods.privacy import accounting
-from privtalk.methods.privacy.adversaries import threshold_delta
-from privtalk.methods.privacy.ledger import Ledger
-from privtalk.methods.transcript import RoundLog, Transcript
+from privtalk.methods.federation.transcript import RoundLog, Transcript
+from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
+from privtalk.methods.privacy.accounting.adversaries import threshold_delta
+from privtalk.methods.privacy.accounting.ledger import Ledger
 
 DIM, CLIENTS = 2000, 64
 PLAIN = (

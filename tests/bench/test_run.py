@@ -18,7 +18,7 @@ from PIL import Image
 
 from privtalk.bench import runner
 from privtalk.bench.commands import run as command
-from privtalk.bench.corpus import shards
+from privtalk.bench.corpus.rendered import shards
 from privtalk.bench.execution.task import pin_threads
 from privtalk.bench.stages import shadow_plan
 from privtalk.core.errors import UserError
@@ -26,7 +26,7 @@ from privtalk.core.locks import sole_writer
 from privtalk.core.records import Record, RunStore
 from privtalk.core.run_folder import missing_rows, read_plan
 from privtalk.methods.adapters import AdapterBank
-from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.metrics import METRICS
 
 VOLATILE = ("timings", "started", "peak_memory_mib", "code", "environment")

@@ -17,9 +17,9 @@ from privtalk.bench.stages.train import checked, client_data, initial_adapter, m
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.config import AdapterConfig
-from privtalk.methods.state import TrainingState
-from privtalk.methods.training import train
-from privtalk.methods.transcript import Keep
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.training import train
+from privtalk.methods.federation.transcript import Keep
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

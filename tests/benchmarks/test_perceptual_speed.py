@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from privtalk.metrics.evaluators.inception import Inception
-from privtalk.metrics.evaluators.lpips_network import BATCH, Lpips, signed
+from privtalk.metrics.evaluators.published.inception import Inception
+from privtalk.metrics.evaluators.published.lpips_network import BATCH, Lpips, signed
 
 import lpips  # isort: skip
 import torchvision  # isort: skip

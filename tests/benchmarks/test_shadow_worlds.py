@@ -20,8 +20,8 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone import weights
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import AdapterConfig, FederationConfig
+from privtalk.methods.federation.clients import ClientData
 
 WORLDS, PEOPLE, STEPS = 64, 64, 2
 STREAM = partial(torch_stream, 0)

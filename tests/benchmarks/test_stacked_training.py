@@ -18,11 +18,11 @@ from privtalk.methods.backbone import weights
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
 from privtalk.methods.backbone.config import BackboneConfig
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import AdapterConfig, FederationConfig
-from privtalk.methods.fedavg import FedAvg
-from privtalk.methods.local import train_stacked
-from privtalk.methods.sequential import train_sequential
+from privtalk.methods.federated.fedavg import FedAvg
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.local import train_stacked
+from privtalk.methods.federation.sequential import train_sequential
 
 COHORT = 48
 

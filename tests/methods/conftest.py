@@ -10,8 +10,8 @@ from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import AdapterConfig, FederationConfig
+from privtalk.methods.federation.clients import ClientData
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,14 @@ import torch
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import ClientData, pooled
 from privtalk.methods.config import FederationConfig, MethodOptions
-from privtalk.methods.federation import Federation, federate
-from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.federation.clients import ClientData, pooled
+from privtalk.methods.federation.rounds import Federation, federate
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.transcript import Keep
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.methods.references import centralised
 from privtalk.methods.registry import build
-from privtalk.methods.state import TrainingState
-from privtalk.methods.transcript import Keep
 
 NEUTRAL = MethodOptions(mu=0.0, lambda_tdc=0.0, gamma=0.0)
 

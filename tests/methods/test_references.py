@@ -9,13 +9,13 @@ from privtalk.core.seeds import torch_stream
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import ClientData, take
 from privtalk.methods.config import FederationConfig, MethodOptions
+from privtalk.methods.federation.clients import ClientData, take
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.training import train
 from privtalk.methods.generation import Sampling, Scene, evaluation_noise, generate_clips
 from privtalk.methods.references import centralised, local_only
 from privtalk.methods.registry import METHODS, REFERENCES, build, kind
-from privtalk.methods.state import TrainingState
-from privtalk.methods.training import train
 
 SAMPLING = Sampling(steps=3, chunk=2)
 

@@ -9,7 +9,7 @@ from privtalk.metrics import METRICS, metric
 from privtalk.metrics.declaration import Family, Need
 from privtalk.metrics.distributions import SOURCES
 from privtalk.metrics.evaluators.bundle import NAMES
-from privtalk.metrics.evaluators.installed import LOADERS
+from privtalk.metrics.evaluators.published.installed import LOADERS
 from privtalk.metrics.registry import FAMILIES
 from privtalk.metrics.scorers import SCORERS
 

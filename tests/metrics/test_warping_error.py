@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from privtalk.bench.corpus.embedded import character, film
+from privtalk.bench.corpus.rendered.embedded import character, film
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.warping_error import flow, true_motion, visible, warp, warping_error
 

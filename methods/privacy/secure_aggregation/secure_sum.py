@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.core.streams import Stream
+from privtalk.methods.messages import Message
 from privtalk.methods.privacy.secure_aggregation.client import LEAST, Client
 from privtalk.methods.privacy.secure_aggregation.errors import (
     OutOfRangeError,
@@ -28,7 +29,6 @@ from privtalk.methods.privacy.secure_aggregation.masks import word
 from privtalk.methods.privacy.secure_aggregation.messages import Confirmation
 from privtalk.methods.privacy.secure_aggregation.server import Server
 from privtalk.methods.privacy.secure_aggregation.signatures import Identity
-from privtalk.methods.transcript import Message
 
 NAME = "secure-aggregation"
 """Of its streams."""

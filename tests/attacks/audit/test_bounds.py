@@ -15,7 +15,7 @@ from privtalk.attacks.audit.bounds import (
     mu_low,
     rate_bounds,
 )
-from privtalk.methods.privacy.gaussian import gaussian_epsilon
+from privtalk.methods.privacy.accounting.gaussian import gaussian_epsilon
 
 TRIALS = 4000
 

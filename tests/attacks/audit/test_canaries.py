@@ -9,7 +9,7 @@ from privtalk.attacks.audit import canaries as module
 from privtalk.attacks.audit.canaries import Canaries, coins, summed, unit_vectors
 from privtalk.attacks.audit.one_shot import fit, random_cosines
 from privtalk.core.seeds import torch_stream
-from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 
 def stream(*names):

@@ -9,11 +9,11 @@ import torch
 from privtalk.attacks.audit.canary_run import Sums, audit_sums, usual_norms
 from privtalk.attacks.audit.report import PrivacyViolationError, UpperBound
 from privtalk.core.seeds import torch_stream
-from privtalk.methods.privacy.accounting import epsilon
-from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.matrix_factorisation import BandedMatrixFactorisation
-from privtalk.methods.privacy.noise import NO_PRIVACY, GaussianMechanism
+from privtalk.methods.privacy.accounting.sampled_gaussian import epsilon
+from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.matrix_factorisation import BandedMatrixFactorisation
+from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY, GaussianMechanism
 
 DELTA, ROUNDS, DIM, RATE = 1e-3, 4, 8_000, 0.5
 

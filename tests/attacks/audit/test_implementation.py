@@ -9,14 +9,14 @@ import torch
 from privtalk.attacks.audit.implementation import TEST_DELTA, Aggregator, Trained, audit, fisher_direction
 from privtalk.attacks.audit.report import PrivacyViolationError
 from privtalk.core.seeds import torch_stream
-from privtalk.methods import federation
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.privacy.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.clipping import clip_factors
-from privtalk.methods.privacy.discrete import DiscreteMechanism
-from privtalk.methods.privacy.gaussian import gaussian_epsilon
-from privtalk.methods.privacy.noise import GaussianMechanism
-from privtalk.methods.transcript import Message, plain_sum
+from privtalk.methods.federation import rounds as federation
+from privtalk.methods.messages import Message, plain_sum
+from privtalk.methods.privacy.accounting.gaussian import gaussian_epsilon
+from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.mechanisms.clipping import clip_factors
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 GAUSSIAN = GaussianMechanism(clip=0.5, noise_multiplier=1.0)
 SKELLAM = DiscreteMechanism(clip=0.5, noise_multiplier=1.0)

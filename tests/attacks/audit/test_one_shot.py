@@ -19,7 +19,7 @@ from privtalk.attacks.audit.one_shot import (
     pair_epsilon,
     random_cosines,
 )
-from privtalk.methods.privacy.gaussian import gaussian_delta, gaussian_epsilon
+from privtalk.methods.privacy.accounting.gaussian import gaussian_delta, gaussian_epsilon
 
 NULL = Normal(mean=0.0, deviation=1.0)
 

@@ -8,7 +8,7 @@ from privtalk.attacks.judgement import judged
 from privtalk.attacks.pairs import Truth
 from privtalk.attacks.server import attack_personal
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import ClientData
+from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.references import local_only
 from tests.attacks.message_world import bank, normal, stream, world
 from tests.attacks.tiny_world import CLIENTS, FEDERATION, STRANGERS, clip, initial, knowledge

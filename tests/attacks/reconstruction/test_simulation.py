@@ -5,10 +5,10 @@ import torch
 
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm, gradient, second_order, update
 from privtalk.methods.backbone.conditioning import ClipFeatures
-from privtalk.methods.clients import ClientData, draw
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.fedavg import FedAvg
-from privtalk.methods.local import train_stacked
+from privtalk.methods.federated.fedavg import FedAvg
+from privtalk.methods.federation.clients import ClientData, draw
+from privtalk.methods.federation.local import train_stacked
 from tests.attacks.reconstruction.toys import BACKBONE, RECIPE, START, TEMPLATE, drawn, person, stream
 
 

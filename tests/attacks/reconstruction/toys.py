@@ -12,8 +12,8 @@ from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.clients import Draw
 from privtalk.methods.config import AdapterConfig
+from privtalk.methods.federation.clients import Draw
 
 stream = partial(torch_stream, 5)
 BACKBONE = Backbone.tiny()

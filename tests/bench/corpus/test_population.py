@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from privtalk.bench.corpus import embedded, shards
 from privtalk.bench.corpus.population import ROLES, Person, check_disjoint
-from privtalk.bench.corpus.shards import EmbeddedPopulation
+from privtalk.bench.corpus.rendered import embedded, shards
+from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.execution import Succeeded, execute
 from privtalk.bench.spec import CorpusSpec
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from privtalk.bench.corpus import studio
+from privtalk.bench.corpus.rendered import studio
 from privtalk.leaderboards.validation import identity
-from privtalk.metrics.evaluators.identity_fitting import area, equal_error
+from privtalk.metrics.evaluators.fitting.identity_fitting import area, equal_error
 
 PEOPLE, SITTINGS, FRAMES, DIM = 24, 4, 4, 16
 
@@ -114,7 +114,7 @@ def test_the_roc_rises_to_one(good):
 
 
 def test_lights_are_those_of_the_studio():
-    from privtalk.bench.corpus.embedded import character
+    from privtalk.bench.corpus.rendered.embedded import character
 
     file = studio.Sittings(role="heldout", first=3, people=2)
     found = identity.lights([file])

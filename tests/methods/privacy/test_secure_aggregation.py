@@ -19,10 +19,12 @@ from privtalk.core.seeds import torch_stream
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.clients import ClientData
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation import Federation, federate, play_round
-from privtalk.methods.privacy.noise import GaussianMechanism
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.rounds import Federation, federate, play_round
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.messages import Message, plain_sum
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.methods.privacy.secure_aggregation import (
     Client,
     Grid,
@@ -41,8 +43,6 @@ from privtalk.methods.privacy.secure_aggregation import (
 )
 from privtalk.methods.privacy.secure_aggregation.messages import Envelope, MaskedInput, Roster, UnmaskRequest
 from privtalk.methods.registry import build
-from privtalk.methods.state import TrainingState
-from privtalk.methods.transcript import Message, plain_sum
 
 DIM = 7
 

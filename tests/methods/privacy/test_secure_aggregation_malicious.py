@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from privtalk.core.seeds import torch_stream
+from privtalk.methods.messages import Message
 from privtalk.methods.privacy.secure_aggregation import (
     Client,
     Grid,
@@ -36,7 +37,6 @@ from privtalk.methods.privacy.secure_aggregation.client import pair_key
 from privtalk.methods.privacy.secure_aggregation.keys import KeyPair
 from privtalk.methods.privacy.secure_aggregation.messages import Confirmation, Reveal, Roster, UnmaskRequest
 from privtalk.methods.privacy.secure_aggregation.signatures import keys_message, least_threshold
-from privtalk.methods.transcript import Message
 
 CLIENTS, DIM, BITS, ROUND = 6, 5, 32, 4
 VICTIM, COLLUDERS = 0, (4, 5)

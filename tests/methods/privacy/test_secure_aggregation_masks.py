@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from privtalk.core.seeds import torch_stream
+from privtalk.methods.messages import Message
 from privtalk.methods.privacy.secure_aggregation import Client, Grid, SecureSum, Server, Topology, masks
 from privtalk.methods.privacy.secure_aggregation.client import pair_key
 from privtalk.methods.privacy.secure_aggregation.keys import SECRET_BYTES, KeyPair, stream_secrets
-from privtalk.methods.transcript import Message
 
 KeyStream = Callable[[bytes, int, int], masks.Words]
 DIM = 1 << 15

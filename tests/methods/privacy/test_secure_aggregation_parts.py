@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import isprime, prevprime  # type: ignore[import-untyped]
 
-from privtalk.methods.privacy.clipping import clip_factors
+from privtalk.methods.privacy.mechanisms.clipping import clip_factors
 from privtalk.methods.privacy.secure_aggregation import (
     Grid,
     OutOfRangeError,

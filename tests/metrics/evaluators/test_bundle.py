@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from privtalk.metrics import Undefined
-from privtalk.metrics.evaluators import bundle, feature_network, identity_network, storage, sync_network
-from privtalk.metrics.evaluators.blocks import initialised
+from privtalk.metrics.evaluators import bundle
 from privtalk.metrics.evaluators.bundle import (
     EMBEDDED,
     NAMES,
@@ -18,9 +17,11 @@ from privtalk.metrics.evaluators.bundle import (
     Installed,
     fingerprint,
 )
-from privtalk.metrics.evaluators.feature_network import FeatureNetwork
-from privtalk.metrics.evaluators.installed import LOADERS
-from privtalk.metrics.evaluators.storage import save_network
+from privtalk.metrics.evaluators.published.installed import LOADERS
+from privtalk.metrics.evaluators.talkhead import feature_network, identity_network, storage, sync_network
+from privtalk.metrics.evaluators.talkhead.blocks import initialised
+from privtalk.metrics.evaluators.talkhead.feature_network import FeatureNetwork
+from privtalk.metrics.evaluators.talkhead.storage import save_network
 from privtalk.metrics.weights import CATALOGUE, add
 
 PUBLISHED = [(kind, name) for kind, names in NAMES.items() for name in names if name != TALKHEAD]
@@ -168,7 +169,7 @@ def test_the_fingerprint_changes_with_a_name_and_not_with_a_manifest(folder):
 
 
 def test_the_fingerprint_changes_with_the_mouth_reader(folder, tmp_path, monkeypatch):
-    from privtalk.metrics.evaluators import mouth_opening
+    from privtalk.metrics.evaluators.talkhead import mouth_opening
 
     before = changed(folder)
     other = tmp_path / mouth_opening.WEIGHTS.name

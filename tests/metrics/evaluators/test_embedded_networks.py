@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from privtalk.bench.corpus import renderer
-from privtalk.bench.corpus.embedded import character, film
-from privtalk.bench.corpus.studio import posed, redressed
+from privtalk.bench.corpus.rendered import renderer
+from privtalk.bench.corpus.rendered.embedded import character, film
+from privtalk.bench.corpus.rendered.studio import posed, redressed
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Installed
-from privtalk.metrics.evaluators.identity_fitting import verification
-from privtalk.metrics.evaluators.landmark_fitting import validate
-from privtalk.metrics.evaluators.storage import FOLDER, sha256
+from privtalk.metrics.evaluators.fitting.identity_fitting import verification
+from privtalk.metrics.evaluators.fitting.landmark_fitting import validate
+from privtalk.metrics.evaluators.talkhead.storage import FOLDER, sha256
 from privtalk.metrics.frechet import frechet
 from privtalk.metrics.lip_sync import lip_sync
 from privtalk.metrics.regions import eye_distance

@@ -132,7 +132,7 @@ def test_the_folder_is_the_users_unless_moved(monkeypatch, weights_folder):
 def network(tmp_path):
     """An ONNX network of the interface, and its place."""
     pytest.importorskip("onnxruntime")
-    from tests.metrics.evaluators.test_onnx_landmarks import tiny
+    from tests.metrics.evaluators.published.test_onnx_landmarks import tiny
 
     return tiny(tmp_path / "points.onnx")
 
@@ -161,7 +161,7 @@ def test_a_random_file_is_not_installed_over_a_network_without_a_known_hash(
 
 
 def test_a_network_cut_short_or_of_another_interface_is_not_installed(network, tmp_path):
-    from tests.metrics.evaluators.test_onnx_landmarks import tiny
+    from tests.metrics.evaluators.published.test_onnx_landmarks import tiny
 
     good = store.add("pfld", network)
     other = tiny(tmp_path / "other.onnx", 112, 10)
@@ -175,7 +175,7 @@ def test_a_network_cut_short_or_of_another_interface_is_not_installed(network, t
 
 def test_without_the_package_that_opens_it_a_file_is_not_installed(local, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.delitem(sys.modules, "privtalk.metrics.evaluators.onnx_landmarks", raising=False)
+    monkeypatch.delitem(sys.modules, "privtalk.metrics.evaluators.published.onnx_landmarks", raising=False)
     with pytest.raises(WeightsError, match=r"without the package onnxruntime: .*privtalk-bench\[faces\]"):
         store.add("pfld", local)
     assert store.installed("pfld") is None

@@ -1,0 +1,193 @@
+"""The books of a folder of prepared clips: ``prepare.json`` for all videos, an index for each identity.
+
+What the books say is what counts, and what is not theirs is left alone: clips that an index lists and no video
+accounts for, made by hand or before the books were lost, and whatever a link leads to outside the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from privtalk.bench.corpus.prepared import store
+from privtalk.bench.corpus.prepared.names import fold, shown
+from privtalk.bench.corpus.prepared.summary import SUMMARY, Outcome, Summary, read_summary
+from privtalk.core import files
+from privtalk.core.files import write_atomic
+
+Clips = dict[str, store.ClipEntry]
+
+
+class Ledger:
+    """What became of every video that went into `dst`."""
+
+    def __init__(self, dst: Path) -> None:
+        self.dst = dst
+        self.outcomes: dict[str, Outcome] = {}
+        self._own: dict[str, dict[str, Outcome]] = {}
+        """Outcomes by identity and video; an identity stays when its last video goes, so that it is swept."""
+        self._strangers: dict[str, Clips] = {}
+        """Clips by identity that no video accounts for."""
+        self.due = 0.0
+        """Time of the next write: a summary of a hundred thousand videos is not written after each."""
+        known = read_summary(dst)
+        for outcome in known.outcomes if known else ():
+            self._put(outcome)
+
+    def obstacle(self, identity: str) -> str | None:
+        """Why nothing can be written to an identity's folder; outside of `dst` nothing is ever touched."""
+        folder = self.dst / identity
+        if not folder.resolve().is_relative_to(self.dst.resolve()):
+            return f"{shown(folder)} is a link that leads out of {shown(self.dst)}; put a folder in its place"
+        if folder.exists() and not folder.is_dir():
+            return f"{shown(folder)} is a file where a folder should be; remove it"
+        return None
+
+    def holds(self, name: str, key: str, keys: Mapping[str, str]) -> bool:
+        """Whether the video was finished with this key and what came of it is whole.
+
+        One that was refused for the pictures of another one depends on that, too: `keys` are those of all videos.
+        """
+        outcome = self.outcomes.get(name)
+        if outcome is None or outcome.key != key:
+            return False
+        if outcome.twin is not None:
+            other, promised = outcome.twin
+            standing = self.outcomes.get(other)
+            if keys.get(other, standing.key if standing else None) != promised:
+                return False
+        return self._intact(outcome)
+
+    def whole(self, outcome: Outcome) -> bool:
+        """Whether there are clips of a video, as they were written."""
+        return bool(outcome.clips) and self._intact(outcome)
+
+    def place(self, identity: str, utterance: str) -> list[Outcome]:
+        """Outcomes whose clips have the names that this utterance's would have."""
+        own = self._own.get(identity, {}).values()
+        return [outcome for outcome in own if fold(outcome.utterance) == fold(utterance)]
+
+    def open(self, planned: Mapping[str, set[str]], present: set[str]) -> None:
+        """Take stock before the work: `planned` are the utterances by identity to come, `present` their videos.
+
+        Clips that were deleted, and whose video is not there to make them again, are struck out. Every index is
+        made to say what the books say.
+        """
+        for identity in {*planned, *self._own}:
+            known = self._listed(identity)
+            claimed = self._clips(identity)
+            folded = {fold(utterance) for utterance in planned.get(identity, ())}
+            self._strangers[identity] = {
+                name: entry
+                for name, entry in known.items()
+                if name not in claimed and not _is_of(name, folded) and (self.dst / identity / name).is_file()
+            }
+        self._strike({name: old for name, old in self.outcomes.items() if name not in present})
+        for identity in self._own:
+            expected = self._all_clips(identity)
+            if expected and expected != self._listed(identity):
+                self._index(identity)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Take videos out, so that no index promises clips while they are made again."""
+        gone = [self._take(name) for name in list(names) if name in self.outcomes]
+        for identity in sorted({outcome.identity for outcome in gone if outcome.identity and outcome.clips}):
+            self._index(identity)
+        if gone:
+            self.write()
+
+    def record(self, outcome: Outcome) -> None:
+        """Add a finished video, in place of any whose clips had the same names."""
+        if outcome.clips and outcome.identity:
+            rivals = self.place(outcome.identity, outcome.utterance)
+            self.forget([rival.video for rival in rivals if rival.video != outcome.video])
+        self._replace(outcome)
+        if time.monotonic() >= self.due:
+            self.write()
+
+    def write(self) -> None:
+        began = time.monotonic()
+        summary = Summary(outcomes=[self.outcomes[name] for name in sorted(self.outcomes)])
+        write_atomic(self.dst / SUMMARY, summary.model_dump_json(indent=1) + "\n")
+        self.due = time.monotonic() + 20 * (time.monotonic() - began)
+
+    def sweep(self) -> None:
+        """Remove what no index lists: clips of a killed run, of older options, of videos now refused."""
+        self.write()
+        files.sweep(self.dst.glob("*.part"))
+        for identity in sorted(self._own):
+            if not self.obstacle(identity):
+                self._sweep(self.dst / identity, self._all_clips(identity))
+
+    def _sweep(self, folder: Path, listed: Clips) -> None:
+        for path in folder.glob("*.npz"):
+            if path.name not in listed:
+                path.unlink()
+        files.sweep(folder.glob("*.part"))
+        if not listed:
+            (folder / store.INDEX).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _strike(self, absent: Mapping[str, Outcome]) -> None:
+        """Strike out the clips of absent videos that are gone."""
+        gone = []
+        for name, old in absent.items():
+            kept = {clip: entry for clip, entry in old.clips.items() if (self._folder(old) / clip).is_file()}
+            if old.clips and not kept:
+                gone.append(name)
+            elif kept != old.clips:
+                self._replace(old.model_copy(update={"clips": kept}))
+        self.forget(gone)
+
+    def _replace(self, outcome: Outcome) -> None:
+        """Enter an outcome in place of what is known of its video."""
+        before = self._take(outcome.video) if outcome.video in self.outcomes else None
+        self._put(outcome)
+        for changed in (before, outcome):
+            if changed is not None and changed.identity and changed.clips:
+                self._index(changed.identity)
+
+    def _put(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.video] = outcome
+        if outcome.identity:
+            self._own.setdefault(outcome.identity, {})[outcome.video] = outcome
+
+    def _take(self, name: str) -> Outcome:
+        outcome = self.outcomes.pop(name)
+        if outcome.identity:
+            del self._own[outcome.identity][name]
+        return outcome
+
+    def _intact(self, outcome: Outcome) -> bool:
+        return all(store.intact(self._folder(outcome) / clip, entry) for clip, entry in outcome.clips.items())
+
+    def _folder(self, outcome: Outcome) -> Path:
+        return self.dst / (outcome.identity or "")
+
+    def _clips(self, identity: str) -> Clips:
+        """Clips that videos account for."""
+        own = self._own.get(identity, {}).values()
+        return {name: entry for outcome in own for name, entry in outcome.clips.items()}
+
+    def _all_clips(self, identity: str) -> Clips:
+        return {**self._strangers.get(identity, {}), **self._clips(identity)}
+
+    def _listed(self, identity: str) -> Clips:
+        """Clips that the index on disk lists; none where it cannot be read."""
+        try:
+            return store.read_index(self.dst / identity).clips
+        except (store.StoreError, OSError):
+            return {}
+
+    def _index(self, identity: str) -> None:
+        if not self.obstacle(identity):
+            store.write_index(self.dst / identity, identity, self._all_clips(identity))
+
+
+def _is_of(clip: str, utterances: set[str]) -> bool:
+    """Whether a clip's file has a name that a clip of one of the (folded) utterances would have."""
+    stem, _, number = clip.removesuffix(".npz").rpartition("-")
+    return number.isdecimal() and fold(stem) in utterances

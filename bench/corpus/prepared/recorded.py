@@ -1,0 +1,282 @@
+"""A population of prepared real videos (`bench data prepare`), in the roles and purposes of the embedded one.
+
+Every identity's segments are cut into windows that do not overlap, dealt in turn to train, test and fresh. Roles are
+drawn by a named stream, so whoever trains differs from whoever does not by chance alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
+from privtalk.bench.corpus.population import Group, Person, Purpose, Role
+from privtalk.bench.corpus.prepared.archive import repeats
+from privtalk.bench.corpus.prepared.store import ClipEntry, Index, StoreError, load_listed, read_indices
+from privtalk.bench.spec import CorpusSpec, Footage
+from privtalk.core.cache import content_hash
+from privtalk.core.errors import UserError
+from privtalk.core.seeds import numpy_stream
+
+LEAST: tuple[Purpose, ...] = ("train", "test", "fresh", "fresh")
+"""What everybody must have: the attack needs one fresh window as a portrait and one to look at."""
+
+PORTION = 16
+"""People in a group."""
+
+PREFIX = "recorded-"
+"""Of the names of prepared corpora; the hash of what they hold follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Frames `start` to `start + frames` of a clip's file."""
+
+    file: str
+    start: int
+    frames: int
+
+
+Deal = Mapping[Purpose, tuple[Window, ...]]
+
+
+@dataclass(frozen=True)
+class RecordedPopulation:
+    """`population.Population` of a prepared folder."""
+
+    folder: Path
+    spec: CorpusSpec
+
+    def people(self, role: Role) -> tuple[Person, ...]:
+        return self._roles[role]
+
+    def clips(self, person: Person, purpose: Purpose) -> tuple[Clip, ...]:
+        identity = self._identities[person.name]
+        return tuple(
+            cut(
+                _loaded(identity.folder / w.file, person.name, identity.index.clips[w.file]),
+                w,
+                self.spec.size,
+            )
+            for w in deal(identity.index, self.spec).get(purpose, ())
+        )
+
+    def groups(self) -> list[Group]:
+        uses: Sequence[tuple[Role, Purpose, int]] = (
+            ("clients", "train", self.spec.clients),
+            ("clients", "test", self.spec.tested),
+            ("clients", "fresh", self.spec.attacked),
+            ("heldout", "train", self.spec.heldout),
+            ("heldout", "fresh", self.spec.heldout),
+            ("shadow", "train", self.spec.shadows),
+            ("shadow", "fresh", self.spec.shadows),
+        )
+        origin = content_hash(self.spec.model_dump())
+        found: list[Group] = []
+        for role, purpose, count in uses:
+            people = self.people(role)[:count]
+            found += [
+                Group(origin, f"{role}-{purpose}-{first:05d}", people[first : first + PORTION], purpose)
+                for first in range(0, len(people), PORTION)
+            ]
+        return found
+
+    def census(self) -> Mapping[str, Identity]:
+        """Everybody who is there, with or without a role."""
+        return self._identities
+
+    @cached_property
+    def _identities(self) -> dict[str, Identity]:
+        return identities(self.folder)
+
+    @cached_property
+    def _roles(self) -> dict[Role, tuple[Person, ...]]:
+        usable = [name for name, found in self._identities.items() if suffices(found.index, self.spec)]
+        order = [usable[i] for i in numpy_stream(self.spec.seed, "corpus", "roles").permutation(len(usable))]
+        parts: Mapping[Role, list[str]] = {
+            "public": [],
+            "clients": order[: self.spec.clients],
+            "heldout": order[self.spec.clients :][: self.spec.heldout],
+            "shadow": order[self.spec.clients + self.spec.heldout :][: self.spec.shadows],
+        }
+        return {role: tuple(Person(n, role, k) for k, n in enumerate(names)) for role, names in parts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    folder: Path
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a folder offers a corpus of some footage."""
+
+    digest: str
+    clients: int
+    heldout: int
+    shadows: int
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Identity -> reason."""
+
+
+def survey(folder: Path, spec: CorpusSpec) -> Survey:
+    """Roles that a prepared folder can fill, at most as many people as `spec` asks for.
+
+    A quarter of the people, at least two, are held out, and a fifth of the others are the attackers' own where that
+    leaves them two. Raises `ValueError` below four usable people.
+    """
+    found = identities(folder)
+    refused = {n: _shortage(i.index, spec) for n, i in found.items() if not suffices(i.index, spec)}
+    usable = len(found) - len(refused)
+    if usable < 4:
+        lacking = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+        raise ValueError(
+            f"{folder}: {usable} people with enough footage, at least 4 are needed (2 who train, 2 who do not)"
+            + (f"; {lacking}" if lacking else "")
+        )
+    heldout = min(spec.heldout, max(2, usable // 4))
+    spare = (usable - heldout) // 5
+    shadows = min(spec.shadows, spare) if spare >= 2 else 0
+    return Survey(digest(found), min(spec.clients, usable - heldout - shadows), heldout, shadows, refused)
+
+
+def identities(folder: Path) -> dict[str, Identity]:
+    """Everybody in a prepared folder by name, in the order of the folders."""
+    found = {index.identity: Identity(place, index) for place, index in read_indices(folder).items()}
+    if not found:
+        raise ValueError(
+            f"{folder}: no prepared clips there; make them with: bench data prepare VIDEOS -o {folder}"
+        )
+    return found
+
+
+def digest(found: Mapping[str, Identity]) -> str:
+    """Hash of who is in a folder and of all clips."""
+    return content_hash({n: {c: e.sha256 for c, e in i.index.clips.items()} for n, i in found.items()})
+
+
+def check_distinct(folder: Path, spec: CorpusSpec) -> None:
+    """Raise where people who can play a role have pictures twice, so that a member would be a non-member too.
+
+    Finds damaged and missing clips on the way. What was cut at other places or encoded anew is not found.
+    """
+    found = [i for i in identities(folder).values() if suffices(i.index, spec)]
+    paths = {i.folder / c: i for i in found for c in i.index.clips}
+    damaged: list[StoreError] = []
+    groups = repeats(paths, damaged.append)
+    if damaged:
+        raise UserError(f"{damaged[0]}; run bench data prepare again, which mends it")
+    for first, second, *_ in groups:
+        whose = {paths[first].index.identity, paths[second].index.identity}
+        harm = "a member and a non-member" if len(whose) > 1 else "trained on and tested on"
+        raise UserError(
+            f"{first} and {second} show the same pictures, which would be {harm} at once; take one of the two videos "
+            "out, delete its clips, and run bench data prepare again"
+        )
+
+
+@lru_cache(maxsize=4)
+def open_recorded(folder: Path, spec: CorpusSpec) -> RecordedPopulation:
+    """The population of a prepared folder, found to be the one that the settings are of."""
+    population = RecordedPopulation(folder, spec)
+    check_population(population)
+    return population
+
+
+def check_population(population: RecordedPopulation) -> None:
+    """Raise unless the folder still holds what the settings say, and everybody that they count."""
+    spec, found = population.spec, population.census()
+    if spec.name != f"{PREFIX}{digest(found)}":
+        raise UserError(
+            f"{population.folder} has changed since the run began; restore it, or name another folder with -o"
+        )
+    promised: Mapping[Role, int] = {
+        "clients": spec.clients,
+        "heldout": spec.heldout,
+        "shadow": spec.shadows,
+    }
+    for role, count in promised.items():
+        if (there := len(population.people(role))) != count:
+            raise UserError(
+                f"{population.folder} has {there} people for the role {role}, the settings count {count}; lower "
+                "--set corpus.*, or prepare more videos"
+            )
+
+
+def suffices(index: Index, spec: CorpusSpec) -> bool:
+    """Whether an identity has the least that every role needs."""
+    dealt = deal(index, spec)
+    return all(len(dealt[purpose]) >= LEAST.count(purpose) for purpose in LEAST)
+
+
+def deal(index: Index, spec: CorpusSpec) -> Deal:
+    """An identity's windows, dealt in turn until every purpose has what it asks for or the footage is used up."""
+    left = {name: [0, entry.length] for name, entry in sorted(index.clips.items())}
+    dealt: dict[Purpose, list[Window]] = {"train": [], "test": [], "fresh": []}
+    for purpose in _turns(spec):
+        frames = spec.footage(purpose).frames
+        file = next((name for name, (start, end) in left.items() if end - start >= frames), None)
+        if file is not None:
+            dealt[purpose].append(Window(file, left[file][0], frames))
+            left[file][0] += frames
+    return {purpose: tuple(windows) for purpose, windows in dealt.items()}
+
+
+def _turns(spec: CorpusSpec) -> list[Purpose]:
+    """Purposes in the order in which windows are dealt: first the least, then one of each in turn."""
+    owed: dict[Purpose, int] = {
+        purpose: spec.footage(purpose).clips for purpose in ("train", "test", "fresh")
+    }
+    turns: list[Purpose] = list(LEAST)
+    for purpose in LEAST:
+        owed[purpose] -= 1
+    while any(count > 0 for count in owed.values()):
+        for purpose in owed:
+            if owed[purpose] > 0:
+                turns.append(purpose)
+                owed[purpose] -= 1
+    return turns
+
+
+def cut(clip: Clip, window: Window, size: int) -> Clip:
+    """The window of a clip at `size` pixels; its utterance names the place it was cut from."""
+    import cv2
+
+    start, end = window.start, window.start + window.frames
+    samples = [round(t * SAMPLE_RATE / clip.fps) for t in (start, end)]
+    scale = size / clip.size
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    frames = clip.frames[start:end]
+    if scale != 1:
+        frames = np.stack([cv2.resize(frame, (size, size), interpolation=way) for frame in frames]).astype(
+            np.uint8
+        )
+    return replace(
+        clip,
+        frames=frames,
+        audio=clip.audio[samples[0] : samples[1]],
+        landmarks=(clip.landmarks[start:end] * scale).astype(np.float32),
+        utterance=f"{clip.utterance}:{start}",
+        truth=None,
+    )
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, identity: str, entry: ClipEntry) -> Clip:
+    """A prepared clip; its windows are mostly asked for one after another."""
+    try:
+        return load_listed(path, identity, entry)
+    except StoreError as error:
+        raise StoreError(f"{error}; run bench data prepare again, which mends it") from error
+
+
+def _shortage(index: Index, spec: CorpusSpec) -> str:
+    footage: list[Footage] = [spec.footage(purpose) for purpose in LEAST]
+    longest = max((entry.length for entry in index.clips.values()), default=0)
+    total = sum(entry.length for entry in index.clips.values())
+    return f"{total} frames (longest clip {longest}), {sum(f.frames for f in footage)} needed"

@@ -1,0 +1,1 @@
+"""One real film: decoded, its face followed and cropped, cut into clips."""

@@ -1,0 +1,133 @@
+"""`bench pretrain`: trains the backbone on the corpus's public people and validates it on people it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from privtalk.bench.corpus.clip import Clip
+from privtalk.bench.corpus.population import Role
+from privtalk.bench.corpus.rendered.shards import SHARD, Shard, load, missing
+from privtalk.bench.execution import Failed, execute
+from privtalk.bench.pretraining.validation import validate
+from privtalk.core.seeds import torch_stream
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.config import BackboneConfig
+from privtalk.methods.backbone.optimise import finished_steps
+from privtalk.methods.backbone.pretrain import (
+    LatentData,
+    PublicData,
+    Recipe,
+    pretrain_autoencoder,
+    pretrain_denoiser,
+)
+from privtalk.methods.backbone.weights import Manifest, save
+from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
+from privtalk.metrics.evaluators.talkhead.mouth_opening import MouthReader
+
+Stage = Literal["autoencoder", "denoiser", "all"]
+
+Tell = Callable[[str, int, int, float | None], None]
+"""Called with (stage, done, total, loss)."""
+
+
+class Pool(BaseModel):
+    """Public people to train on and held-out people to validate on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    size: int = 64
+    people: int = Field(default=640, ge=2)
+    clips: int = Field(default=3, ge=1)
+    frames: int = Field(default=24, ge=2)
+    validation_people: int = Field(default=48, ge=2)
+    validation_frames: int = Field(default=32, ge=2)
+
+    def training(self) -> list[Shard]:
+        return list(self._shards("public", self.people, self.clips, self.frames))
+
+    def validation(self) -> list[Shard]:
+        """Of the broader world that clients come from, which is the harder test."""
+        return list(self._shards("heldout", self.validation_people, 2, self.validation_frames))
+
+    def _shards(self, role: Role, people: int, clips: int, frames: int) -> Iterator[Shard]:
+        for first in range(0, people, SHARD):
+            yield Shard(
+                seed=self.seed,
+                size=self.size,
+                role=role,
+                purpose="train",
+                first=first,
+                people=min(SHARD, people - first),
+                clips=clips,
+                frames=frames,
+            )
+
+
+def pretrain(
+    out: Path,
+    stage: Stage = "all",
+    config: BackboneConfig | None = None,
+    recipe: Recipe | None = None,
+    pool: Pool | None = None,
+    workers: int = 2,
+    tell: Tell = lambda stage, done, total, loss: None,
+) -> Manifest | None:
+    """Weights and manifest in `out`; checkpoints in ``out/checkpoints``, from which the same call goes on.
+
+    `autoencoder` stops after that stage, and None is returned; `denoiser` insists that it is finished; `all` does
+    what is left.
+    """
+    config, recipe, pool = config or BackboneConfig(), recipe or Recipe(), pool or Pool()
+    checkpoints = out / "checkpoints"
+    if stage == "denoiser":
+        _require_finished(checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)
+
+    def stream(*names: str | int) -> torch.Generator:
+        return torch_stream(recipe.seed, "pretrain", *names)
+
+    def place(name: str) -> tuple[Path, Callable[[int, int, float], None]]:
+        return checkpoints / f"{name}.safetensors", partial(tell, name)
+
+    data = PublicData.gather(film(pool.training(), workers, tell))
+    backbone = Backbone.initial(config, recipe.seed)
+    first = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream, *place("autoencoder"))
+    if stage == "autoencoder":
+        return None
+    latents = LatentData.encode(backbone, data, recipe)
+    second = pretrain_denoiser(backbone, latents, recipe, stream, *place("denoiser"))
+    held_out = film(pool.validation(), workers, tell)
+    return save(
+        backbone.freeze(),
+        out,
+        data={"pool": pool.model_dump(), "frames": len(data.frames), "sha256": data.digest()},
+        recipe=recipe.model_dump(),
+        curves={"autoencoder": first, "denoiser": second},
+        validation=validate(
+            backbone,
+            held_out,
+            partial(stream, "validate"),
+            Given({("mouth", TALKHEAD): MouthReader.load()}),
+        ),
+    )
+
+
+def film(shards: Sequence[Shard], workers: int, tell: Tell) -> list[Clip]:
+    """Clips of `shards`, which are made where they are missing."""
+    tasks = missing(shards)
+    for number, outcome in enumerate(execute(tasks, workers), start=1):
+        if isinstance(outcome, Failed):
+            raise RuntimeError(f"{outcome.key}: {outcome.reason}")
+        tell("corpus", number, len(tasks), None)
+    return [clip for shard in shards for clip in load(shard)]
+
+
+def _require_finished(path: Path, steps: int) -> None:
+    if not path.exists() or finished_steps(path) < steps:
+        raise ValueError(f"{path}: no finished autoencoder there; run first: bench pretrain autoencoder")

@@ -1,0 +1,1 @@
+"""The federation: clients, cohorts, local training, what is said, summed and kept."""

@@ -1,0 +1,107 @@
+"""What happens to updates between the device and the server: noise shares on the grid, and the sum, plain or secure.
+
+Shape legend: K clients of a round send d numbers each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from privtalk.core.streams import Stream
+from privtalk.methods.config import FederationConfig
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.normalisation import appended_scale, sensitivity
+from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
+from privtalk.methods.privacy.accounting.adversaries import MINIMUM as MINIMUM
+from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
+from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
+from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
+
+DEVIATIONS = 8.0
+"""Of noise that the grid has room for."""
+
+
+class Summation(NamedTuple):
+    """How messages are summed."""
+
+    aggregate: Aggregate
+    step: float | None
+    """Distance of grid points in units of the update; None where sums are of real numbers."""
+    bits: int | None
+    """b of integers mod 2^b; None without secure aggregation."""
+
+
+def summation(config: FederationConfig, mechanism: PrivacyMechanism, clients: int, dim: int) -> Summation:
+    """The sum for messages of an adapter of `dim` numbers, from at most `clients` clients."""
+    if isinstance(mechanism, DiscreteMechanism):
+        return _discrete(config, mechanism, clients)
+    if not config.secure_aggregation:
+        return Summation(plain_sum, None, None)
+    if isinstance(mechanism, AdaptiveClipping):
+        raise ValueError("adaptive clipping has no fixed grid for secure aggregation; use fixed clipping")
+    if math.isfinite(mechanism.clip):
+        scale = appended_scale(mechanism.clip, config.appended_share)
+        bound = sensitivity(mechanism.clip, config.normalisation, scale)
+        grid = Grid.for_clip(bound, clients, dim + 1)
+    else:
+        grid = Grid(bound=config.grid_bound, clients=clients)
+    return Summation(Dropping(SecureSum(grid=grid, minimum=MINIMUM)), grid.step, grid.bits)
+
+
+def _discrete(config: FederationConfig, mechanism: DiscreteMechanism, clients: int) -> Summation:
+    if not config.secure_aggregation:
+        return Summation(WholeSteps(plain_sum, mechanism.step), mechanism.step, None)
+    largest = mechanism.scale + DEVIATIONS * math.sqrt(mechanism.variance) + 1
+    bits = math.ceil(math.log2(clients * largest)) + 2
+    secure = SecureSum(grid=Grid(bound=largest, clients=clients, bits=bits), minimum=MINIMUM)
+    return Summation(WholeSteps(Dropping(secure), mechanism.step), mechanism.step, bits)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeSteps:
+    """An aggregate of multiples of `step`, summed as whole numbers, exactly."""
+
+    aggregate: Aggregate
+    step: float
+
+    def at(self, round_: int) -> WholeSteps:
+        return replace(self, aggregate=of_round(self.aggregate, round_))
+
+    def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
+        whole = [Message(m.client, (m.vector.double() / self.step).round()) for m in messages]
+        return self.aggregate(whole, dim) * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Dropping:
+    """A secure sum that is zero for rounds too small to be summed securely."""
+
+    secure: SecureSum
+
+    def at(self, round_: int) -> Dropping:
+        return replace(self, secure=self.secure.at(round_))
+
+    def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
+        if len(messages) < self.secure.minimum:
+            return torch.zeros(dim, dtype=torch.float64)
+        return self.secure(messages, dim)
+
+
+def with_shares(
+    vectors: Tensor, cohort: Sequence[ClientData], mechanism: DiscreteMechanism, stream: Stream, round_: int
+) -> Tensor:
+    """float64 [K, d]: `vectors` [K, d] of norm at most C on the grid, each with its share of the noise of the sum."""
+    sent = vectors.new_zeros(vectors.shape, dtype=torch.float64)
+    for row, vector, client in zip(sent, vectors, cohort, strict=True):
+        names = ("client", client.index, "round", round_)
+        whole = mechanism.encode(vector, stream(*names, "rounding"))
+        share = mechanism.share(len(vector), stream(*names, "privacy"), len(cohort))
+        row.copy_(mechanism.decode(whole + share))
+    return sent

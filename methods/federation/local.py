@@ -1,0 +1,180 @@
+"""Local training of many clients in one stacked pass.
+
+The loss of a pass is the sum over clients of each client's mean loss, so that client k's gradient depends on its own
+data and adapter alone, and an elementwise optimiser on the stacked tensors is K separate optimisers.
+
+Shape legend: K clients, W windows a client, F frames a window, d trainable numbers, latents C x h x w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from privtalk.core.streams import Stream
+from privtalk.methods.adapters import AdapterBank, adapted
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.config import FederationConfig
+from privtalk.methods.federation.clients import ClientData, Draw, draw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalStep:
+    """What a method's extra loss terms may read in a step of K clients."""
+
+    backbone: Backbone
+    draw: Draw
+    """K·W windows."""
+    noisy: Tensor
+    """[K·W, F, C, h, w]."""
+    v: Tensor
+    """[K·W, F, C, h, w] v-prediction, with gradient."""
+    theta: Tensor
+    """[K, d] trained adapters, with gradient."""
+    start: Tensor
+    """[K, d] the adapters that the clients received."""
+
+    def predicted_noise(self) -> Tensor:
+        """ε̂ [K·W, F, C, h, w]."""
+        return self.backbone.diffusion.noise_from_velocity(self.noisy, self.v, self.draw.t)
+
+    def per_client(self, windows: Tensor) -> Tensor:
+        """[K] mean over each client's windows of `windows` [K·W]."""
+        return windows.unflatten(0, (len(self.theta), -1)).mean(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a method's client weight may read: K clients after training, on the device."""
+
+    backbone: Backbone
+    bank: AdapterBank
+    """Of K trained adapters."""
+    draw: Draw
+    """Of the last local step, K·W windows."""
+
+
+class Objective(Protocol):
+    """The part of a method that runs on the device."""
+
+    def extra_loss(self, step: LocalStep) -> Tensor | None:
+        """[K] terms added to the diffusion loss, or None."""
+
+    def reliability(self, trained: Trained) -> Tensor | None:
+        """[K] factors of the clients' weights in (0, 1], or None for 1."""
+
+
+class LocalResult(NamedTuple):
+    """K clients after local training."""
+
+    theta: Tensor
+    """[K, d]."""
+    loss: Tensor
+    """[K] mean over steps of the diffusion loss."""
+    reliability: Tensor
+    """[K] in (0, 1]."""
+
+
+def train_stacked(
+    backbone: Backbone,
+    template: AdapterBank,
+    start: Tensor,
+    clients: Sequence[ClientData],
+    config: FederationConfig,
+    objective: Objective,
+    stream: Stream,
+    round_: int,
+) -> LocalResult:
+    """Train client k from `start` [K, d] on its own data; K clients, a few at a time (`config.chunk` windows)."""
+    parts = [
+        _train_chunk(backbone, template, start[part], clients[part], config, objective, stream, round_)
+        for part in chunks(len(clients), max(1, config.chunk // config.windows))
+    ]
+    return LocalResult(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+
+def chunks(n: int, size: int) -> Iterator[slice]:
+    """
+    >>> list(chunks(5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    return (slice(first, min(first + size, n)) for first in range(0, n, size))
+
+
+def _train_chunk(
+    backbone: Backbone,
+    template: AdapterBank,
+    start: Tensor,
+    clients: Sequence[ClientData],
+    config: FederationConfig,
+    objective: Objective,
+    stream: Stream,
+    round_: int,
+) -> LocalResult:
+    theta = start.clone().requires_grad_()
+    optimizer = build_optimizer(config, theta)
+    losses = []
+    for step in range(config.local_steps):
+        drawn = draw(clients, config, backbone.config.diffusion.timesteps, stream, round_, step).to(
+            theta.device
+        )
+        optimizer.zero_grad()
+        losses.append(_backward(backbone, template, theta, start, drawn, config, objective))
+        optimizer.step()
+    theta = theta.detach()
+    factor = objective.reliability(Trained(backbone=backbone, bank=template.unflatten(theta), draw=drawn))
+    loss = torch.stack(losses).mean(0)
+    return LocalResult(theta, loss, torch.ones_like(loss) if factor is None else factor)
+
+
+def build_optimizer(config: FederationConfig, *parameters: Tensor) -> torch.optim.Optimizer:
+    """The clients' optimiser; both kinds are elementwise."""
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.lr, foreach=False)
+    return torch.optim.SGD(parameters, lr=config.lr, foreach=False)
+
+
+def _backward(
+    backbone: Backbone,
+    template: AdapterBank,
+    theta: Tensor,
+    start: Tensor,
+    drawn: Draw,
+    config: FederationConfig,
+    objective: Objective,
+) -> Tensor:
+    """Add the gradient of the sum of the clients' losses to `theta.grad`; returns the diffusion loss [K].
+
+    A single client with more windows than a pass holds is run slice by slice: its mean loss is the mean of the
+    slices' means, weighted by their windows.
+    """
+    k, windows = len(theta), len(drawn.t) // len(theta)
+    total = theta.new_zeros(k)
+    for part in chunks(windows, max(1, config.chunk // k)):
+        share = (part.stop - part.start) / windows
+        rows = torch.arange(k * windows).view(k, windows)[:, part].flatten()
+        step, loss = forward(backbone, template, theta, start, drawn if share == 1 else drawn[rows])
+        extra = objective.extra_loss(step)
+        objective_sum = (loss if extra is None else loss + extra).sum() * share
+        objective_sum.backward()
+        total += loss.detach() * share
+    return total
+
+
+def forward(
+    backbone: Backbone, template: AdapterBank, theta: Tensor, start: Tensor, drawn: Draw
+) -> tuple[LocalStep, Tensor]:
+    """One pass of K adapters `theta` [K, d] over K·W windows: the step and its diffusion loss [K].
+
+    The loss is `Backbone.loss`, spelled out because methods also read the prediction.
+    """
+    noisy = backbone.add_noise(drawn.batch.latents, drawn.noise, drawn.t)
+    with adapted(backbone.denoiser, template.unflatten(theta)):
+        v = backbone.predict(noisy, drawn.t, drawn.batch)
+    step = LocalStep(backbone=backbone, draw=drawn, noisy=noisy, v=v, theta=theta, start=start)
+    truth = backbone.diffusion.velocity(drawn.batch.latents, drawn.noise, drawn.t)
+    return step, step.per_client((v - truth).square().flatten(1).mean(1))

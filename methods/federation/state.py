@@ -1,0 +1,142 @@
+"""The state of training after a round, whole in one file, so that a resumed run is the uninterrupted one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from privtalk.core.tensor_files import save_tensors
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.federation.transcript import RoundLog, Transcript
+
+Curves = Mapping[str, tuple[float | None, ...]]
+"""Quantity -> one value a round; None where a round has none (the loss of an empty cohort)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingState:
+    """After `round` rounds."""
+
+    round: int
+    adapters: Tensor
+    """float32 [K, d]: one global adapter, or one a client."""
+    momentum: Tensor
+    """float64 [d] of the server."""
+    curves: Curves = field(default_factory=dict)
+    transcript: Transcript = field(default_factory=Transcript)
+    clip: float | None = None
+    """What adaptive clipping has come to."""
+
+    @classmethod
+    def start(cls, template: AdapterBank, k: int = 1) -> TrainingState:
+        """Before the first round: `k` copies of the initial adapter."""
+        adapters = template.flatten().cpu().expand(k, -1).contiguous()
+        return cls(round=0, adapters=adapters, momentum=torch.zeros(template.dim, dtype=torch.float64))
+
+    def bank(self, template: AdapterBank) -> AdapterBank:
+        """The K adapters; `template` is the initial bank."""
+        return template.unflatten(self.adapters.to(next(iter(template.factors.values())).b))
+
+    def curves_with(self, values: Mapping[str, float | None]) -> Curves:
+        """The curves with one more round."""
+        return {name: (*self.curves.get(name, ()), value) for name, value in values.items()}
+
+    def save(self, path: Path, of: str = "") -> None:
+        """Write one safetensors file, whole or not at all; `of` says which training it belongs to."""
+        said = self.transcript
+        tensors = {"adapters": self.adapters, "momentum": self.momentum}
+        tensors |= {f"messages.{r}": t for r, t in said.messages.items()}
+        tensors |= {f"adapters.{r}": t for r, t in said.adapters.items()}
+        log = [entry.model_dump() for entry in said.log]
+        about = {"round": self.round, "curves": self.curves, "log": log, "clip": self.clip, "of": of}
+        save_tensors(path, tensors, {"state": json.dumps(about)})
+
+    @classmethod
+    def load(cls, path: Path, of: str = "") -> TrainingState:
+        """Read what `save` wrote; `ValueError` in one line for anything else, another training's state included."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                about = _About.model_validate(json.loads((file.metadata() or {})["state"]))
+            said = Transcript(about.log, _numbered(tensors, "messages."), _numbered(tensors, "adapters."))
+            state = cls(
+                round=about.round,
+                adapters=tensors["adapters"],
+                momentum=tensors["momentum"],
+                curves=about.curves,
+                transcript=said,
+                clip=about.clip,
+            )
+            _check(state, len(tensors))
+        except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(
+                f"{path}: not a training state ({reason}); delete it to start the cell again"
+            ) from error
+        if about.of != of:
+            raise ValueError(
+                f"{path}: the state of another training, {about.of!r}; delete it to start the cell again"
+            )
+        return state
+
+    def check_fits(self, template: AdapterBank, rounds: int, adapters: Collection[int]) -> None:
+        """Raises `ValueError` unless it is of such an adapter, of as many as may be, and not past the end."""
+        k, dim = self.adapters.shape
+        if dim != template.dim or k not in adapters:
+            raise ValueError(
+                f"the state holds {k} adapters of {dim} numbers, training has others of {template.dim}"
+            )
+        if self.round > rounds:
+            raise ValueError(f"the state is of round {self.round}, training ends with {rounds}")
+
+
+class _About(BaseModel):
+    """What `save` writes beside the tensors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    round: int = Field(ge=1)
+    curves: dict[str, tuple[float | None, ...]]
+    log: tuple[RoundLog, ...]
+    clip: float | None = Field(gt=0)
+    of: str = ""
+
+
+def _check(state: TrainingState, tensors: int) -> None:
+    """Raises `ValueError` where the parts of a state do not belong together."""
+    said, dim = state.transcript, state.momentum.numel()
+    floats = (state.adapters.dtype, state.momentum.dtype) == (torch.float32, torch.float64)
+    if (
+        not floats
+        or state.adapters.ndim != 2
+        or state.adapters.shape[1:] != state.momentum.shape
+        or not len(state.adapters)
+    ):
+        raise ValueError("its adapters and momentum are not float32 [K, d] and float64 [d]")
+    if tensors != 2 + len(said.messages) + len(said.adapters):
+        raise ValueError("it holds tensors that a state does not have")
+    numbers = [entry.round for entry in said.log]
+    if numbers not in ([], list(range(state.round))):
+        raise ValueError(f"its log is of rounds {numbers}, its state of {state.round} rounds")
+    if any(len(values) != state.round for values in state.curves.values()):
+        raise ValueError(f"its curves do not have {state.round} rounds")
+    for r, sent in said.messages.items():
+        if r not in numbers or sent.ndim != 2 or len(sent) != len(said.log[r].cohort):
+            raise ValueError(f"its messages of round {r} are not those of the log")
+    for r, adapter in said.adapters.items():
+        if r not in numbers or adapter.shape != (dim,):
+            raise ValueError(f"its adapter of round {r} is not one of {dim} numbers")
+    if not all(bool(t.isfinite().all()) for t in (state.adapters, state.momentum)):
+        raise ValueError("it holds NaN or infinite numbers")
+
+
+def _numbered(tensors: Mapping[str, Tensor], prefix: str) -> dict[int, Tensor]:
+    found = {int(name.removeprefix(prefix)): t for name, t in tensors.items() if name.startswith(prefix)}
+    return dict(sorted(found.items()))

@@ -1,0 +1,63 @@
+"""Training of any row that trains, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from privtalk.core.streams import Stream
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.config import DEFAULT_OPTIONS, FederationConfig, MethodOptions
+from privtalk.methods.federation.aggregation import summation
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.rounds import Federation, federate
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.transcript import KEEP_LOG, Keep
+from privtalk.methods.privacy.accounting.ledger import Budget
+from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
+from privtalk.methods.references import centralised, local_only
+from privtalk.methods.registry import METHODS, REFERENCES, build
+
+
+def train(
+    row: str,
+    backbone: Backbone,
+    template: AdapterBank,
+    clients: Sequence[ClientData],
+    config: FederationConfig,
+    stream: Stream,
+    *,
+    options: MethodOptions = DEFAULT_OPTIONS,
+    mechanism: PrivacyMechanism = NO_PRIVACY,
+    budget: Budget | None = None,
+    evaluated: Sequence[ClientData] = (),
+    keep: Keep = KEEP_LOG,
+    state: TrainingState | None = None,
+) -> Iterator[TrainingState]:
+    """The state after each round, going on from `state`.
+
+    `evaluated`: the clients whose own adapters `local_only` trains. The mechanism is a federated method's only:
+    reference rows are trained without privacy.
+    """
+    if row in METHODS:
+        federation = Federation(
+            backbone=backbone,
+            template=template,
+            clients=tuple(clients),
+            config=config,
+            method=build(row, options),
+            stream=stream,
+            mechanism=mechanism,
+            aggregate=summation(config, mechanism, len(clients), template.dim).aggregate,
+            keep=keep,
+            budget=budget,
+        )
+        return federate(federation, state)
+    trains = REFERENCES[row].trains if row in REFERENCES else None
+    if trains == "pooled":
+        return centralised(backbone, template, clients, config, stream, state)
+    if trains == "each client":
+        return local_only(backbone, template, evaluated or clients, config, stream, state)
+    trained = [*METHODS, *(name for name, reference in REFERENCES.items() if reference.trains)]
+    raise ValueError(f"row {row!r} trains nothing; rows that train: {', '.join(trained)}")

@@ -1,0 +1,1 @@
+"""What a run's noise guarantees: accountants, the ledger, three adversaries."""

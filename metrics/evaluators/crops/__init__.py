@@ -1,0 +1,1 @@
+"""Squares of pictures that networks look at."""

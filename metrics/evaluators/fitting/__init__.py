@@ -1,0 +1,1 @@
+"""How the in-domain networks are fitted and validated."""

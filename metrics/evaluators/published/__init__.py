@@ -1,0 +1,1 @@
+"""Networks of the literature, read from files that the user installs."""

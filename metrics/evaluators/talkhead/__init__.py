@@ -1,0 +1,1 @@
+"""In-domain networks, which come with the package."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,11 +44,24 @@ def score_clip(pair: Pair, name: str = "clip") -> ClipScores:
     truth: dict[str, float] = {}
     for metric, scorer in SCORERS.items():
         try:
-            scores[metric] = _finite(float(scorer.value(pair)), metric, name)
-            truth |= _truth(scorer, pair, name)
+            with _named(metric, name):
+                scores[metric] = _finite(float(scorer.value(pair)), metric, name)
+            with _named(metric, f"{name} (ground truth)"):
+                truth |= _truth(scorer, pair, name)
         except Undefined as reason:
             scores[metric], missing[metric] = None, str(reason)
     return ClipScores(scores=scores, missing=missing, truth=truth)
+
+
+@contextmanager
+def _named(metric: str, name: str) -> Iterator[None]:
+    """What a function says of its arrays, with the clip and the metric that it is about."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith(f"{name}: "):
+            raise
+        raise ValueError(f"{name}: {metric}: {error}") from error
 
 
 def check_clip(pair: Pair, name: str) -> None:

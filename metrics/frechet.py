@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Undefined
+from privtalk.metrics.inputs import check_floats
 from privtalk.metrics.spool import Spool
 
 Array = NDArray[np.float64]
@@ -61,6 +62,14 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     >>> frechet_distance(unit, Moments(np.array([3.0, 4.0]), 4 * np.eye(2)))
     27.0
     """
+    for found in (first, second):
+        check_floats(found.mean, "means", "[D]", 1)
+        check_floats(found.covariance, "covariances", "[D, D]", 2)
+        if found.covariance.shape != first.mean.shape * 2 or found.mean.shape != first.mean.shape:
+            raise ValueError(
+                f"moments of {list(found.mean.shape)} and {list(found.covariance.shape)}, all must be of the same "
+                "features"
+            )
     shift = first.mean - second.mean
     root = _power(second.covariance, 0.5)
     cross = np.linalg.eigvalsh(root @ first.covariance @ root)

@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_floats
+
+UNIT = 1e-3
+"""By which the length of a unit vector may be off."""
 
 
 def identity(evaluator: str) -> Metric:
@@ -31,6 +35,17 @@ def identity_similarity(generated: NDArray[np.floating], truth: NDArray[np.float
     >>> identity_similarity(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0]]))
     0.5
     """
+    check_floats(generated, "generated embeddings", "[T, D]", 2)
+    check_floats(truth, "true embeddings", "[U, D]", 2)
+    if generated.shape[1] != truth.shape[1]:
+        raise ValueError(
+            f"embeddings of {generated.shape[1]} and {truth.shape[1]} numbers; one network must make both"
+        )
+    lengths = np.linalg.norm(np.concatenate([generated, truth]).astype(np.float64), axis=1)
+    if np.abs(lengths - 1).max() > UNIT:
+        raise ValueError(
+            f"an embedding has length {lengths[np.abs(lengths - 1).argmax()]:.4g}, must be a unit vector"
+        )
     template = truth.astype(np.float64).mean(0)
     length = float(np.linalg.norm(template))
     if not length > 0:

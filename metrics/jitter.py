@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_frames, check_number
 
 JITTER = Metric(
     name="jitter",
@@ -38,6 +39,7 @@ def jitter(frames: NDArray[np.uint8]) -> float:
     >>> jitter(np.array([0, 255, 0], np.uint8).reshape(3, 1, 1, 1))
     1.0
     """
+    check_frames(frames)
     if len(frames) < 2:
         raise Undefined("one frame has no motion")
     later, earlier = frames[1:], frames[:-1]
@@ -52,6 +54,8 @@ def jitter_error(generated: float, truth: float) -> float:
     >>> jitter_error(0.0, 0.02), jitter_error(0.02, 0.02)
     (1.0, 0.0)
     """
+    check_number(generated, "the generated jitter", 0)
+    check_number(truth, "the true jitter", 0)
     if truth == 0:
         raise Undefined("the true clip does not move")
     return abs(generated - truth) / truth

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.frechet import SetScore
+from privtalk.metrics.inputs import check_floats
 from privtalk.metrics.spool import Spool
 
 Array = NDArray[np.float64]
@@ -33,6 +34,10 @@ def kernel(first: Array, second: Array) -> Array:
     >>> kernel(np.array([[1.0, 1.0]]), np.array([[1.0, 1.0], [0.0, 0.0]])).tolist()
     [[8.0, 1.0]]
     """
+    check_floats(first, "rows", "[N, D]", 2)
+    check_floats(second, "rows", "[M, D]", 2)
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(f"rows of {first.shape[1]} and {second.shape[1]} features, must be of the same")
     values: Array = (first @ second.T / first.shape[1] + 1) ** 3
     return values
 
@@ -63,7 +68,12 @@ def u_statistic(excess: Array) -> tuple[float, Array]:
     >>> value, shares.tolist()
     (2.0, [0.0, 2.0, 4.0])
     """
+    check_floats(excess, "means of kernels", "[n, n]", 2)
     count = len(excess)
+    if count < LEAST or excess.shape != (count, count):
+        raise ValueError(
+            f"means of kernels are {list(excess.shape)}, must be [n, n] of at least {LEAST} clusters"
+        )
     off = excess - np.diag(np.diag(excess))
     total = off.sum()
     value = total / (count * (count - 1))

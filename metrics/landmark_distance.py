@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric
+from privtalk.metrics.inputs import check_number, check_points
 from privtalk.metrics.regions import MOUTH, eye_distance
 from privtalk.metrics.soft_dtw import BAND, GAMMA, aligned_cost
 
@@ -76,6 +77,7 @@ def normalised(distance: float, truth: Landmarks) -> float:
     >>> normalised(5.0, truth)
     0.25
     """
+    check_number(distance, "the distance", 0)
     return distance / eye_distance(truth)
 
 
@@ -104,10 +106,9 @@ def frame_distances(generated: Landmarks, truth: Landmarks) -> NDArray[np.float6
 
 
 def check_landmarks(generated: Landmarks, truth: Landmarks) -> None:
-    """Raise `ValueError` unless both are [T, 68, 2] of one length."""
-    for name, points in (("generated", generated), ("true", truth)):
-        if points.ndim != 3 or points.shape[1:] != (68, 2) or not len(points):
-            raise ValueError(f"{name} landmarks are {list(points.shape)}, must be [T, 68, 2]")
+    """Raise `ValueError` unless both are finite [T, 68, 2] of one length."""
+    check_points(generated, "generated landmarks")
+    check_points(truth, "true landmarks")
     if len(generated) != len(truth):
         raise ValueError(
             f"{len(generated)} generated and {len(truth)} true frames; lengths must agree (nothing is resampled)"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_points
 from privtalk.metrics.regions import eye_distance
 
 
@@ -40,6 +41,7 @@ def jerk(landmarks: NDArray[np.floating]) -> float:
     >>> jerk(points)
     0.5
     """
+    check_points(landmarks)
     if len(landmarks) < 4:
         raise Undefined(f"{len(landmarks)} frames are too few for a third difference (at least 4)")
     third = np.diff(landmarks.astype(np.float64), n=3, axis=0)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_floats
 
 MAX_SHIFT = 10
 """Frames, the largest shift that is tried where the clip allows it."""
@@ -105,6 +106,8 @@ def lip_sync(video: NDArray[np.floating], audio: NDArray[np.floating]) -> Sync:
 
     The range of shifts is 10 frames, or what leaves 10 windows; below 5 frames there is no value.
     """
+    check_floats(video, "embeddings of video", "[W, D]", 2)
+    check_floats(audio, "embeddings of audio", "[W, D]", 2)
     if video.shape != audio.shape:
         raise ValueError(
             f"embeddings of video {list(video.shape)} and audio {list(audio.shape)} must be alike"

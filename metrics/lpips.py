@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric
 from privtalk.metrics.evaluators.protocols import PerceptualDistance
+from privtalk.metrics.inputs import check_floats, check_region
 
 REGIONS = {
     "": "the whole frame",
@@ -36,6 +37,13 @@ def lpips(distance: PerceptualDistance, region: NDArray[np.bool_] | None = None)
     >>> round(lpips(apart), 6), lpips(apart, np.ones((2, 4, 4), bool))
     (0.2, 0.5)
     """
+    check_floats(distance.whole, "distances", "[T]", 1)
+    check_floats(distance.map, "maps of distances", "[T, H, W]", 3)
+    if len(distance.whole) != len(distance.map):
+        raise ValueError(
+            f"{len(distance.whole)} distances and {len(distance.map)} maps; give one of each a frame"
+        )
+    check_region(region, distance.map.shape)
     if region is None:
         return float(distance.whole.mean(dtype=np.float64))
     inside = np.where(region, distance.map, 0).sum((1, 2), dtype=np.float64)

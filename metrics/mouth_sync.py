@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_curves
 from privtalk.metrics.soft_dtw import BAND, GAMMA, aligned_cost
 
 MAX_SHIFT = 8
@@ -106,6 +107,7 @@ def mouth_opening_error(generated: NDArray[np.float64], truth: NDArray[np.float6
     >>> mouth_opening_error(np.array([0.25, 0.5]), np.array([0.25, 0.25]))
     0.125
     """
+    check_curves(generated, truth)
     return float(np.abs(generated - truth).mean())
 
 
@@ -121,12 +123,12 @@ def aligned_opening_error(
     >>> aligned_opening_error(np.roll(truth, 1), truth, gamma=0), mouth_opening_error(np.roll(truth, 1), truth)
     (0.0, 0.1)
     """
-    if len(generated) != len(truth):
-        raise ValueError(f"{len(generated)} generated and {len(truth)} true frames; lengths must agree")
+    check_curves(generated, truth)
     return aligned_cost(np.abs(generated[:, None] - truth), gamma, band)
 
 
 def _check(generated: NDArray[np.float64], truth: NDArray[np.float64], least: int) -> None:
+    check_curves(generated, truth)
     if len(truth) < least:
         raise Undefined(f"{len(truth)} frames are too few (at least {least})")
     if truth.std() < FLAT:

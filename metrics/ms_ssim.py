@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_alike
 from privtalk.metrics.ssim import CHUNK, WINDOW, centred, similarity_parts
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -53,8 +54,7 @@ def ms_ssim(generated: NDArray[np.uint8], truth: NDArray[np.uint8], scales: int 
     >>> ms_ssim(frames, frames, scales=3)
     1.0
     """
-    if generated.shape != truth.shape:
-        raise ValueError(f"frames {list(generated.shape)} and {list(truth.shape)} must have the same shape")
+    check_alike(generated, truth)
     least = smallest_side(scales)
     if min(truth.shape[1:3]) < least:
         raise Undefined(f"{NUMERALS.get(scales, scales)} scales need {least} px")

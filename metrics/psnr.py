@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric
+from privtalk.metrics.inputs import check_alike, check_region
 
 CAP = 100.0
 """dB, of identical frames, whose ratio is infinite (one value of a 64 px frame one level off: 89 dB)."""
@@ -54,6 +55,8 @@ def psnr(
     >>> psnr(black, white), psnr(black, black)
     (0.0, 100.0)
     """
+    check_alike(generated, truth)
+    check_region(region, truth.shape[:3])
     error = frame_errors(generated, truth, region)
     with np.errstate(divide="ignore"):
         ratio = 10 * np.log10(255.0**2 / error)

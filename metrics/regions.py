@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Undefined
+from privtalk.metrics.inputs import check_points
 
 MOUTH = slice(48, 68)
 CORNERS = (48, 54)
@@ -31,6 +32,7 @@ def mouth_opening(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     >>> mouth_opening(points)
     array([0.25])
     """
+    check_points(landmarks)
     points = landmarks.astype(np.float64)
     chords = points[:, INNER_UPPER] - points[:, INNER_LOWER]
     opening: NDArray[np.float64] = np.linalg.norm(chords, axis=-1).mean(1) / eye_distance(landmarks)
@@ -53,6 +55,7 @@ def mouth_region(landmarks: NDArray[np.floating], height: int, width: int) -> ND
     >>> mouth_region(points, 16, 16)[0].sum(0).tolist()
     [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0]
     """
+    check_points(landmarks)
     mouth = landmarks[:, MOUTH]
     low, high = mouth.min(1), mouth.max(1)
     margin = MARGIN * (high - low)[:, :1]
@@ -73,6 +76,7 @@ def face_region(landmarks: NDArray[np.floating], height: int, width: int) -> NDA
     >>> face_region(points, 8, 8)[0].sum(0).tolist()
     [0, 4, 4, 4, 4, 0, 0, 0]
     """
+    check_points(landmarks)
     columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
     spans = np.stack([hull_spans(points, rows) for points in landmarks])
     left, right = spans[..., :1], spans[..., 1:]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_alike, check_floats, check_region
 
 WINDOW = 11
 """Pixels, width of the Gaussian window."""
@@ -70,7 +71,10 @@ def ssim(similarity: NDArray[np.float32], region: NDArray[np.bool_] | None = Non
     >>> ssim(ssim_map(frames, frames))
     1.0
     """
+    check_floats(similarity, "similarities", "[T, H, W]", 3)
+    check_region(region, similarity.shape)
     if region is None:
+        _check_size(similarity)
         edge = WINDOW // 2
         return float(similarity[:, edge:-edge, edge:-edge].mean(dtype=np.float64))
     inside = np.where(region, similarity, 0).sum((1, 2), dtype=np.float64)
@@ -84,11 +88,17 @@ def ssim_map(generated: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[
     moments, as `skimage.metrics.structural_similarity(gaussian_weights=True, use_sample_covariance=False,
     data_range=255)`. Both clips: [T, H, W, 3] uint8.
     """
-    if min(generated.shape[1:3]) < WINDOW:
-        raise Undefined(f"frames are smaller than SSIM's window of {WINDOW} px")
+    check_alike(generated, truth)
+    _check_size(truth)
     step = max(1, CHUNK // (generated.shape[1] * generated.shape[2]))
     chunks = [slice(start, start + step) for start in range(0, len(truth), step)]
     return np.concatenate([_similarity(generated[chunk], truth[chunk]) for chunk in chunks])
+
+
+def _check_size(frames: NDArray[Any]) -> None:
+    """Of [T, H, W, ...]."""
+    if min(frames.shape[1:3]) < WINDOW:
+        raise Undefined(f"frames are smaller than SSIM's window of {WINDOW} px")
 
 
 def _similarity(generated: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_floats
 
 
 def subject_consistency(evaluator: str) -> Metric:
@@ -37,8 +38,7 @@ def consistency(features: NDArray[np.floating]) -> float:
     >>> consistency(np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 3.0]]))
     0.25
     """
-    if features.ndim != 2:
-        raise ValueError(f"features are {list(features.shape)}, must be [T, D]")
+    check_floats(features, "features", "[T, D]", 2)
     if len(features) < 2:
         raise Undefined("one frame has nothing to be consistent with")
     lengths = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from privtalk.metrics.declaration import Metric, Undefined
 from privtalk.metrics.evaluators.bundle import Kind
+from privtalk.metrics.inputs import check_number
 
 PARTS = (
     "jitter",
@@ -46,6 +47,8 @@ def normalised(value: float, truth: float) -> float:
     >>> normalised(3, 2), normalised(0, 2), normalised(8, 2)
     (0.5, 0.0, -2.0)
     """
+    check_number(value, "the value")
+    check_number(truth, "ground truth's value")
     if truth == 0:
         raise Undefined("ground truth's value is 0")
     return 1 - abs(value - truth) / abs(truth)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
+from privtalk.metrics.inputs import check_floats, check_frames
 
 Floats = NDArray[np.float32]
 
@@ -71,6 +72,7 @@ def warping_error(frames: NDArray[np.uint8], flows: Floats, mask: NDArray[np.boo
 
 def true_motion(frames: NDArray[np.uint8]) -> Motion:
     """Flow and visibility of a clip [T, H, W, 3] uint8, T at least 2."""
+    check_frames(frames)
     forward, backward = flow(frames), flow(frames[::-1])[::-1]
     return Motion(forward, visible(forward, backward))
 
@@ -127,6 +129,7 @@ def _targets(flow: Floats) -> Floats:
 
 
 def _check(frames: NDArray[np.uint8], flows: Floats, mask: NDArray[np.bool_]) -> None:
+    check_frames(frames)
     if len(frames) < 2:
         raise Undefined("one frame has no motion")
     pairs = (len(frames) - 1, *frames.shape[1:3])
@@ -135,3 +138,6 @@ def _check(frames: NDArray[np.uint8], flows: Floats, mask: NDArray[np.bool_]) ->
             f"flows {list(flows.shape)} and mask {list(mask.shape)} must be {[*pairs, 2]} and {list(pairs)}, "
             f"those of the {len(frames)} frames' pairs"
         )
+    check_floats(flows, "flows", "[T-1, H, W, 2]", 4)
+    if mask.dtype != np.bool_:
+        raise ValueError(f"the mask is {mask.dtype}, must be bool")

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from privtalk.metrics.inputs import as_array
+
 Vertices = NDArray[np.floating]
 Region = NDArray[np.integer] | Sequence[int]
 
@@ -31,8 +33,11 @@ def squared_distances(
 def check_vertices(generated: Vertices, truth: Vertices) -> None:
     """Raise `ValueError` unless both are [T, V, 3] of one length and one mesh, and finite."""
     for name, vertices in (("generated", generated), ("true", truth)):
-        if vertices.ndim != 3 or vertices.shape[-1] != 3 or not vertices.size:
-            raise ValueError(f"{name} vertices are {list(vertices.shape)}, must be [T, V, 3]")
+        array = as_array(vertices, f"{name} vertices")
+        if array.ndim != 3 or array.shape[-1] != 3 or not array.size:
+            raise ValueError(f"{name} vertices are {list(array.shape)}, must be [T, V, 3]")
+        if array.dtype.kind != "f":
+            raise ValueError(f"{name} vertices are {array.dtype}, must be floats")
         if not np.isfinite(vertices).all():
             raise ValueError(f"{name} vertices are not finite")
     if len(generated) != len(truth):

@@ -133,7 +133,7 @@ def test_a_network_that_answers_nan_is_an_error_naming_the_clip_and_the_metric(w
     made[0, 0, 0, 0], true[0, 0, 0, 0] = 255, 0
     using = Given(networks(frames=Broken()))
     with pytest.raises(
-        ValueError, match=r"^ann/3( \(ground truth\))?: subject_consistency\[talkhead\] is nan"
+        ValueError, match=r"^ann/3( \(ground truth\))?: subject_consistency\[talkhead\]: features hold NaN"
     ):
         score_clip(pair(made, true, using=using), "ann/3")
 

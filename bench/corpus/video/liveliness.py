@@ -54,8 +54,8 @@ def fault(pictures: Pixels, seen: NDArray[np.bool_], fresh: int) -> Fault | None
     rate = fresh / len(pictures) * FPS
     if round(rate) < LEAST_RATE:
         return Fault(
-            "with too few pictures a second",
-            f"too slow: {rate:.0f} pictures a second, at least {LEAST_RATE} are needed to see how lips move",
+            "with too few different pictures",
+            f"too slow: {rate:.0f} different pictures a second, at least {LEAST_RATE} are needed to see lips move",
         )
     if seen.mean() < 0.5:
         return Fault("with the face mostly unseen", "the face is seen in fewer than half of the pictures")

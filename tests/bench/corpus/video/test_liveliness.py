@@ -107,7 +107,7 @@ def test_faults_are_named() -> None:
     assert fault(speaking(75), seen, 30) is None
     slow = fault(speaking(75), seen, 15)
     assert slow is not None
-    assert slow.reason.startswith("too slow: 5 pictures a second, at least 10 are needed")
+    assert slow.reason.startswith("too slow: 5 different pictures a second, at least 10 are needed")
     photograph = fault(still(75), seen, 1)
     assert photograph is not None
     assert photograph.reason.startswith("the picture does not move")

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from privtalk.attacks.roc import Interval, auc_interval
+from privtalk.attacks.roc import auc_interval
 from privtalk.attacks.views import Bank
+from privtalk.core.intervals import Interval
 
 CHANCE = 0.5
 LEVEL = 0.9995

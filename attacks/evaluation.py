@@ -8,17 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from privtalk.attacks.roc import (
-    LEVEL,
-    Interval,
-    Rates,
-    auc_interval,
-    clopper_pearson,
-    corners,
-    logit_interval,
-    newcombe_interval,
-    roc_curve,
-)
+from privtalk.attacks.roc import Rates, auc_interval, corners, logit_interval, newcombe_interval, roc_curve
+from privtalk.core.intervals import LEVEL, Interval, clopper_pearson
 
 FPR_TARGETS = (0.1, 0.01, 0.001)
 

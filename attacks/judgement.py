@@ -31,8 +31,8 @@ from privtalk.attacks.pairs import (
     source,
     unit,
 )
-from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import ServerRound
+from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from privtalk.attacks.controls import Control
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import Evaluation
-from privtalk.attacks.roc import Interval
+from privtalk.core.intervals import Interval
 
 Direction = Literal["higher", "lower"]
 

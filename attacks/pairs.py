@@ -25,8 +25,8 @@ from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.outcome import Measure
-from privtalk.attacks.roc import clopper_pearson
 from privtalk.attacks.views import Bank, ServerRound
+from privtalk.core.intervals import clopper_pearson
 
 Values = NDArray[np.float64]
 

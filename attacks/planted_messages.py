@@ -14,9 +14,9 @@ import torch
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.outcome import Outcome, Strength
 from privtalk.attacks.pairs import Truth
-from privtalk.attacks.roc import Interval
 from privtalk.attacks.server import SUM_ATTACKS, ServerSettings, attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ServerView
+from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone

@@ -5,31 +5,16 @@ Scores are one a person; larger means "member". n members, m non-members.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.stats import beta, norm, rankdata
-from scipy.stats import t as student
+from scipy.stats import norm, rankdata
 
-LEVEL = 0.95
+from privtalk.core.intervals import LEVEL, Interval
+
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A value with its interval; the fields are those of a record's `Estimate`."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    clusters: int = 0
-    """Independent units behind the interval: people."""
-    missing: str | None = None
-    """Reason, where `value` is None."""
 
 
 class Rates(NamedTuple):
@@ -98,39 +83,6 @@ def newcombe(value: float, n: int, m: int, z: float) -> tuple[float, float]:
     low = brentq(excess, first, middle) if excess(first) > 0 else 0.0
     high = brentq(excess, middle, last) if excess(last) > 0 else 1.0
     return float(low), float(high)
-
-
-def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> Interval:
-    """Exact interval of a binomial rate.
-
-    >>> interval = clopper_pearson(0, 10)
-    >>> interval.low, round(interval.high, 4)
-    (0.0, 0.3085)
-    """
-    if not 0 <= hits <= trials or trials == 0:
-        raise ValueError(f"{hits} hits in {trials} trials: need 0 <= hits <= trials and at least one trial")
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
-    return Interval(value=hits / trials, low=low, high=high, n=trials, clusters=trials)
-
-
-def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
-    """Mean with Student's interval; a single value has none.
-
-    >>> interval = mean_interval([1.0, 3.0])
-    >>> interval.value, round(interval.low, 1), round(interval.high, 1)
-    (2.0, -10.7, 14.7)
-    """
-    known = np.asarray(values, dtype=np.float64)
-    n = len(known)
-    if n == 0:
-        return Interval(missing="no value")
-    value = float(known.mean())
-    if n == 1:
-        return Interval(value=value, n=1, clusters=1)
-    half = float(student.ppf((1 + level) / 2, n - 1)) * float(known.std(ddof=1)) / n**0.5
-    return Interval(value=value, low=value - half, high=value + half, n=n, clusters=n)
 
 
 def roc_curve(members: ArrayLike, nonmembers: ArrayLike) -> tuple[Rates, ...]:

@@ -30,8 +30,8 @@ from privtalk.attacks.membership import fedmia, gradient_difference, source_infe
 from privtalk.attacks.outcome import Measure, Outcome
 from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, Truth, comparable_sums, pairs
 from privtalk.attacks.probing import Probes, Suspect, person_gradients, probes
-from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import Bank, FrozenBackbone, ServerRound, ServerView
+from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from privtalk.core.files import partial
 
 VIEW_SIZE = 128
 """Smallest side shown: smaller frames are enlarged by a whole number, so that chroma subsampling spares the mouth."""
@@ -20,10 +21,9 @@ def write_video(
     """Frames [T, H, W, 3] and audio [S] as an mp4 that browsers play (h264, yuv420p, AAC), whole or not at all."""
     import av
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     shown = enlarge(frames)
-    with av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as container:
+    fast = {"movflags": "faststart"}
+    with partial(path) as part, av.open(str(part), "w", format="mp4", options=fast) as container:
         video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         video.height, video.width = shown.shape[1:3]
         video.pix_fmt = "yuv420p"
@@ -36,18 +36,15 @@ def write_video(
         samples.sample_rate = rate
         container.mux(sound.encode(samples))
         container.mux(sound.encode(None))
-    partial.replace(path)
 
 
 def write_strip(path: Path, frames: NDArray[np.uint8], count: int = 8) -> None:
     """`count` frames of [T, H, W, 3], evenly spaced in time and side by side, as a PNG."""
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     chosen = enlarge(frames[spread(len(frames), count)])
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    Image.fromarray(np.concatenate(list(chosen), axis=1)).save(partial, format="PNG")
-    partial.replace(path)
+    with partial(path) as part:
+        Image.fromarray(np.concatenate(list(chosen), axis=1)).save(part, format="PNG")
 
 
 def spread(length: int, count: int) -> Sequence[int]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.core.files import partial, write_atomic
+from privtalk.core.files import file_hash, partial, write_atomic
 
 VARIABLE = "PRIVTALK_CACHE"
 """Environment variable that moves the cache."""
@@ -64,12 +64,6 @@ def verified(path: Path) -> bool:
         return file_hash(path) == promised
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def file_hash(path: Path) -> str:
-    """sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_tensors(path: Path, *names: str) -> dict[str, NDArray[Any]]:

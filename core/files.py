@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -42,6 +43,12 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 def write_atomic(path: Path, text: str) -> None:
     """Write a whole text file or nothing, with the line ends of the text."""
     write_bytes(path, text.encode())
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep(parts: Iterable[Path]) -> int:

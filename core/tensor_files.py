@@ -1,50 +1,26 @@
-"""Files that are written whole or not at all, and tensor files whose bytes follow from their content alone."""
+"""Tensor files whose bytes follow from their content alone, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
-import os
 import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors.torch import save
 from torch import Tensor
 
+from privtalk.core.files import write_bytes
+
 ALIGNMENT = 8
 """Bytes to a multiple of which safetensors pads its header."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file of this process beside `path`, whose name it takes in the end; after an error it is gone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
     """A safetensors file, whole or not at all, readable by whom the process's mask lets read it."""
-    save_bytes(path, tensor_bytes(tensors, metadata))
-
-
-def save_bytes(path: Path, data: bytes) -> None:
-    """A file, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_bytes(data)
-
-
-def save_text(path: Path, text: str) -> None:
-    """A text file in UTF-8, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_bytes(path, tensor_bytes(tensors, metadata))
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:

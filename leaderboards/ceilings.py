@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from scipy.stats import beta
-
+from privtalk.core.intervals import clopper_pearson
 from privtalk.core.records import AttackResult, Privacy
 
 ADVERSARIES = {"release": "outsider", "client": "outsider", "sums": "secure_aggregation", "server": "server"}
@@ -103,5 +102,6 @@ def _exp(epsilon: float) -> float:
 
 def _upper(rate: float, n: int) -> float:
     """Clopper-Pearson upper bound, one-sided 97.5 %, of a rate observed over n."""
-    hits = round(rate * n)
-    return 1.0 if hits >= n else float(beta.ppf(0.975, hits + 1, n - hits))
+    high = clopper_pearson(min(round(rate * n), n), n).high
+    assert high is not None
+    return high

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
+from privtalk.core.intervals import quantile
 from privtalk.core.records import Estimate
 
 SampleKey = tuple[int, str, str]
@@ -110,7 +111,7 @@ def paired_difference(row: Scores, other: Scores, *, level: float = LEVEL) -> Di
     if clients < 2:
         return Difference(value=value, n=len(shared), clusters=clients)
     error = float(means.std(ddof=1)) / clients**0.5
-    half = float(t.ppf((1 + level) / 2, clients - 1)) * error
+    half = quantile(clients, level) * error
     return Difference(
         value=value,
         low=value - half,

@@ -17,7 +17,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from privtalk.core.tensor_files import save_tensors, save_text
+from privtalk.core.files import write_atomic
+from privtalk.core.tensor_files import save_tensors
 from privtalk.methods.config import AdapterConfig
 
 PEFT_WEIGHTS = "adapter_model.safetensors"
@@ -70,7 +71,7 @@ def write_adapter(folder: Path, config: AdapterConfig, layers: Mapping[str, tupl
         for name, factors in layers.items()
         for part, factor in zip(PARTS, factors, strict=True)
     }
-    save_text(folder / PEFT_CONFIG, json.dumps(peft_config(config, list(layers)), indent=1) + "\n")
+    write_atomic(folder / PEFT_CONFIG, json.dumps(peft_config(config, list(layers)), indent=1) + "\n")
     save_tensors(folder / PEFT_WEIGHTS, tensors, {"format": "pt", OURS: config.model_dump_json()})
 
 

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from privtalk.core.intervals import Interval
+
 RESAMPLES = 2000
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusteredMean:
-    """A mean over clusters with its interval; the fields are those of a record's `Estimate`."""
-
-    value: float | None = None
-    low: float | None = None
-    """None below two clusters."""
-    high: float | None = None
-    n: int = 0
-    """Values behind the mean (missing ones not counted)."""
-    clusters: int = 0
-    missing: str | None = None
-    """Reason, where `value` is None."""
 
 
 def clustered_mean(
@@ -33,7 +19,7 @@ def clustered_mean(
     *,
     level: float = 0.95,
     resamples: int = RESAMPLES,
-) -> ClusteredMean:
+) -> Interval:
     """Mean over clusters of each cluster's mean, with its percentile bootstrap interval over clusters.
 
     Every client counts alike, however many clips it has. Clusters are resampled whole, so that dependence
@@ -63,16 +49,16 @@ def mean_of_means(
     *,
     level: float = 0.95,
     resamples: int = RESAMPLES,
-) -> ClusteredMean:
+) -> Interval:
     """`clustered_mean` from the clusters' own means [G], of `n` values altogether.
 
     >>> mean_of_means(np.array([1.0, 3.0]), 5, np.random.default_rng(0)).value
     2.0
     """
     if not len(means):
-        return ClusteredMean(missing="no clip has a value")
+        return Interval(missing="no clip has a value")
     low, high = bootstrap(means, generator, level, resamples) if len(means) > 1 else (None, None)
-    return ClusteredMean(value=float(means.mean()), low=low, high=high, n=n, clusters=len(means))
+    return Interval(value=float(means.mean()), low=low, high=high, n=n, clusters=len(means))
 
 
 def cluster_means(clusters: Sequence[str], values: Sequence[float]) -> NDArray[np.float64]:

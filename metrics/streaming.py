@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from privtalk.core.intervals import Interval
 from privtalk.metrics.declaration import Metric, Undefined
-from privtalk.metrics.intervals import RESAMPLES, ClusteredMean, mean_of_means
+from privtalk.metrics.intervals import RESAMPLES, mean_of_means
 
 
 class Streaming:
@@ -54,7 +55,7 @@ class Streaming:
 
     def compute(
         self, generator: np.random.Generator, *, level: float = 0.95, resamples: int = RESAMPLES
-    ) -> ClusteredMean:
+    ) -> Interval:
         """The mean so far with its interval; more clips may follow."""
         means = np.array([self._sums[name] / self._counts[name] for name in sorted(self._sums)])
         return mean_of_means(means, self._counts.total(), generator, level=level, resamples=resamples)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainccinv, betaincinv, ndtri
 
-from privtalk.attacks.roc import LEVEL
+from privtalk.core.intervals import LEVEL
 from privtalk.methods.privacy.accounting.gaussian import gaussian_epsilon
 
 GAUSSIAN = "the mechanism's trade-off curve is that of a Gaussian (μ-GDP)"

@@ -24,7 +24,8 @@ from torch import Tensor
 from privtalk.attacks.audit.canaries import Canaries, summed
 from privtalk.attacks.audit.report import AuditReport, UpperBound
 from privtalk.attacks.audit.scores import evidence
-from privtalk.attacks.roc import Interval, auc_interval
+from privtalk.attacks.roc import auc_interval
+from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
 from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism, in_round

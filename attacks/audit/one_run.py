@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtrc, expit
 
 from privtalk.attacks.audit.bounds import LowerBound, check_delta, check_level
-from privtalk.attacks.roc import LEVEL
+from privtalk.core.intervals import LEVEL
 
 COINS = "each canary was in or out by its own fair coin"
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)

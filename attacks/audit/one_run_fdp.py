@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri
 
 from privtalk.attacks.audit.bounds import GAUSSIAN, LowerBound, check_delta, check_level, mu_epsilon
 from privtalk.attacks.audit.one_run import COINS, Guesses, largest
-from privtalk.attacks.roc import LEVEL
+from privtalk.core.intervals import LEVEL
 
 MOST_MU = 16.0
 """Largest μ that is searched."""

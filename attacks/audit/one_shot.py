@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from privtalk.attacks.audit.bounds import check_delta, check_level
-from privtalk.attacks.roc import LEVEL
+from privtalk.core.intervals import LEVEL
 
 MOST = 700.0
 """Largest ε that is told apart from infinity: e^ε is finite."""

@@ -14,7 +14,7 @@ from privtalk.attacks.audit.one_run import guesses_by_split, one_run_bound
 from privtalk.attacks.audit.one_run_fdp import one_run_fdp_bound
 from privtalk.attacks.audit.one_shot import Estimate, fit, one_shot_estimate
 from privtalk.attacks.audit.thresholds import at_delta, threshold_by_split
-from privtalk.attacks.roc import LEVEL
+from privtalk.core.intervals import LEVEL
 
 INDEPENDENT = "scores of one run's canaries are independent given their coins"
 

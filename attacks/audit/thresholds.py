@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from privtalk.attacks.audit.bounds import Bounds, Counts, Values, epsilon_low, rate_bounds
-from privtalk.attacks.roc import LEVEL
+from privtalk.core.intervals import LEVEL
 
 Objective = Callable[[Bounds], Values]
 """What a threshold is chosen to maximise, of the rates that it certifies on the split."""

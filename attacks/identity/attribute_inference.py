@@ -32,9 +32,9 @@ from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.judgement import absent, gaussian, silenced
 from privtalk.attacks.outcome import Measure, Outcome
 from privtalk.attacks.pairs import NotApplicable, Values, centred, unit
-from privtalk.attacks.roc import LEVEL as REPORTED
-from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import ServerRound
+from privtalk.core.intervals import LEVEL as REPORTED
+from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 
 NAME = "attribute_inference"

@@ -28,7 +28,8 @@ from privtalk.attacks.controls import LEVEL, Control, judge
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.membership.outcomes import Labels
 from privtalk.attacks.probing import Scores
-from privtalk.attacks.roc import Interval, auc
+from privtalk.attacks.roc import auc
+from privtalk.core.intervals import Interval
 
 FOLDS = 5
 STRENGTH = 1.0

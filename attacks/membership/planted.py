@@ -26,9 +26,10 @@ from privtalk.attacks.membership.shadow_attacks import imputed
 from privtalk.attacks.membership.user_inference import suspect
 from privtalk.attacks.outcome import Strength
 from privtalk.attacks.probing import Scores
-from privtalk.attacks.roc import LEVEL, Interval, auc, mean_interval
+from privtalk.attacks.roc import auc
 from privtalk.attacks.shadows import Members, Worlds
 from privtalk.attacks.views import ReleaseView
+from privtalk.core.intervals import LEVEL, Interval, mean_interval
 from privtalk.core.streams import Stream
 
 

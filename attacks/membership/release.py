@@ -39,8 +39,8 @@ from privtalk.attacks.membership.scenes import Scene, Untrained, World
 from privtalk.attacks.membership.user_inference import suspect
 from privtalk.attacks.outcome import Measure, Outcome
 from privtalk.attacks.probing import Scores
-from privtalk.attacks.roc import Interval
 from privtalk.attacks.views import Bank, ReleaseView
+from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
 

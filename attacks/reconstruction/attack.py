@@ -35,8 +35,8 @@ from privtalk.attacks.reconstruction.matching import Progress
 from privtalk.attacks.reconstruction.prior import PublicPrior
 from privtalk.attacks.reconstruction.problem import Secrets
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm
-from privtalk.attacks.roc import Interval, mean_interval
 from privtalk.attacks.views import ServerView
+from privtalk.core.intervals import Interval, mean_interval
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone

@@ -22,7 +22,7 @@ from torch import Tensor
 from privtalk.attacks.controls import LEVEL as CONTROL_LEVEL
 from privtalk.attacks.controls import Control, judge
 from privtalk.attacks.evaluation import pair_auc_interval
-from privtalk.attacks.roc import LEVEL, Interval
+from privtalk.core.intervals import LEVEL, Interval
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.psnr import psnr
 from privtalk.metrics.ssim import ssim, ssim_map

@@ -16,7 +16,6 @@ from privtalk.attacks.declaration import Footage
 from privtalk.attacks.membership.scenes import Untrained
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers
 from privtalk.attacks.outcome import Strength
-from privtalk.attacks.roc import Interval
 from privtalk.bench.execution.task import Task
 from privtalk.bench.networks import Network
 from privtalk.bench.spec import Cell
@@ -27,6 +26,7 @@ from privtalk.core.cache import (
     read_tensors,
     verified,
 )
+from privtalk.core.intervals import Interval
 
 FOOTAGES: tuple[Footage, ...] = get_args(Footage)
 

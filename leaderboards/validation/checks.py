@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from scipy.stats import beta
+from privtalk.core.intervals import clopper_pearson
 
 Verdict = Literal["pass", "fail", "not done"]
 
@@ -110,7 +110,7 @@ def exact(hits: int, n: int, level: float = 0.95) -> Share:
     >>> tuple(round(x, 3) for x in exact(0, 10))
     (0.0, 0.0, 0.308, 10)
     """
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
-    return Share(hits / n, low, high, n)
+    found = clopper_pearson(hits, n, level)
+    assert found.low is not None
+    assert found.high is not None
+    return Share(hits / n, found.low, found.high, n)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from privtalk.core.intervals import half_width
 from privtalk.leaderboards.charts.data import Table
 from privtalk.leaderboards.figures import Figure, written
 from privtalk.leaderboards.validation import charts
@@ -250,7 +250,7 @@ def time_rows(table: Mapping[str, Scored]) -> Table:
             values = table[kind].values[name]
             values = values[np.isfinite(values)]
             if len(values) > 1:
-                half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1)) / len(values) ** 0.5
+                half = half_width(float(values.std(ddof=1)), len(values))
                 mean = float(values.mean())
                 rows.append(
                     {

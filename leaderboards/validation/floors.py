@@ -14,8 +14,8 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from privtalk.core.intervals import half_width, quantile
 from privtalk.core.records import Record, Sample
 from privtalk.leaderboards.assembly import by_row, scores_of
 from privtalk.leaderboards.statistics import Scores, paired_difference
@@ -43,9 +43,7 @@ def floor(spread: float, n: int) -> float:
     >>> round(floor(1.0, 40), 3)
     0.32
     """
-    if n < 2:
-        raise ValueError("one difference has no interval")
-    return float(t.ppf(0.975, n - 1)) * spread / n**0.5
+    return half_width(spread, n)
 
 
 def redrawn(first: Scored, second: Scored, n: int = CLIPS) -> dict[str, Floor]:
@@ -92,7 +90,7 @@ def _median(found: Sequence[tuple[float, int]]) -> Floor:
     """The spread is what so many independent clips would need for this floor."""
     value = float(np.median([half for half, _ in found]))
     n = int(np.median([count for _, count in found]))
-    spread = value * n**0.5 / float(t.ppf(0.975, max(n - 1, 1)))
+    spread = value * n**0.5 / quantile(max(n, 2))
     return Floor(n=n, value=value, spread=spread, source=f"median of {len(found)} pairs of the run's rows")
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from privtalk.core.intervals import half_width
 from privtalk.leaderboards.validation.checks import Check, digits, judged, not_done
 from privtalk.leaderboards.validation.ladder import REQUIRED, Climb
 from privtalk.metrics import METRICS
@@ -53,7 +53,7 @@ def _kernel(metric: str, rows: Rows) -> Halved:
     count = len(rows) // 2
     first, second = spool(rows[: 2 * count : 2]), spool(rows[1 : 2 * count : 2])
     found = kernel_distance(first, second, [f"{k:04d}" for k in range(count)])
-    half = float(t.ppf(0.975, count - 1)) * float(np.std(found.shares, ddof=1)) / count**0.5
+    half = half_width(float(np.std(found.shares, ddof=1)), count)
     dealt = kernel_distance(
         spool([clip[::2] for clip in rows]),
         spool([clip[1::2] for clip in rows]),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t
 
+from privtalk.core.intervals import half_width
 from privtalk.leaderboards.validation.checks import Check, judged, not_done
 from privtalk.leaderboards.validation.scoring import Scored
 
@@ -51,7 +51,7 @@ def ordered(metric: str, table: Mapping[str, Scored]) -> list[Ordered]:
         gaps = table[larger].values[metric] - table[smaller].values[metric]
         gaps = gaps[np.isfinite(gaps)]
         if len(gaps) > 1:
-            half = float(t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1)) / len(gaps) ** 0.5
+            half = half_width(float(gaps.std(ddof=1)), len(gaps))
             mean = float(gaps.mean())
             found.append(
                 Ordered(metric, smaller, larger, mean, mean - half, mean + half, float((gaps > 0).mean()))

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from privtalk.core.tensor_files import save_bytes, save_text, tensor_bytes
+from privtalk.core.files import file_hash, write_atomic, write_bytes
+from privtalk.core.tensor_files import tensor_bytes
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
 
@@ -42,17 +43,13 @@ def embedded() -> Path:
     return Path(str(files("privtalk.methods.backbone") / "weights_embedded"))
 
 
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def save(backbone: Backbone, folder: Path, **provenance: Any) -> Manifest:
     """Write weights (float16) and manifest; `provenance` holds the manifest's data, recipe, curves, validation."""
     written = tensor_bytes({name: t.to("cpu", torch.float16) for name, t in backbone.state_dict().items()})
     made = hashlib.sha256(written).hexdigest()
     manifest = Manifest(config=backbone.config, sha256=made, **provenance)
-    save_bytes(folder / WEIGHTS, written)
-    save_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+    write_bytes(folder / WEIGHTS, written)
+    write_atomic(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     return manifest
 
 
@@ -74,7 +71,7 @@ def load(folder: Path | None = None) -> Backbone:
     manifest, path = load_manifest(folder), (folder or embedded()) / WEIGHTS
     if not path.is_file():
         raise ValueError(f"{path}: no such file, though {MANIFEST} is there; run `bench pretrain` again")
-    if sha256(path) != manifest.sha256:
+    if file_hash(path) != manifest.sha256:
         raise ValueError(f"{path}: sha256 differs from the manifest's; the file is damaged, fetch it again")
     try:
         backbone = Backbone(manifest.config)

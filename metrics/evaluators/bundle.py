@@ -103,12 +103,13 @@ def fingerprint(embedded: bool) -> dict[str, str]:
 
 def talkhead_hash() -> str:
     """sha256 over the weights of all in-domain networks."""
+    from privtalk.core.files import file_hash
     from privtalk.metrics.evaluators.talkhead.mouth_opening import WEIGHTS as MOUTH
-    from privtalk.metrics.evaluators.talkhead.storage import FOLDER, sha256
+    from privtalk.metrics.evaluators.talkhead.storage import FOLDER
 
     digest = hashlib.sha256()
     for path in [MOUTH, *sorted(FOLDER.glob("*.safetensors"))]:
-        digest.update(f"{path.name} {sha256(path)}\n".encode())
+        digest.update(f"{path.name} {file_hash(path)}\n".encode())
     return digest.hexdigest()
 
 

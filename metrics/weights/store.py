@@ -24,6 +24,7 @@ from typing import IO, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from privtalk.core.files import file_hash
 from privtalk.metrics.weights.catalogue import CATALOGUE, Archive, Weights, weights
 from privtalk.metrics.weights.download import CHUNK, DownloadError, Progress, download
 from privtalk.metrics.weights.errors import LicenceNotAccepted, WeightsError, WeightsMissing
@@ -89,7 +90,7 @@ def find(name: str) -> Path:
 def verify(name: str) -> Installed:
     """Hash installed weights again. Raises `WeightsError` where they are absent or changed."""
     found, entry = _present(name), weights(name)
-    digest = _digest(found.path)
+    digest = file_hash(found.path)
     if digest != found.note.sha256 or entry.sha256 not in (None, digest):
         expected = entry.sha256 or found.note.sha256
         raise WeightsError(
@@ -160,11 +161,11 @@ def _downloaded(
     """
     resumed = part.exists() and source.sha256 is not None
     url = _from_any(entry, source, part, resumed, progress)
-    digest = _digest(part)
+    digest = file_hash(part)
     if resumed and digest != source.sha256:
         part.unlink()
         url = _from_any(entry, source, part, False, progress)
-        digest = _digest(part)
+        digest = file_hash(part)
     if (difference := _difference(source, digest, part.stat().st_size)) is not None:
         part.unlink()
         raise WeightsError(f"{entry.name}: {url} holds another file: {difference}")
@@ -284,11 +285,6 @@ def _hashed_copy(stream: IO[bytes], copy: IO[bytes], most: int | None) -> tuple[
         if most is not None and size > most:
             break
     return digest.hexdigest(), size
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _difference(expected: Weights | Archive, digest: str, size: int) -> str | None:

@@ -15,7 +15,8 @@ from privtalk.attacks.controls import (
     judge,
     permuted_labels,
 )
-from privtalk.attacks.roc import Interval, auc
+from privtalk.attacks.roc import auc
+from privtalk.core.intervals import Interval
 
 
 @dataclass

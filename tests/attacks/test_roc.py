@@ -8,7 +8,8 @@ from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_curve
 
-from privtalk.attacks.roc import auc, auc_interval, clopper_pearson, corners, newcombe, roc_curve
+from privtalk.attacks.roc import auc, auc_interval, corners, newcombe, roc_curve
+from privtalk.core.intervals import clopper_pearson
 
 groups = st.lists(st.integers(0, 8), min_size=2, max_size=30)
 """Few distinct values, so that ties are frequent."""

@@ -13,7 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from privtalk.core import tensor_files
-from privtalk.core.tensor_files import replacing, save_tensors, save_text, tensor_bytes
+from privtalk.core.files import partial, write_atomic
+from privtalk.core.tensor_files import save_tensors, tensor_bytes
 
 TENSORS = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.ones(3, dtype=torch.float64), "ü": torch.ones(1)}
 NOTES = {name: f'{name} "ü" \n' for name in string.ascii_lowercase[:12]}
@@ -48,14 +49,14 @@ def test_tensors_that_share_or_stride_are_written(tmp_path: Path) -> None:
 
 
 def test_an_error_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
-    save_text(tmp_path / "x", "old")
+    write_atomic(tmp_path / "x", "old")
 
     def half(partial: Path) -> None:
         partial.write_text("ne")
         raise RuntimeError("full")
 
-    with pytest.raises(RuntimeError, match="full"), replacing(tmp_path / "x") as partial:
-        half(partial)
+    with pytest.raises(RuntimeError, match="full"), partial(tmp_path / "x") as part:
+        half(part)
     assert (tmp_path / "x").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 

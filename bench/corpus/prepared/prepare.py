@@ -32,7 +32,7 @@ from privtalk.bench.corpus.prepared.summary import Outcome, Summary
 from privtalk.bench.corpus.video.decoding import VideoError
 from privtalk.bench.corpus.video.faces import find_weights, load_detector, load_landmarker
 from privtalk.bench.corpus.video.ingest import Models, PrepareOptions, Tick, convert
-from privtalk.core.cache import file_hash
+from privtalk.core.files import file_hash
 from privtalk.core.locks import sole_writer
 
 PIPELINE = 2

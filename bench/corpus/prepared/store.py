@@ -22,8 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip, pack, unpack
 from privtalk.bench.corpus.prepared.archive import LARGEST, MOST, StoreError, read_arrays, reading, too_large
 from privtalk.bench.corpus.prepared.names import shown, unnameable
-from privtalk.core.cache import file_hash
-from privtalk.core.files import write_atomic, write_bytes
+from privtalk.core.files import file_hash, write_atomic, write_bytes
 
 FORMAT = 1
 """Version of a clip's file and of the index."""

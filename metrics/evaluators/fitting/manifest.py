@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from privtalk.core.files import file_hash, write_atomic
 from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, Validation
 
 
@@ -15,11 +15,11 @@ def write_manifest(weights: Path, config: FitConfig, validation: Mapping[str, Va
     """Write ``<weights>.json`` beside the weights; data: what the evaluator was fitted on, in words or by hash."""
     content = {
         "weights": weights.name,
-        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "sha256": file_hash(weights),
         "fitted_on": data,
         "config": asdict(config),
         "validation": {name: asdict(result) for name, result in validation.items()},
     }
     path = weights.with_suffix(".json")
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_atomic(path, json.dumps(content, indent=1) + "\n")
     return path

@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from privtalk.core.tensor_files import save_bytes, save_text, tensor_bytes
+from privtalk.core.files import write_atomic, write_bytes
+from privtalk.core.tensor_files import tensor_bytes
 from privtalk.metrics.evaluators.talkhead.blocks import Network
 
 FOLDER = Path(__file__).parent
@@ -32,8 +33,8 @@ def save_network(module: nn.Module, path: Path, manifest: Mapping[str, Any]) -> 
     written = tensor_bytes({name: tensor.detach().half() for name, tensor in module.state_dict().items()})
     content = {"weights": path.name, "sha256": hashlib.sha256(written).hexdigest(), **manifest}
     text = json.dumps(content, indent=1) + "\n"
-    save_bytes(path, written)
-    save_text(path.with_suffix(".json"), text)
+    write_bytes(path, written)
+    write_atomic(path.with_suffix(".json"), text)
 
 
 def load_network(module: Network, path: Path) -> Network:
@@ -47,11 +48,6 @@ def load_network(module: Network, path: Path) -> Network:
             "make it with: bench pretrain evaluators"
         ) from error
     return module.eval().requires_grad_(False)
-
-
-def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def to_images(crops: NDArray[np.float32] | NDArray[np.uint8]) -> Tensor:

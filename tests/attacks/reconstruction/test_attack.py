@@ -21,8 +21,8 @@ from privtalk.attacks.reconstruction.learned_inversion import Simulation
 from privtalk.attacks.reconstruction.matching import Descent
 from privtalk.attacks.reconstruction.prior_guided import Guidance
 from privtalk.attacks.reconstruction.problem import Secrets
-from privtalk.attacks.roc import mean_interval
 from privtalk.attacks.views import ServerRound, ServerView
+from privtalk.core.intervals import mean_interval
 from tests.attacks.reconstruction.toys import (
     BACKBONE,
     RECIPE,

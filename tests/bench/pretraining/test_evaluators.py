@@ -7,11 +7,11 @@ import json
 import pytest
 
 from privtalk.bench.pretraining.evaluators import FITS, Recipe, fit_evaluators
+from privtalk.core.files import file_hash
 from privtalk.methods.backbone.optimise import OptimiserConfig
 from privtalk.metrics.evaluators.talkhead.feature_network import load_features
 from privtalk.metrics.evaluators.talkhead.identity_network import TalkheadIdentity
 from privtalk.metrics.evaluators.talkhead.landmark_network import TalkheadLandmarks
-from privtalk.metrics.evaluators.talkhead.storage import sha256
 from privtalk.metrics.evaluators.talkhead.sync_network import TalkheadSync
 
 QUICK = OptimiserConfig(steps=2, batch=4, learning_rate=1e-3, report_every=1)
@@ -38,7 +38,7 @@ def test_every_network_is_written_with_how_it_came_about(fitted):
     for name, read in READERS.items():
         read(out / f"{name}.safetensors")
         manifest = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-        assert manifest["sha256"] == sha256(out / f"{name}.safetensors")
+        assert manifest["sha256"] == file_hash(out / f"{name}.safetensors")
         assert manifest["optimiser"]["steps"] == 2
         assert [step for step, _ in manifest["curve"]] == [1, 2]
         assert manifest["people"]["speakers"] == 2
@@ -57,12 +57,12 @@ def test_validation_is_of_people_unseen(fitted):
 
 def test_a_finished_fit_is_not_done_again(fitted):
     out, found = fitted
-    before = {name: sha256(out / f"{name}.safetensors") for name in FITS}
+    before = {name: file_hash(out / f"{name}.safetensors") for name in FITS}
     told = []
     again = fit_evaluators(out, TOY, ["landmarks"], 1, lambda stage, *_: told.append(stage))
     assert again == {"landmarks": found["landmarks"]}
     assert told == []
-    assert {name: sha256(out / f"{name}.safetensors") for name in FITS} == before
+    assert {name: file_hash(out / f"{name}.safetensors") for name in FITS} == before
 
 
 def test_unknown_networks_are_named_with_the_valid_ones(tmp_path):

@@ -4,8 +4,8 @@ from privtalk.attacks.controls import Control
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate
 from privtalk.attacks.outcome import Measure, Outcome, Strength
-from privtalk.attacks.roc import Interval
 from privtalk.bench.stages.recording import NOT_CALLED, missing, recorded, strengthened
+from privtalk.core.intervals import Interval
 from privtalk.core.records import AttackResult
 
 ABOUT = Declaration(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from privtalk.core.files import file_hash
 from privtalk.methods.backbone import weights
 from privtalk.methods.backbone.backbone import Backbone
 
@@ -51,7 +52,7 @@ def test_a_manifest_alone_and_weights_of_another_network_are_refused(
     assert {path.name for path in tmp_path.iterdir()} == {weights.WEIGHTS, weights.MANIFEST}
     path = tmp_path / weights.WEIGHTS
     path.write_bytes(b"no tensors")
-    said = manifest.model_copy(update={"sha256": weights.sha256(path)})
+    said = manifest.model_copy(update={"sha256": file_hash(path)})
     (tmp_path / weights.MANIFEST).write_text(said.model_dump_json())
     with pytest.raises(ValueError, match=r"safetensors: not the weights of its manifest") as caught:
         weights.load(tmp_path)

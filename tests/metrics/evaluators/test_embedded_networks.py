@@ -11,10 +11,11 @@ from scipy.ndimage import gaussian_filter
 from privtalk.bench.corpus.rendered import renderer
 from privtalk.bench.corpus.rendered.embedded import character, film
 from privtalk.bench.corpus.rendered.studio import posed, redressed
+from privtalk.core.files import file_hash
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Installed
 from privtalk.metrics.evaluators.fitting.identity_fitting import verification
 from privtalk.metrics.evaluators.fitting.landmark_fitting import validate
-from privtalk.metrics.evaluators.talkhead.storage import FOLDER, sha256
+from privtalk.metrics.evaluators.talkhead.storage import FOLDER
 from privtalk.metrics.frechet import frechet
 from privtalk.metrics.lip_sync import lip_sync
 from privtalk.metrics.regions import eye_distance
@@ -45,7 +46,7 @@ def clips():
 def test_a_manifest_names_its_weights(name):
     manifest = json.loads((FOLDER / f"{name}.json").read_text())
     assert manifest["weights"] == f"{name}.safetensors"
-    assert manifest["sha256"] == sha256(FOLDER / f"{name}.safetensors")
+    assert manifest["sha256"] == file_hash(FOLDER / f"{name}.safetensors")
     assert "draft" not in manifest
 
 

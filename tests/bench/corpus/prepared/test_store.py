@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from privtalk.bench.corpus.clip import Clip, Truth
 from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.store import StoreError
-from privtalk.core.cache import file_hash
+from privtalk.core.files import file_hash
 
 
 def clip(utterance: str = "u1", identity: str = "ann", length: int = 5, truth: bool = False) -> Clip:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from privtalk.metrics.evaluators.talkhead.storage import load_network, save_network, sha256, to_images
+from privtalk.core.files import file_hash
+from privtalk.metrics.evaluators.talkhead.storage import load_network, save_network, to_images
 
 
 class Little(nn.Module):
@@ -57,7 +58,7 @@ def test_the_manifest_names_the_weights_and_how_they_came_about(saved):
         "fitted": "by hand",
         "heldout": {"auc": 0.5},
     }
-    assert sha256(saved) == manifest["sha256"]
+    assert file_hash(saved) == manifest["sha256"]
 
 
 @pytest.mark.parametrize(

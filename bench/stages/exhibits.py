@@ -12,9 +12,8 @@ from torch import Tensor
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.media import write_strip, write_video
-from privtalk.bench.stages.generate import Stage
+from privtalk.bench.stages.generate import Stage, safe
 from privtalk.bench.stages.train import Trained
-from privtalk.core.path_names import path_name
 
 SHOWN = 4
 """Clips shown, the first of as many clients: the same in every row."""
@@ -48,7 +47,7 @@ def _written(
     run: Path, folder: Path, row: str, name: str, frames: NDArray[np.uint8], clip: Clip
 ) -> dict[str, str]:
     """A strip and a video."""
-    file = path_name(name)
+    file = safe(name)
     strip, video = folder / "frames" / f"{file}.png", folder / "clips" / f"{file}.mp4"
     if not strip.exists():
         write_strip(strip, frames)
@@ -69,7 +68,7 @@ def _adapters(run: Path, folder: Path, stage: Stage, trained: Trained) -> dict[s
     owners = dict(zip(stage.scene.client, stage.clients, strict=True))
     found = {}
     for place, client in sorted(owners.items()):
-        own = folder / path_name(client)
+        own = folder / safe(client)
         bank.to_peft(own, place)
         found[f"adapter/{client}"] = own.relative_to(run).as_posix()
     return found

@@ -14,6 +14,7 @@ from privtalk.bench.corpus.partition import Client, client_of
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.spec import EvaluationSpec
 from privtalk.bench.stages.features import FeatureStore
+from privtalk.core.path_names import path_name
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.generation import Sampling, Scene
 
@@ -106,3 +107,12 @@ def part(scene: Scene, index: slice) -> Scene:
         client=scene.client[index],
         reference_frames=scene.reference_frames[index],
     )
+
+
+def safe(name: str) -> str:
+    """A clip's or a client's name as it stands in a path: distinct names keep distinct ones (`core.path_names`).
+
+    >>> safe("Ann B/1") == safe("Ann_B_1")
+    False
+    """
+    return path_name(name)

@@ -62,7 +62,7 @@ def load(name: str) -> object:
 
 def _build(name: str, loader: Loader, path: Path) -> object:
     try:
-        module = import_module(f"privtalk.metrics.evaluators.{loader.module}")
+        module = import_module(f"privtalk.metrics.evaluators.published.{loader.module}")
     except ImportError as error:
         way_out = f": python3 -m pip install 'privtalk-bench[{loader.extra}]'" if loader.extra else ""
         raise Unavailable(f"{name} needs the package {error.name or error}{way_out}") from error

@@ -69,7 +69,7 @@ def test_installed_weights_are_an_evaluator(squeeze):
 
 @pytest.mark.parametrize("name", LOADERS)
 def test_every_loader_names_a_class(name):
-    module = installed.import_module(f"privtalk.metrics.evaluators.{LOADERS[name].module}")
+    module = installed.import_module(f"privtalk.metrics.evaluators.published.{LOADERS[name].module}")
     assert isinstance(getattr(module, LOADERS[name].build), type)
 
 
@@ -100,7 +100,7 @@ def test_an_absent_package_is_a_reason_with_the_command(
     unpinned(weights)
     (tmp_path / "any").write_bytes(b"any")
     add(weights, tmp_path / "any")
-    monkeypatch.delitem(sys.modules, f"privtalk.metrics.evaluators.{module}", raising=False)
+    monkeypatch.delitem(sys.modules, f"privtalk.metrics.evaluators.published.{module}", raising=False)
     monkeypatch.delitem(sys.modules, "privtalk.metrics.evaluators.published.onnx_files", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     line = rf"^{name} needs the package {package}: python3 -m pip install 'privtalk-bench\[{extra}\]'$"

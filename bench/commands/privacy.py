@@ -197,7 +197,9 @@ def show(found: Forecast, console: Console) -> None:
     )
     console.print(Text(title, style="bold"))
     console.print(
-        f"noise multiplier {_noise_figure(found.noise)}, δ = {found.delta:.3g}, neighbours: ", end="", highlight=False
+        f"noise multiplier {_noise_figure(found.noise)}, δ = {found.delta:.3g}, neighbours: ",
+        end="",
+        highlight=False,
     )
     console.print(accounting.neighbouring(sampling), highlight=False)
     for judgement in found.judgements:

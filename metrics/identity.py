@@ -1,4 +1,9 @@
-"""Identity similarity: is the generated face the person's?"""
+"""Identity similarity: is the generated face the person's?
+
+Two clips without a face are alike to a network of faces (.99 and more), so there is no value where the true frames show
+none (`evaluators.face_presence`). Generated frames without a face keep theirs, against a true face -.3 to .3: to leave
+them out would favour a row that shows no faces.
+"""
 
 from __future__ import annotations
 

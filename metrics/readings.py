@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from privtalk.metrics import regions
 from privtalk.metrics.declaration import Undefined
-from privtalk.metrics.evaluators.bundle import TALKHEAD, Evaluators
+from privtalk.metrics.evaluators.bundle import NAMES, TALKHEAD, Evaluators
 from privtalk.metrics.evaluators.protocols import PerceptualDistance
 from privtalk.metrics.lip_sync import Sync, lip_sync
 from privtalk.metrics.ssim import ssim_map
@@ -81,6 +81,21 @@ class Reading:
         embedder = self.evaluators.get("identity", name)
         faces: NDArray[np.float32] = self.once(("faces", name), lambda: embedder(self.frames, self.where))
         return faces
+
+    def require_face(self) -> None:
+        """Raise `Undefined` where a reader of landmarks that can tell sees no face; one is assumed where none can."""
+        if not self.once("shown", self._shows_face):
+            raise Undefined("the true frames show no face")
+
+    def _shows_face(self) -> bool:
+        for name in NAMES["landmarks"]:
+            try:
+                judge = getattr(self.evaluators.get("landmarks", name), "shows_face", None)
+            except Undefined:
+                continue
+            if judge is not None:
+                return bool(judge(self.frames, self.where))
+        return True
 
     def features(self, name: str) -> NDArray[np.float32]:
         """[T, D] features of frames."""

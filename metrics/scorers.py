@@ -96,7 +96,9 @@ def _identity() -> Iterator[Scorer]:
 
 
 def _likeness(name: str, own: Reading, true: Reading) -> float:
-    return identity_similarity(own.faces(name), true.faces(name))
+    generated, template = own.faces(name), true.faces(name)
+    true.require_face()
+    return identity_similarity(generated, template)
 
 
 def _landmarks() -> Iterator[Scorer]:

@@ -12,7 +12,16 @@ from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 
 DOCUMENTED = ("board", "assembly", "model", "findings", "formats", "regression", "summaries", "tables")
-DOCUMENTED += ("figures", "page", "charts.data", "floors", "columns", "grids", "statistics", "validation.result")
+DOCUMENTED += (
+    "figures",
+    "page",
+    "charts.data",
+    "floors",
+    "columns",
+    "grids",
+    "statistics",
+    "validation.result",
+)
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from privtalk.metrics.evaluators.crops.face_box import face_boxes
+from privtalk.metrics.evaluators.crops.face_presence import shows_face
 from privtalk.metrics.evaluators.crops.square_crop import Pixels, extract, from_crop
 from privtalk.metrics.evaluators.protocols import Frames, Landmarks
 from privtalk.metrics.evaluators.published.onnx_files import one_thread
@@ -48,6 +49,10 @@ class OnnxLandmarks:
             for frame, centre, side in zip(frames, boxes.centre, MARGIN * boxes.side, strict=True)
         ]
         return np.stack(found)
+
+    def shows_face(self, frames: Frames, landmarks: Landmarks) -> bool:
+        """Whether there is a face where the landmarks say."""
+        return shows_face(self, frames, landmarks)
 
     def _read(self, crop: Pixels) -> NDArray[np.float64]:
         """[68, 2] over the crop's side, of a crop [112, 112, 3]."""

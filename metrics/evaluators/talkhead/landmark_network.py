@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from privtalk.metrics.evaluators.crops.face_crop import FACE, face_placement, sample, to_frame
+from privtalk.metrics.evaluators.crops.face_presence import shows_face
 from privtalk.metrics.evaluators.crops.perturbations import standard
 from privtalk.metrics.evaluators.talkhead.blocks import trunk
 from privtalk.metrics.evaluators.talkhead.storage import CHUNK, FOLDER, load_network, to_images
@@ -50,3 +51,7 @@ class TalkheadLandmarks:
         crops = to_images(sample(frames, place, FACE.rows, FACE.columns)).split(CHUNK)
         points = torch.cat([self.network(part) for part in crops]).numpy().astype(np.float64)
         return to_frame(points, place, FACE.rows, FACE.columns)
+
+    def shows_face(self, frames: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> bool:
+        """Whether there is a face where the landmarks say."""
+        return shows_face(self, frames, landmarks)

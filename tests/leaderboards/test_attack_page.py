@@ -101,7 +101,7 @@ def test_the_page_explains_tallies_and_gains_on_hover(text):
 
 @pytest.mark.parametrize("schema", [1, 2])
 def test_old_records_still_make_a_page(tmp_path, schema):
-    record = load_record(ROOT / "bench" / "golden" / f"record-schema-{schema}.json")
+    record = load_record(ROOT / "core" / "golden" / f"record-schema-{schema}.json")
     assert record.schema_version == schema
     store = RunStore(tmp_path / "run")
     measured = {n: s.estimate.value for n, s in record.metrics.items() if s.estimate.n}

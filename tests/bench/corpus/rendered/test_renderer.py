@@ -16,7 +16,7 @@ from privtalk.bench.corpus.rendered import renderer
 from privtalk.bench.corpus.rendered.look import Look, sample_look
 from privtalk.core.seeds import numpy_stream
 
-MODELS = Path(__file__).resolve().parents[4] / "shared" / "models"
+MODELS = Path(__file__).resolve().parents[5] / "shared" / "models"
 LABEL = {name: i for i, name in enumerate(MASK_LABELS)}
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from privtalk.bench.corpus.embedded import character, film
+from privtalk.bench.corpus.rendered.embedded import character, film
 from privtalk.metrics import Pair, Reading, Undefined
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.evaluators.crops.face_presence import FOLLOWED, followed, shows_face

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -209,7 +206,7 @@ def accounted(
     """`honest` share of the largest `cohort` does not collude."""
     ledger = asked.ledger(noise_multiplier)
     exposure = asked.exposure(noise_multiplier, participations, cohort, honest)
-    with _quiet():
+    with accounting.quiet():
         checks = _checks(asked, noise_multiplier)
     return Accounted(adversaries.three_epsilons(exposure, ledger), ledger, checks)
 
@@ -221,15 +218,3 @@ def _checks(asked: Setting, noise_multiplier: float) -> dict[str, float]:
     if asked.placement == "distributed":
         return {"pld of a Gaussian alike": accounting.epsilon(*of_round)}
     return accounting.checks(*of_round)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the Renyi accountant's notes on orders that it leaves out, which loosen a cross-check at most."""
-    log = logging.getLogger("absl")
-    before = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(before)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from privtalk.bench.commands import run as command
 from privtalk.bench.commands.run import Request
 
 SETTINGS = (
@@ -54,3 +55,11 @@ def request_for(small_request, tmp_path):
         return small_request(*rows, out=out or tmp_path / "run", **fields)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def whole(small_request, tmp_path_factory):
+    """Run of every row of the smoke preset, in this process, uninterrupted."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert command.run(small_request(out=folder)) == command.OK
+    return folder

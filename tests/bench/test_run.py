@@ -1,15 +1,9 @@
-"""The whole path on toy weights: every row's record, interruptions, executors, failures."""
+"""The whole path on toy weights: every row's record, and what is told of failures."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,39 +13,14 @@ from PIL import Image
 from privtalk.bench import runner
 from privtalk.bench.commands import run as command
 from privtalk.bench.corpus.rendered import shards
-from privtalk.bench.execution.task import pin_threads
 from privtalk.bench.stages import shadow_plan
 from privtalk.core.errors import UserError
-from privtalk.core.locks import sole_writer
-from privtalk.core.records import Record, RunStore
+from privtalk.core.records import RunStore
 from privtalk.core.run_folder import missing_rows, read_plan
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.metrics import METRICS
-
-VOLATILE = ("timings", "started", "peak_memory_mib", "code", "environment")
-"""What may differ between two records of a cell, beside the seconds of its attacks."""
-
-
-def essence(record: Record) -> dict:
-    kept = record.model_dump(mode="json", exclude=set(VOLATILE))
-    for timed in (*kept["attacks"].values(), *kept["audits"]):
-        del timed["seconds"]
-    return kept
-
-
-def results(folder: Path) -> dict[str, tuple[dict, list]]:
-    """Row and tier -> record without what may differ, and samples."""
-    store = RunStore(folder)
-    return {f"{r.method} {r.tier}": (essence(r), store.samples(r.cell_id)) for r in store}
-
-
-@pytest.fixture(scope="module")
-def whole(small_request, tmp_path_factory):
-    """Run of every row of the smoke preset, in this process, uninterrupted."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    assert command.run(small_request(out=folder)) == command.OK
-    return folder
+from tests.bench.runs import results
 
 
 def test_every_row_has_a_record(whole):
@@ -207,166 +176,6 @@ def test_a_finished_run_has_nothing_to_do(whole, request_for, capsys):
     assert "next: bench publish" in captured.err
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """What executors pin and a direct call of `run_cell` does not: two threads give other last bits."""
-    before = torch.get_num_threads()
-    pin_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
-
-
-POINTS = [
-    ("training", 1),
-    ("training", 2),
-    ("training", 3),
-    ("generating", 0),
-    ("attacking", 0),
-    ("attacking", 1),
-]
-
-
-@pytest.mark.parametrize("point", POINTS, ids=[f"{stage}-{done}" for stage, done in POINTS])
-@pytest.mark.parametrize("row", ["privfedtalk", "local_only"])
-def test_a_killed_cell_goes_on_to_the_same_record(whole, request_for, row, point, monkeypatch):
-    if row == "local_only" and point[0] == "attacking":
-        pytest.skip("not attacked")
-    request = request_for(row)
-    network, plan = command.prepare(request)
-    planned = next(p for p in plan.cells if p.cell.tier == ("eps=8" if row == "privfedtalk" else "none"))
-    place = runner.Place(request.out, network)
-    seen = []
-
-    def kill(stage, done, total):
-        seen.append((stage, done))
-        if (stage, done) == point:
-            raise Killed
-
-    with pytest.raises(Killed):
-        runner.run_cell(kill, planned, place)
-    assert not RunStore(request.out).has(planned.cell.id)
-    again = []
-    runner.run_cell(lambda stage, done, total: again.append((stage, done)), planned, place)
-    if point[0] == "training":
-        assert again[0] == point, "it goes on at the round where it stopped"
-    key = f"{row} {planned.cell.tier}"
-    assert results(request.out)[key] == results(whole)[key]
-    record = next(iter(RunStore(request.out)))
-    assert record.timings["training"] > 0
-
-
-def test_a_damaged_checkpoint_starts_the_cell_again(whole, request_for):
-    request = request_for("fedavg")
-    network, plan = command.prepare(request)
-    place = runner.Place(request.out, network)
-    state = place.checkpoints(plan.cells[0].cell) / "state.safetensors"
-    state.parent.mkdir(parents=True)
-    state.write_bytes(b"half a file")
-    (state.parent / "clock.json").write_text("{")
-    runner.run_cell(lambda *where: None, plan.cells[0], place)
-    assert results(request.out)["fedavg none"] == results(whole)["fedavg none"]
-
-
-LONGER = ("federation.rounds=12",)
-
-
-@pytest.fixture(scope="module")
-def longer(small_request, tmp_path_factory):
-    """Two rows that train long enough to be killed in between, uninterrupted."""
-    folder = tmp_path_factory.mktemp("longer") / "run"
-    assert command.run(small_request("centralised", "local_only", out=folder, changes=LONGER)) == command.OK
-    return results(folder)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_process_and_the_same_command_again(longer, request_for, how):
-    """The real thing: the whole process group killed, or interrupted, while two workers train."""
-    request = request_for("centralised", "local_only", changes=LONGER)
-    process = start(request)
-    wait_for(lambda: list(request.out.glob("checkpoints/*/state.safetensors")), process)
-    os.killpg(process.pid, how)
-    _, err = process.communicate(timeout=60)
-    assert len(list(RunStore(request.out))) < 2
-    assert list(request.out.glob("checkpoints/*/state.safetensors"))
-    if how == signal.SIGINT:
-        assert process.returncode == 130
-        assert err.rstrip().endswith("the same command goes on from there")
-        assert "Traceback" not in err
-    wait_for(lambda: not alive(process.pid))
-    assert command.run(request) == command.OK
-    assert results(request.out) == longer
-
-
-def start(request: command.Request) -> subprocess.Popen[str]:
-    """`bench run` as a process group of its own, with two workers."""
-    changes = [part for change in request.changes for part in ("--set", change)]
-    line = [
-        sys.executable,
-        "-m",
-        "privtalk.bench.cli",
-        "run",
-        "--suite",
-        request.suite,
-        "--preset",
-        request.preset,
-    ]
-    line += ["--methods", ",".join(request.methods), "--workers", "2", "-o", str(request.out), *changes]
-    return subprocess.Popen(
-        line,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heed_interrupts,
-    )
-
-
-def heed_interrupts() -> None:
-    """Tests that a shell started in the background ignore SIGINT, and so would their children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def wait_for(condition, process=None):
-    deadline = time.monotonic() + 600  # a loaded machine takes minutes to import torch twice
-    while not condition():
-        assert time.monotonic() < deadline
-        assert process is None or process.poll() is None, process.communicate()
-        time.sleep(0.02)
-
-
-def alive(group: int) -> bool:
-    """Whether a process of the group is left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def test_executors_give_the_same_records(whole, request_for):
-    request = request_for("privfedtalk", "difftalk", workers=2)
-    assert command.run(request) == command.OK
-    pooled = results(request.out)
-    assert set(pooled) == {"privfedtalk none", "privfedtalk eps=8", "difftalk none"}
-    assert pooled == {key: results(whole)[key] for key in pooled}
-
-
-def test_threads_of_the_caller_do_not_change_a_record(whole, request_for):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        request = request_for("fedavg")
-        assert command.run(request) == command.OK
-    finally:
-        torch.set_num_threads(before)
-    assert results(request.out)["fedavg none"] == results(whole)["fedavg none"]
-
-
 def test_a_failing_cell_is_told_and_the_rest_goes_on(whole, request_for, monkeypatch, capsys):
     request = request_for("fedavg", "static")
 
@@ -420,20 +229,6 @@ def test_a_folder_of_before_rows_were_written_down_goes_on(request_for, tmp_path
     assert [planned.row for planned in read_plan(tmp_path / "run").planned] == ["static"]
 
 
-@pytest.mark.parametrize("damage", ["records", "samples"])
-def test_a_cell_whose_files_were_damaged_is_made_again(whole, request_for, damage, capsys):
-    request = request_for("static", "noise")
-    assert command.run(request) == command.OK
-    sound = results(request.out)
-    cell = next(r.cell_id for r in RunStore(request.out) if r.method == "static")
-    path = next((request.out / damage).glob(f"{cell}.*"))
-    path.write_bytes(b"")
-    capsys.readouterr()
-    assert command.run(request) == command.OK
-    assert "2 cells, 1 of them finished before" in capsys.readouterr().err
-    assert results(request.out) == sound
-
-
 def test_sizes_that_do_not_fit_the_backbone_are_refused(request_for):
     with pytest.raises(UserError, match=r"corpus\.size is 64, the backbone takes 32 pixels"):
         command.prepare(request_for(changes=("corpus.size=64",)))
@@ -464,11 +259,6 @@ def test_run_json_is_readable_and_complete(whole):
     kept = json.loads((whole / "run.json").read_text())
     assert kept["suite"] == "privacy_utility"
     assert kept["settings"]["federation"]["rounds"] == 3
-
-
-def test_a_second_run_in_the_folder_is_refused_by_name(whole, request_for):
-    with sole_writer(whole, "bench run"), pytest.raises(UserError, match="is at work in it"):
-        command.run(request_for(out=whole))
 
 
 def test_people_whose_names_differ_by_a_character_stay_apart(request_for, monkeypatch):

@@ -41,6 +41,7 @@ __all__ = [
     "gaussian_epsilon",
     "neighbouring",
     "prv_epsilon",
+    "quiet",
     "rdp_epsilon",
     "void_delta",
 ]
@@ -139,7 +140,7 @@ def rdp_epsilon(
         event = gaussian if rate == 1 else dp.SampledWithoutReplacementDpEvent(1.0, rate, gaussian)
     elif rate < 1:
         event = dp.PoissonSampledDpEvent(rate, gaussian)
-    with _quiet():
+    with quiet():
         accountant = RdpAccountant(neighboring_relation=relation).compose(event, rounds)
         return float(accountant.get_epsilon(delta))
 
@@ -184,7 +185,7 @@ def _opacus(name: str, noise_multiplier: float, rate: float, rounds: int, delta:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the Rényi accountant's notes on orders that it leaves out, which loosen a cross-check at most."""
     log = logging.getLogger("absl")
     before = log.level

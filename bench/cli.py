@@ -91,11 +91,26 @@ def run(
 
 
 @app.command()
-def show(runs: Annotated[list[Path], typer.Argument(help="Folders written by `bench run`.")]) -> None:
-    """Print the tables of runs."""
+def show(
+    runs: Annotated[list[Path], typer.Argument(help="Folders written by `bench run`.")],
+    whole: Annotated[
+        bool, typer.Option("--all", help="Also each family of metrics, and every attack.")
+    ] = False,
+) -> None:
+    """Print the overview and the findings of runs, as `bench run` does at its end."""
     from privtalk.bench.commands import boards
 
-    boards.show(runs)
+    boards.show(runs, whole=whole)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="suites, methods, attacks, metrics or weights.")],
+) -> None:
+    """List what there is to run, to attack with and to score with."""
+    from privtalk.bench.commands import listing
+
+    listing.show(kind)
 
 
 @app.command()
@@ -157,15 +172,10 @@ def validate_metrics(
 
 @app.command()
 def suites() -> None:
-    """List the suites and their presets."""
-    from privtalk.bench import suites as known
+    """List the suites and their presets, as `bench list suites` does."""
+    from privtalk.bench.commands import listing
 
-    console = Console()
-    for name in known.names():
-        suite = known.load(name)
-        console.print(f"[bold]{name}[/]  {suite.about}", highlight=False)
-        for preset, chosen in suite.presets.items():
-            console.print(f"  {preset:8} {chosen.about}", highlight=False)
+    listing.show("suites")
 
 
 @app.command()

@@ -30,19 +30,23 @@ STATUS_STYLES: dict[Status, str] = {
 }
 
 
-def show(board: Board, console: Console) -> None:
-    """Utility in overview and by family, then privacy and attacks, then the findings; works on partial runs."""
+def show(board: Board, console: Console, *, whole: bool = True) -> None:
+    """Utility in overview, then the findings; where the `whole` is asked for also each family, privacy and attacks.
+
+    Works on partial runs: what is missing is named in either.
+    """
     width = min(console.width, WIDTH)
-    for table in utility_tables(board, width):
+    for table in utility_tables(board, width) if whole else overview_tables(board, width):
         console.print(table)
-    for note in [*not_measured(board), *notes(board)]:
+    for note in [*(not_measured(board) if whole else ()), *notes(board)]:
         console.print(Text(note, style="dim"))
     console.print()
-    for table in attack_tables(board, width):
-        console.print(table)
-    for note in attack_notes(board):
-        console.print(Text(note, style="dim"))
-    console.print()
+    if whole:
+        for table in attack_tables(board, width):
+            console.print(table)
+        for note in attack_notes(board):
+            console.print(Text(note, style="dim"))
+        console.print()
     for finding in findings(board):
         mark = TONES[finding.tone]
         console.print(Text(finding.question, style=mark))
@@ -51,10 +55,16 @@ def show(board: Board, console: Console) -> None:
             console.print(Text(f"  {tier}{answer.text}"))
 
 
+def overview_tables(board: Board, width: int = WIDTH) -> Iterator[Table]:
+    """A column or two of every family."""
+    shown = columns.overview(board)
+    yield from _split(board, f"{board.suite}, {board.preset}", _leading(board), shown, width)
+
+
 def utility_tables(board: Board, width: int = WIDTH) -> Iterator[Table]:
     """The overview, then each family that has more than the overview shows."""
     shown = columns.overview(board)
-    yield from _split(board, f"{board.suite}, {board.preset}", _leading(board), shown, width)
+    yield from overview_tables(board, width)
     for family in columns.families(board):
         if set(family.measured) - set(shown):
             title = f"{family.title}: {family.about}" if family.about else family.title

@@ -29,13 +29,16 @@ class Outputs:
     json: Path | None = None
 
 
-def show(folders: Sequence[Path], console: Console | None = None) -> None:
-    """The tables of all records in run folders."""
+def show(folders: Sequence[Path], console: Console | None = None, *, whole: bool = False) -> None:
+    """The overview and the findings of all records in run folders; `whole`: every table."""
     console = console or Console()
     runs = loading.load(_existing(folders))
     boards = board.build_all(runs)
     for made in boards.values():
-        tables.show(made, console)
+        tables.show(made, console, whole=whole)
+    if boards and not whole:
+        line = f"all families of metrics and all attacks: bench show --all {' '.join(map(str, folders))}"
+        console.print(Text(visible(line), style="dim"), soft_wrap=True)
     for problem in () if boards else runs.problems:
         console.print(Text(problem, style="yellow"), soft_wrap=True)
 

@@ -103,3 +103,24 @@ def test_debug_shows_the_traceback(capsys, monkeypatch):
     _, _, err = bench("show", "/nowhere", capsys=capsys)
     assert "Traceback" in err
     assert cache.VARIABLE != cli.DEBUG
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("suites", ["privacy_utility", "ablation"]),
+        ("methods", ["privfedtalk", "fedavg", "local_only"]),
+        ("attacks", ["lira", "fedmia", "prior_guided", "distinguishing"]),
+        ("metrics", ["psnr", "fid[talkhead]"]),
+        ("weights", ["lpips-alex", "syncnet"]),
+    ],
+)
+def test_what_there_is_can_be_listed(kind, names, capsys):
+    assert cli.guarded(["list", kind]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names)
+
+
+def test_a_kind_that_there_is_not_is_a_line(capsys):
+    assert cli.guarded(["list", "metric"]) == cli.MISTAKE
+    assert "unknown kind 'metric' (did you mean metrics?); valid: suites, " in capsys.readouterr().err

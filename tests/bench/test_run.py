@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from privtalk.attacks.catalogue import CATALOGUE
 from privtalk.bench import runner
+from privtalk.bench.commands import boards
 from privtalk.bench.commands import run as command
 from privtalk.bench.corpus.rendered import shards
 from privtalk.bench.stages import shadow_plan
@@ -124,6 +126,25 @@ def test_released_adapters_are_attacked_with_controls(whole):
             assert (attack.positives, attack.negatives) == (6, 6)
             assert attack.controls["never_trained"].auc.value == 0.5
             assert attack.auc.low <= attack.auc.value <= attack.auc.high
+
+
+def test_every_attack_of_a_record_is_in_the_catalogue(whole):
+    found = {name.removesuffix("_over_base") for record in RunStore(whole) for name in record.attacks}
+    assert "lira" in found
+    assert found <= set(CATALOGUE)
+
+
+def test_a_run_shows_one_screen_and_all_where_it_is_asked_for(whole, capsys):
+    boards.show([whole])
+    short = capsys.readouterr().out
+    boards.show([whole], whole=True)
+    long = capsys.readouterr().out
+    for text in ("PrivFedTalk", "Can the numbers be trusted?"):
+        assert text in short
+        assert text in long
+    assert "bench show --all" in short
+    assert "user_inference" in long
+    assert len(short.splitlines()) < len(long.splitlines()) / 3
 
 
 def test_training_leaves_curves_and_traffic(whole):

@@ -1,0 +1,80 @@
+"""`bench list`: what there is to run, to score with and to attack with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from privtalk.bench import suites
+from privtalk.core.errors import unknown
+
+Line = tuple[str, str, str]
+"""Name, group, and what it is, in a line."""
+
+
+def show(kind: str) -> None:
+    """A line for each of a kind."""
+    if kind not in KINDS:
+        raise unknown("kind", kind, list(KINDS))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(max_width=24, overflow="fold")
+    table.add_column(overflow="fold")
+    for line in KINDS[kind]():
+        table.add_row(*map(Text, line))
+    Console().print(table)
+
+
+def _suites() -> Iterator[Line]:
+    for name in suites.names():
+        suite = suites.load(name)
+        yield name, "", suite.about
+        yield from (("", preset, chosen.about) for preset, chosen in suite.presets.items())
+
+
+def _methods() -> Iterator[Line]:
+    from privtalk.methods.registry import METHODS, REFERENCES
+
+    for name, method in METHODS.items():
+        yield name, "method", _sentence(sys.modules[method.__module__].__doc__)
+    yield from ((name, reference.kind, reference.about) for name, reference in REFERENCES.items())
+
+
+def _attacks() -> Iterator[Line]:
+    from privtalk.attacks.catalogue import CATALOGUE
+
+    for name, attack in CATALOGUE.items():
+        yield name, f"{attack.family}, sees {attack.view}", f"{attack.statistic} ({attack.source})"
+
+
+def _metrics() -> Iterator[Line]:
+    from privtalk.metrics import METRICS
+
+    arrows = {"higher": "↑", "lower": "↓", "reference": ""}
+    for name, metric in METRICS.items():
+        yield name, f"{metric.family} {arrows[metric.direction]}".rstrip(), metric.about
+
+
+def _weights() -> Iterator[Line]:
+    from privtalk.metrics.weights import CATALOGUE
+
+    yield from ((name, entry.licence, entry.about) for name, entry in CATALOGUE.items())
+
+
+def _sentence(text: str | None) -> str:
+    """The first line of a docstring."""
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+
+
+KINDS: Mapping[str, Callable[[], Iterator[Line]]] = {
+    "suites": _suites,
+    "methods": _methods,
+    "attacks": _attacks,
+    "metrics": _metrics,
+    "weights": _weights,
+}
+"""Kind -> its lines."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from privtalk.attacks.reconstruction.catalogue import ATTACKS
 from privtalk.attacks.reconstruction.gallery import Gallery
-from privtalk.bench.corpus.clip import Clip
+from privtalk.bench.corpus.embedded import character, film
 from privtalk.bench.spec import EMBEDDED, Reconstruction
 from privtalk.bench.stages.reconstruct import likeness, picture, write_gallery
 from privtalk.bench.stages.score import evaluators
@@ -44,18 +44,9 @@ def test_a_gallery_is_a_picture_an_attack(tmp_path):
 
 
 def test_likeness_is_the_metrics():
-    generator = np.random.default_rng(0)
-    truth, made = (generator.integers(0, 255, (3, 64, 64, 3), dtype=np.uint8) for _ in range(2))
-    landmarks = np.tile(generator.uniform(16, 48, (68, 2)), (3, 1, 1)).astype(np.float32)
-    clip = Clip(
-        frames=truth,
-        audio=np.zeros(3 * 640, dtype=np.float32),
-        fps=25.0,
-        landmarks=landmarks,
-        identity="a",
-        utterance="u",
-        attributes={},
-    )
+    clip = film(character(0, "clients", 0), "test", 0, 3, 64)
+    truth, landmarks = clip.frames, clip.landmarks
+    made = np.random.default_rng(0).integers(0, 255, truth.shape, dtype=np.uint8)
     found = likeness([clip], EMBEDDED)(truth, made)
     using = evaluators(EMBEDDED)
     pair = Pair(

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.identity import attribute_inference, weights_to_identity
-from privtalk.attacks.membership import gsa, lira, malicious_client, registry, rmia, source_inference
+from privtalk.attacks.membership import lira, malicious_client, registry, rmia, source_inference
 from privtalk.attacks.reconstruction.catalogue import ATTACKS as RECONSTRUCTIONS
 from privtalk.attacks.server import MESSAGE_ATTACKS, SUM_ATTACKS
 
 
 def _all() -> Iterator[Declaration]:
     yield from (registry.declaration(name) for name in registry.NAMES)
-    yield from (gsa.GSA1, gsa.GSA2, lira.ATTACK, rmia.ATTACK)
+    yield from (lira.ATTACK, rmia.ATTACK)
     yield from (malicious_client.COSINE, malicious_client.LOSS)
     yield from (attack.declaration for attack in MESSAGE_ATTACKS.values())
     yield from (source_inference.DECLARATION, attribute_inference.DECLARATION)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from privtalk.attacks.reconstruction.catalogue import ATTACKS
 from privtalk.attacks.reconstruction.gallery import Gallery
-from privtalk.bench.corpus.embedded import character, film
+from privtalk.bench.corpus.rendered.embedded import character, film
 from privtalk.bench.spec import EMBEDDED, Reconstruction
 from privtalk.bench.stages.reconstruct import likeness, picture, write_gallery
 from privtalk.bench.stages.score import evaluators

@@ -48,7 +48,7 @@ def test_threads_take_turns() -> None:
 
 def test_a_fresh_process_says_the_same_bytes() -> None:
     program = (
-        "import hashlib; from privtalk.bench.corpus import espeak;"
+        "import hashlib; from privtalk.bench.corpus.speech import espeak;"
         f"s = espeak.synthesise({TEXT!r}, **{ORDINARY!r});"
         "print(hashlib.sha256(s.samples.tobytes() + repr(s.marks).encode()).hexdigest())"
     )

@@ -38,7 +38,7 @@ COPIES = 6
 CANARY_BYTES = 2 * 8 * BLOCK
 """Bytes a number of an adapter that an audit's block of canaries takes, twice in float64."""
 
-KEPT_MIB = 1024
+KEPT_MIB = 256
 """MiB of disk that a run leaves free."""
 
 SAMPLE_BYTES = 2

@@ -86,7 +86,7 @@ def test_too_little_memory_is_told_with_a_way_out(request_for, nothing_is_made, 
 
 
 def test_too_little_disk_is_told_with_a_way_out(request_for, nothing_is_made, monkeypatch):
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**30))
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**28))
     with pytest.raises(UserError, match=r"the corpus takes about .* GiB in .*lower corpus\.clients"):
         command.run(request_for("fedavg"))
 

@@ -37,8 +37,18 @@ def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> Interval:
         raise ValueError(f"{hits} hits in {trials} trials: need 0 <= hits <= trials and at least one trial")
     tail = (1 - level) / 2
     low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
-    return Interval(value=hits / trials, low=low, high=high, n=trials, clusters=trials)
+    return Interval(
+        value=hits / trials, low=low, high=upper_rate(hits, trials, level), n=trials, clusters=trials
+    )
+
+
+def upper_rate(hits: int, trials: int, level: float = LEVEL) -> float:
+    """Upper end of the exact interval of a binomial rate; 1 where nothing speaks against it.
+
+    >>> round(upper_rate(0, 10), 4), upper_rate(0, 0)
+    (0.3085, 1.0)
+    """
+    return 1.0 if hits >= trials else float(beta.ppf(1 - (1 - level) / 2, hits + 1, trials - hits))
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:

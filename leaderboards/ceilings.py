@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from privtalk.core.intervals import clopper_pearson
+from privtalk.core.intervals import upper_rate
 from privtalk.core.records import AttackResult, Privacy
 
 ADVERSARIES = {"release": "outsider", "client": "outsider", "sums": "secure_aggregation", "server": "server"}
@@ -102,6 +102,4 @@ def _exp(epsilon: float) -> float:
 
 def _upper(rate: float, n: int) -> float:
     """Clopper-Pearson upper bound, one-sided 97.5 %, of a rate observed over n."""
-    high = clopper_pearson(min(round(rate * n), n), n).high
-    assert high is not None
-    return high
+    return upper_rate(round(rate * n), n)

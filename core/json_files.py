@@ -33,7 +33,7 @@ def read_json(path: Path) -> Any:
 
 
 def fault_of(value: Any) -> str:
-    """What makes a JSON value unfit to be worked with; empty where nothing does.
+    """The fault that makes a JSON value unfit to be worked with; empty where there is none.
 
     >>> fault_of({"a": [1, 2.5, None, "text"]}), fault_of([float("inf")])
     ('', 'holds a number beyond 1e+100')

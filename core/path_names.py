@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 PLAIN = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
-"""What every file system keeps apart: no capitals (some fold them), no accents (some compose them), no marks."""
+"""Names that every file system keeps apart: no capitals (some fold them), no accents (some compose them), no marks."""
 
 LONGEST = 100
 """Characters of a plain name; file systems allow 255 bytes, of which a suffix and a temporary ending need some."""

@@ -1,4 +1,4 @@
-"""What records are made of: estimates, scores, attacks, guarantees, audits."""
+"""The parts of a record: estimates, scores, attacks, guarantees, audits."""
 
 from __future__ import annotations
 

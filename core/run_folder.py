@@ -1,4 +1,4 @@
-"""What a run folder plans, and what became of it: rows that are missing stay known, with the reason.
+"""The plan of a run folder, and what became of it: rows that are missing stay known, with the reason.
 
 ``run.json`` holds the configuration and every row that was ever asked of it; ``failures/<cell>.json`` says why a cell
 failed, until it succeeds.
@@ -38,13 +38,13 @@ class PlannedRow(Frozen):
 
     @property
     def key(self) -> str:
-        """What people call it, as `spec.Planned.key` does."""
+        """The row's name for people, as `spec.Planned.key` is."""
         tier = "" if self.tier == "none" else f" {self.tier}"
         return f"{self.row}{tier} seed {self.seed}"
 
 
 class RunPlan(Frozen):
-    """What a folder belongs to, and all that was planned in it."""
+    """The configuration that a folder belongs to, and all rows that were planned in it."""
 
     suite: str
     preset: str

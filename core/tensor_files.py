@@ -24,7 +24,7 @@ def save_tensors(
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
-    """What a safetensors file of this content holds, the same at every call.
+    """The bytes of a safetensors file of this content, the same at every call.
 
     The library writes several entries of metadata in random order; here they are sorted.
     """

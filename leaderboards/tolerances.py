@@ -107,8 +107,7 @@ class _Loader(yaml.SafeLoader):
 
 def _mapping(path: Path) -> dict[Any, Any]:
     try:
-        # a SafeLoader: it makes numbers, texts, lists and mappings, and nothing else
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        value = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name a YAML file of tolerances") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

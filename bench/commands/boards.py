@@ -22,7 +22,9 @@ STDOUT = Path("-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """Where else a comparison goes; `-` is the standard output, and the table then goes to the standard error."""
+    """Files that a comparison goes to beside the terminal; `-` is the standard output, and the table then goes to the
+    standard error.
+    """
 
     markdown: Path | None = None
     junit: Path | None = None

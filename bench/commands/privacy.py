@@ -83,7 +83,7 @@ class Forecast:
     distributed: Epsilons
     checks: dict[str, float]
     judgements: tuple[str, ...]
-    """What is wrong with it, or other than was asked for."""
+    """Faults of the setting, and where it is other than was asked for, a line each."""
     curve: tuple[tuple[int, Epsilons], ...]
     """(rounds, guarantees with distributed noise)."""
 
@@ -159,7 +159,7 @@ def _noise(request: Request, delta: float) -> calibration.Calibration:
 
 
 def _judged(request: Request, delta: float, found: calibration.Calibration) -> Iterator[str]:
-    """What a run of this setting would say of its guarantee, or be refused for."""
+    """The faults that a run of this setting would name in its guarantee, or be refused for."""
     if void := accounting.void_delta(delta, request.clients):
         yield void
     if request.epsilon is not None and math.isinf(request.epsilon):

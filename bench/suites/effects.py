@@ -31,7 +31,7 @@ class Condition(NamedTuple):
 
     holds: Callable[[Cell], bool]
     rule: str
-    """What must be so, in words."""
+    """The condition in words."""
 
 
 def _training(holds: Callable[[Cell], bool], rule: str) -> Condition:
@@ -39,7 +39,7 @@ def _training(holds: Callable[[Cell], bool], rule: str) -> Condition:
 
 
 def _federated(holds: Callable[[Any], bool], rule: str) -> Condition:
-    """Of a method's row, by its `Training`."""
+    """A condition of a method's row, by its `Training`."""
     return _training(lambda cell: cell.method in METHODS and holds(cell.training), rule)
 
 
@@ -48,7 +48,7 @@ def _private(holds: Callable[[PrivacySpec], bool], rule: str) -> Condition:
 
 
 def _row(method: str, holds: Callable[[Any], bool] = lambda options: True, rule: str = "") -> Condition:
-    """Of one method's row, by its options."""
+    """A condition of one method's row, by its options."""
     return _training(
         lambda cell: cell.method == method and holds(cell.training.options) if cell.training else False,
         f"a row of {method}{rule}",

@@ -8,6 +8,7 @@ import pytest
 
 from privtalk.bench import preflight
 from privtalk.bench.commands import run as command
+from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.networks import open_backbone
 from privtalk.core.errors import UserError
 from privtalk.methods.adapters import AdapterBank
@@ -129,3 +130,13 @@ def test_a_void_delta_is_said_before_the_run_and_in_its_record(request_for, caps
     [record] = command.RunStore(request.out)
     assert (record.privacy.guarantee, record.privacy.reason) == (False, said)
     assert record.privacy.epsilons.outsider is None
+
+
+def test_the_disk_that_footage_takes_is_known_before_it_is_filmed(request_for):
+    """Files of the small world are mostly what is known of a frame beside its pixels: the harder case."""
+    request = request_for("static")
+    _, plan = command.prepare(request)
+    assert command.run(request) == command.OK
+    files = EmbeddedPopulation(plan.settings.corpus).files()
+    taken = sum(shard.path.stat().st_size for shard in files)
+    assert preflight.footage_bytes(plan.settings.corpus) == pytest.approx(taken, rel=0.15)

@@ -40,7 +40,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a damaged or hostile archive may raise."""
+"""Errors that reading a damaged or hostile archive may raise."""
 
 
 class StoreError(ValueError):
@@ -107,7 +107,7 @@ def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
 
 
 class Print(NamedTuple):
-    """What equal pictures have in common; read without unpacking them."""
+    """A fingerprint that equal pictures share; it is read without unpacking them."""
 
     crc: int
     size: int

@@ -1,4 +1,4 @@
-"""Which films may be taken: none stands in the corpus twice, and none displaces another one's clips unasked.
+"""The films that may be taken: none stands in the corpus twice, and none displaces another one's clips unasked.
 
 A film that comes twice under one identity would be trained on and tested on; under two it would be a member and not
 one. So one place keeps it, and the others are refused with the name of that one: whose it is, only the user can know.
@@ -45,7 +45,7 @@ class Job(NamedTuple):
         return self.film.source.identity
 
     def outcome(self, reason: str | None, key: str | None = None, **fields: object) -> Outcome:
-        """What became of it; `key` is another one where it is to be tried again, whatever it is then."""
+        """The job's outcome; `key` is not the film's where it is to be tried again, whatever it is then."""
         return Outcome.model_validate(
             {
                 "video": self.video,
@@ -173,7 +173,7 @@ class Claims:
         return None
 
     def _standing(self, old: Outcome) -> str:
-        """Where the clips of a film in the books come from and stand."""
+        """A phrase that says where the clips of a film in the books come from and stand."""
         clips = self.ledger.dst / (old.identity or "") / f"{old.utterance}-*.npz"
         return f" of {shown(old.source) or 'an earlier call'} (delete {shown(clips)} to have it replaced)"
 

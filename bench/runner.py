@@ -17,15 +17,21 @@ from privtalk.bench.corpus.partition import Client, partition
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.environment import code_version, describe_environment, peak_memory_mib, reset_peak_memory
 from privtalk.bench.execution.task import Report
-from privtalk.bench.networks import Network, open_backbone
-from privtalk.bench.spec import Cell, Planned
-from privtalk.bench.stages import attack, audit, exhibits, privacy
-from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.generate import Stage, part, sampling, set_stage, tested
-from privtalk.bench.stages.reconstruct import Scene, reconstruct, write_gallery
-from privtalk.bench.stages.score import Judge, Verdict
-from privtalk.bench.stages.shadow_plan import ShadowPlan
-from privtalk.bench.stages.train import Trained, client_data, forget, initial_adapter, train_cell
+from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
+from privtalk.bench.tasks.talking_head.settings import Cell, Planned
+from privtalk.bench.tasks.talking_head.stages import attack, audit, exhibits, privacy
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampling, set_stage, tested
+from privtalk.bench.tasks.talking_head.stages.reconstruct import Scene, reconstruct, write_gallery
+from privtalk.bench.tasks.talking_head.stages.score import Judge, Verdict
+from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
+from privtalk.bench.tasks.talking_head.stages.train import (
+    Trained,
+    client_data,
+    forget,
+    initial_adapter,
+    train_cell,
+)
 from privtalk.core.records import AttackResult, Audit, Privacy, Record, RunStore, Score
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone

@@ -13,8 +13,8 @@ from rich.text import Text
 from privtalk.attacks.audit.implementation import DELTAS, Aggregator, audit
 from privtalk.attacks.audit.report import AuditReport
 from privtalk.bench import suites
-from privtalk.bench.spec import Planned, Training
-from privtalk.bench.stages.privacy import mechanism
+from privtalk.bench.tasks.talking_head.settings import Planned, Training
+from privtalk.bench.tasks.talking_head.stages.privacy import mechanism
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping

@@ -16,7 +16,7 @@ from privtalk.core.cache import cache_folder
 
 def build(suite: str, preset: str, workers: int | None) -> None:
     """Films the embedded corpus of a suite's preset."""
-    from privtalk.bench.stages.prepare import make_footage
+    from privtalk.bench.tasks.talking_head.stages.prepare import make_footage
 
     spec = suites.expand(suites.load(suite), preset).settings.corpus
     made = make_footage(EmbeddedPopulation(spec), workers or usable_cores())

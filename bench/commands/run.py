@@ -12,17 +12,18 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from privtalk.bench import preflight, suites
+from privtalk.bench import suites
 from privtalk.bench.commands import boards
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Population
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Failed, Task, execute
-from privtalk.bench.networks import Network, choose_device, find_network
 from privtalk.bench.progress import display
 from privtalk.bench.runner import Place, costs, run_cell
-from privtalk.bench.spec import Planned
-from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds
+from privtalk.bench.tasks.talking_head import preflight
+from privtalk.bench.tasks.talking_head.networks import Network, choose_device, find_network
+from privtalk.bench.tasks.talking_head.settings import Planned
+from privtalk.bench.tasks.talking_head.stages.prepare import make_features, make_footage, make_worlds
 from privtalk.core.errors import UserError
 from privtalk.core.files import write_atomic
 from privtalk.core.locks import sole_writer

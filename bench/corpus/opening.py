@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from privtalk.bench.corpus.population import Population
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
-from privtalk.bench.spec import CorpusSpec
+from privtalk.bench.corpus.spec import CorpusSpec
 
 
 def open_population(spec: CorpusSpec, folder: Path | None) -> Population:

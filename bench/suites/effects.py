@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from privtalk.bench.spec import Cell, PrivacySpec, Settings
+from privtalk.bench.tasks.talking_head.settings import Cell, PrivacySpec, Settings
 from privtalk.core.errors import UserError
 from privtalk.methods.registry import METHODS, REFERENCES
 

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from privtalk.bench.spec import Cell, Planned, PrivacySpec, Settings, Training
 from privtalk.bench.suites.effects import check_effect, check_reserved
 from privtalk.bench.suites.schema import Factor, Grid, Suite
+from privtalk.bench.tasks.talking_head.settings import Cell, Planned, PrivacySpec, Settings, Training
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
 from privtalk.methods.registry import METHODS, REFERENCES

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from privtalk.bench import suites
-from privtalk.bench.spec import Cell
+from privtalk.bench.tasks.talking_head.settings import Cell
 from privtalk.core.errors import UserError
 
 

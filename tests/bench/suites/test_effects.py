@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel
 
 from privtalk.bench import suites
-from privtalk.bench.spec import Settings
 from privtalk.bench.suites.effects import BY_TIER, CONDITIONS, FILLED_IN, leaves
+from privtalk.bench.tasks.talking_head.settings import Settings
 from privtalk.core.errors import UserError
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from privtalk.attacks.audit.canary_run import CanaryAudit, Sums, audit_sums, usual_norms
 from privtalk.attacks.audit.report import UpperBound
-from privtalk.bench.spec import Cell, Training
-from privtalk.bench.stages.train import Trained
+from privtalk.bench.tasks.talking_head.settings import Cell, Training
+from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core import records
 from privtalk.core.records import Audit, Estimate, Privacy
 from privtalk.core.seeds import torch_stream

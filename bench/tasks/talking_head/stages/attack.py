@@ -27,14 +27,14 @@ from privtalk.attacks.views import ClientView, ReleaseView, ServerView
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
-from privtalk.bench.networks import open_backbone
-from privtalk.bench.spec import AttackSpec
-from privtalk.bench.stages import footage, shadows
-from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.recording import all_recorded, missing, strengthened
-from privtalk.bench.stages.shadow_plan import Candidates, ShadowPlan, probing
-from privtalk.bench.stages.shadow_work import aimed_at
-from privtalk.bench.stages.train import Trained, client_data
+from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.tasks.talking_head.settings import AttackSpec
+from privtalk.bench.tasks.talking_head.stages import footage, shadows
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.recording import all_recorded, missing, strengthened
+from privtalk.bench.tasks.talking_head.stages.shadow_plan import Candidates, ShadowPlan, probing
+from privtalk.bench.tasks.talking_head.stages.shadow_work import aimed_at
+from privtalk.bench.tasks.talking_head.stages.train import Trained, client_data
 from privtalk.core.records import AttackResult
 from privtalk.core.seeds import torch_stream
 from privtalk.core.streams import Stream

@@ -9,9 +9,10 @@ from PIL import Image
 from privtalk.attacks.reconstruction.catalogue import ATTACKS
 from privtalk.attacks.reconstruction.gallery import Gallery
 from privtalk.bench.corpus.rendered.embedded import character, film
-from privtalk.bench.spec import EMBEDDED, Reconstruction
-from privtalk.bench.stages.reconstruct import likeness, picture, write_gallery
-from privtalk.bench.stages.score import evaluators
+from privtalk.bench.corpus.spec import EMBEDDED
+from privtalk.bench.tasks.talking_head.settings import Reconstruction
+from privtalk.bench.tasks.talking_head.stages.reconstruct import likeness, picture, write_gallery
+from privtalk.bench.tasks.talking_head.stages.score import evaluators
 from privtalk.metrics import Pair, Reading, score_clip
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privtalk.bench.spec import BackboneSpec
+from privtalk.bench.tasks.talking_head.settings import BackboneSpec
 from privtalk.core.errors import UserError, unknown
 
 if TYPE_CHECKING:

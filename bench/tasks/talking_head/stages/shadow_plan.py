@@ -12,9 +12,10 @@ from privtalk.attacks.membership.release import Settings
 from privtalk.attacks.views import ReleaseView
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Person, Population
-from privtalk.bench.networks import Network, open_backbone
-from privtalk.bench.spec import AttackSpec, Cell, CorpusSpec
-from privtalk.bench.stages.features import FeatureStore
+from privtalk.bench.corpus.spec import CorpusSpec
+from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
+from privtalk.bench.tasks.talking_head.settings import AttackSpec, Cell
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.core.cache import (
     cache_folder,
     content_hash,

@@ -13,8 +13,8 @@ from pathlib import Path
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
-from privtalk.bench.spec import Cell, Training
-from privtalk.bench.stages.features import FeatureStore, PersonFeatures
+from privtalk.bench.tasks.talking_head.settings import Cell, Training
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore, PersonFeatures
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone

@@ -17,10 +17,10 @@ from privtalk.attacks.membership.scenes import Untrained
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers
 from privtalk.attacks.outcome import Strength
 from privtalk.bench.execution.task import Task
-from privtalk.bench.networks import Network
-from privtalk.bench.spec import Cell
-from privtalk.bench.stages.shadow_plan import ShadowPlan
-from privtalk.bench.stages.shadow_work import make
+from privtalk.bench.tasks.talking_head.networks import Network
+from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
+from privtalk.bench.tasks.talking_head.stages.shadow_work import make
 from privtalk.core.cache import (
     read_metadata,
     read_tensors,

@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor
 
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.spec import EMBEDDED
-from privtalk.bench.stages.generate import Stage
+from privtalk.bench.corpus.spec import EMBEDDED
+from privtalk.bench.tasks.talking_head.stages.generate import Stage
 from privtalk.core.records import Estimate, Sample, Score
 from privtalk.core.seeds import numpy_stream
 from privtalk.metrics import METRICS, ClipScores, Pair, Reading, score_clip

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from privtalk.bench.corpus.opening import open_population
+from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.execution import Succeeded, execute
-from privtalk.bench.networks import find_network, open_backbone
-from privtalk.bench.spec import CorpusSpec
-from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.prepare import make_features, make_footage
+from privtalk.bench.tasks.talking_head.networks import find_network, open_backbone
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.prepare import make_features, make_footage
 
 SPEC = CorpusSpec.model_validate(
     {

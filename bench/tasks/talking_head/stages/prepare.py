@@ -12,9 +12,9 @@ from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
 from privtalk.bench.corpus.rendered import shards
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.execution import Failed, Task, execute
-from privtalk.bench.networks import Network
 from privtalk.bench.progress import display
-from privtalk.bench.spec import Cell
+from privtalk.bench.tasks.talking_head.networks import Network
+from privtalk.bench.tasks.talking_head.settings import Cell
 from privtalk.core.cache import cache_folder
 from privtalk.core.errors import WorkFailed
 from privtalk.core.files import sweep_folder
@@ -39,7 +39,7 @@ def make_features(
     population: Population, network: Network, masked: bool, workers: int, console: Console | None = None
 ) -> int:
     """Encodes what is missing; how many files that were."""
-    from privtalk.bench.stages.features import FeatureStore
+    from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 
     tasks = FeatureStore(population, network, masked).missing()
     return _make(
@@ -51,7 +51,7 @@ def make_worlds(
     cells: Iterable[Cell], network: Network, folder: Path | None, workers: int, console: Console | None = None
 ) -> int:
     """Trains the shadow worlds that are missing; how many files that were."""
-    from privtalk.bench.stages import shadows
+    from privtalk.bench.tasks.talking_head.stages import shadows
 
     tasks = shadows.tasks(cells, network, folder)
     return _make("shadow worlds", tasks, lambda task: {"shadow worlds": 1.0}, workers, console)

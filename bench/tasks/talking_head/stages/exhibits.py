@@ -12,8 +12,8 @@ from torch import Tensor
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.media import write_strip, write_video
-from privtalk.bench.stages.generate import Stage, safe
-from privtalk.bench.stages.train import Trained
+from privtalk.bench.tasks.talking_head.stages.generate import Stage, safe
+from privtalk.bench.tasks.talking_head.stages.train import Trained
 
 SHOWN = 4
 """Clips shown, the first of as many clients: the same in every row."""

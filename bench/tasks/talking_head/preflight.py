@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from privtalk.attacks.audit.canaries import BLOCK
 from privtalk.bench.corpus.population import Population
+from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.environment import available_memory
-from privtalk.bench.networks import Network, open_backbone
-from privtalk.bench.spec import Cell, CorpusSpec, Planned, Training
-from privtalk.bench.stages import privacy
+from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
+from privtalk.bench.tasks.talking_head.settings import Cell, Planned, Training
+from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.core.cache import cache_folder
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream

@@ -12,8 +12,14 @@ from torch import nn
 from privtalk.bench.commands.run import prepare
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.runner import Place, open_world
-from privtalk.bench.stages.prepare import make_features, make_footage
-from privtalk.bench.stages.train import checked, client_data, initial_adapter, message_factor, restore
+from privtalk.bench.tasks.talking_head.stages.prepare import make_features, make_footage
+from privtalk.bench.tasks.talking_head.stages.train import (
+    checked,
+    client_data,
+    initial_adapter,
+    message_factor,
+    restore,
+)
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.config import AdapterConfig

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.spec import EMBEDDED
-from privtalk.bench.stages import score
-from privtalk.bench.stages.generate import Stage
-from privtalk.bench.stages.score import Judge, true_reading
+from privtalk.bench.corpus.spec import EMBEDDED
+from privtalk.bench.tasks.talking_head.stages import score
+from privtalk.bench.tasks.talking_head.stages.generate import Stage
+from privtalk.bench.tasks.talking_head.stages.score import Judge, true_reading
 from privtalk.metrics import METRICS, score_clip
 from privtalk.metrics.distributions import Distributions
 from privtalk.metrics.evaluators.bundle import Given

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 
 from privtalk.bench.corpus.population import Person
-from privtalk.bench.spec import AttackSpec
-from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.train import clip_features
+from privtalk.bench.tasks.talking_head.settings import AttackSpec
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.train import clip_features
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.federation.clients import ClientData, join, take
 

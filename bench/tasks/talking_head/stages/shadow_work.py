@@ -22,11 +22,11 @@ from privtalk.attacks.planted_messages import message_strengths, own_federation
 from privtalk.attacks.shadows import Worlds, drawn_members, train_worlds
 from privtalk.attacks.views import ReleaseView
 from privtalk.bench.execution.task import Report
-from privtalk.bench.networks import open_backbone
-from privtalk.bench.spec import AttackSpec
-from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.footage import Cut, device, exact, fresh
-from privtalk.bench.stages.shadow_plan import Candidates, ShadowPlan, probing
+from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.tasks.talking_head.settings import AttackSpec
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.footage import Cut, device, exact, fresh
+from privtalk.bench.tasks.talking_head.stages.shadow_plan import Candidates, ShadowPlan, probing
 from privtalk.core.cache import (
     write_tensors,
 )

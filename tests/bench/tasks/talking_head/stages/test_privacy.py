@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from privtalk.bench import suites
-from privtalk.bench.stages import privacy
+from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.methods.federation.transcript import RoundLog, Transcript
 from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
 from privtalk.methods.privacy.accounting.adversaries import threshold_delta

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from privtalk.bench.corpus.population import Person
-from privtalk.bench.spec import AttackSpec
-from privtalk.bench.stages.features import PersonFeatures
-from privtalk.bench.stages.footage import device, exact, fresh
+from privtalk.bench.tasks.talking_head.settings import AttackSpec
+from privtalk.bench.tasks.talking_head.stages.features import PersonFeatures
+from privtalk.bench.tasks.talking_head.stages.footage import device, exact, fresh
 
 
 @dataclass

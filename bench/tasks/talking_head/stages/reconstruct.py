@@ -27,12 +27,12 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.execution.task import Report
 from privtalk.bench.media import write_strip
-from privtalk.bench.networks import open_backbone
-from privtalk.bench.spec import Cell
-from privtalk.bench.stages.features import FeatureStore
-from privtalk.bench.stages.recording import all_recorded
-from privtalk.bench.stages.score import evaluators, true_reading
-from privtalk.bench.stages.train import Trained
+from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.recording import all_recorded
+from privtalk.bench.tasks.talking_head.stages.score import evaluators, true_reading
+from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core.records import AttackResult
 from privtalk.metrics import Pair, Reading
 from privtalk.metrics.declaration import Undefined

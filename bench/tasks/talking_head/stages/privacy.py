@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from privtalk.bench.spec import Cell, PrivacySpec, Training
+from privtalk.bench.tasks.talking_head.settings import Cell, PrivacySpec, Training
 from privtalk.core.cache import cache_folder, content_hash
 from privtalk.core.files import write_atomic
 from privtalk.core.records import Epsilons, Privacy

@@ -11,8 +11,8 @@ from PIL import Image
 
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.media import write_strip
-from privtalk.bench.stages.exhibits import SHARED, SHOWN, chosen, exhibit
-from privtalk.bench.stages.generate import Stage
+from privtalk.bench.tasks.talking_head.stages.exhibits import SHARED, SHOWN, chosen, exhibit
+from privtalk.bench.tasks.talking_head.stages.generate import Stage
 from tests.metrics.toys import face, noise, speech
 
 CLIENTS = ("ann", "ann", "bob", "cid", "bob", "dan", "eve")

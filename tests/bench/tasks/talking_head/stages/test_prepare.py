@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
-from privtalk.bench.stages.prepare import make_footage
+from privtalk.bench.tasks.talking_head.stages.prepare import make_footage
 from privtalk.core import cache
 
 

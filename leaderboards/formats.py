@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from privtalk.core.records import Estimate
-from privtalk.leaderboards.statistics import Difference, Rank
+from privtalk.leaderboards.board.statistics import Difference, Rank
 
 MISSING = "-"
 MINUS = "\N{MINUS SIGN}"

@@ -9,13 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from privtalk.core.records import Estimate
-from privtalk.leaderboards import columns, formats
-from privtalk.leaderboards.attack_tables import attack_notes, attack_tables
-from privtalk.leaderboards.comparison import Comparison, Status
-from privtalk.leaderboards.findings import findings
-from privtalk.leaderboards.floors import flagged
-from privtalk.leaderboards.model import Board, Metric, Row
-from privtalk.leaderboards.reports import change_digits
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.board import columns
+from privtalk.leaderboards.board.floors import flagged
+from privtalk.leaderboards.board.model import Board, Metric, Row
+from privtalk.leaderboards.regression.comparison import Comparison, Status
+from privtalk.leaderboards.regression.reports import change_digits
+from privtalk.leaderboards.sections.attacks.tables import attack_notes, attack_tables
+from privtalk.leaderboards.sections.utility.findings import findings
 from privtalk.leaderboards.terminal import Column, add_row, plain, split
 
 WIDTH = 120

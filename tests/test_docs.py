@@ -13,7 +13,7 @@ import yaml
 
 from privtalk.bench import cli
 from privtalk.core.records import RunStore
-from privtalk.leaderboards.tolerances import read_tolerances
+from privtalk.leaderboards.regression.tolerances import read_tolerances
 
 ROOT = Path(__file__).resolve().parents[1]
 CI, EXAMPLES = ROOT / "docs" / "ci.md", ROOT / "docs" / "examples"

@@ -12,10 +12,13 @@ from rich.text import Text
 
 from privtalk.core.errors import UserError
 from privtalk.core.files import write_atomic
-from privtalk.leaderboards import board, loading, regression, reports, tables
-from privtalk.leaderboards.comparison import Comparison
+from privtalk.leaderboards import tables
+from privtalk.leaderboards.board import build as board
+from privtalk.leaderboards.board import loading
 from privtalk.leaderboards.escaping import visible
-from privtalk.leaderboards.tolerances import read_tolerances
+from privtalk.leaderboards.regression import regression, reports
+from privtalk.leaderboards.regression.comparison import Comparison
+from privtalk.leaderboards.regression.tolerances import read_tolerances
 
 STDOUT = Path("-")
 
@@ -47,7 +50,7 @@ def show(folders: Sequence[Path], console: Console | None = None, *, whole: bool
 
 def publish(folders: Sequence[Path], out: Path) -> None:
     """The static site."""
-    from privtalk.leaderboards import site
+    from privtalk.leaderboards.site import publish as site
 
     page = site.publish(_existing(folders), out)
     Console().print(Text(visible(f"wrote {page}; open it in a browser")), soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.model import Board, Row
+from privtalk.leaderboards.board.model import Board, Row
 
 Table = list[dict[str, Any]]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import utility_rows
 from privtalk.leaderboards.charts.parts import Spec, layer, ranges, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme, method_colours, method_shapes
-from privtalk.leaderboards.model import Board
 
 FIGURES = 120
 """Pixels that a forest gives up for the figures beside it."""

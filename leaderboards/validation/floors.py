@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from privtalk.core.intervals import half_width, quantile
 from privtalk.core.records import Record, Sample
-from privtalk.leaderboards.assembly import by_row, scores_of
-from privtalk.leaderboards.statistics import Scores, paired_difference
+from privtalk.leaderboards.board.assembly import by_row, scores_of
+from privtalk.leaderboards.board.statistics import Scores, paired_difference
 from privtalk.leaderboards.validation.scoring import Scored
 
 CLIPS = 40

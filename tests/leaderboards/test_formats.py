@@ -3,24 +3,21 @@ from __future__ import annotations
 import doctest
 import importlib
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privtalk import leaderboards
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 
-DOCUMENTED = ("board", "assembly", "model", "findings", "formats", "regression", "summaries", "tables")
-DOCUMENTED += (
-    "figures",
-    "page",
-    "charts.data",
-    "floors",
-    "columns",
-    "grids",
-    "statistics",
-    "validation.result",
+PACKAGE = Path(next(iter(leaderboards.__path__)))
+DOCUMENTED = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
 )
 
 

@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from privtalk.core.records import Estimate
-from privtalk.leaderboards import regression, tables
-from privtalk.leaderboards.board import build
+from privtalk.leaderboards import tables
+from privtalk.leaderboards.board.build import build
+from privtalk.leaderboards.regression import regression
 
 
 def printed(show, thing, width: int = 120) -> str:

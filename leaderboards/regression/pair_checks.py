@@ -1,0 +1,147 @@
+"""What must hold exactly between two records of a cell, and what must be there for them to be compared at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from privtalk.core.records import Estimate, Privacy, Record, Sample
+from privtalk.core.run_folder import MissingRow
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import Samples
+from privtalk.leaderboards.board.statistics import Scores
+from privtalk.leaderboards.regression.comparison import Check
+from privtalk.leaderboards.sections.attacks.regression import attack_worse, audits_worse
+
+LESS_NOISE = 0.99
+"""Share of the old noise below which it fell, whatever the accountant says of it: calibration is not exact."""
+Pair = tuple[Record, Record]
+
+
+def pair_checks(old: Record, fresh: Record, base: Samples, new: Samples) -> list[Check]:
+    """Everything that does not hold; what makes the pair incomparable first."""
+    failed = _incomparable(old, fresh, base, new)
+    worse = _weaker(old.privacy, fresh.privacy)
+    for name, attack in old.attacks.items():
+        worse += [f"{name}: {text}" for text in attack_worse(attack, fresh.attacks.get(name))]
+    worse += audits_worse(old.audits, fresh.audits) + _lost_scores(old, fresh, base, new)
+    return [
+        *(Check(text=f"{where(old)}: {text}", status="failure") for text in failed),
+        *(Check(text=f"{where(old)}: {text}", status="regression") for text in worse),
+    ]
+
+
+def new_only(pairs: Sequence[Pair]) -> list[str]:
+    """What has nothing in base to be compared with."""
+    metrics: dict[str, None] = {}
+    attacks: dict[str, None] = {}
+    for old, fresh in pairs:
+        metrics |= dict.fromkeys(m for m in _measured(fresh) if m not in _measured(old))
+        attacks |= dict.fromkeys(name for name in fresh.attacks if name not in old.attacks)
+    found = [(kind, list(names)) for kind, names in (("metrics", metrics), ("attacks", attacks)) if names]
+    return [
+        f"{kind} in new that base does not have, at least on a row, are not compared: {formats.first_of(n)}"
+        for kind, n in found
+    ]
+
+
+def unfinished(missing: Sequence[MissingRow], side: str, besides: Sequence[Record] = ()) -> list[Check]:
+    """Planned rows without a record, but those of `besides`, which are told of elsewhere."""
+    told = {(record.method, record.tier, record.seed) for record in besides}
+    return [
+        Check(
+            text=f"{_named_text(row.row, row.tier, row.seed)}: planned in {side} and missing: {row.reason}",
+            status="failure",
+        )
+        for row in missing
+        if named(row) not in told
+    ]
+
+
+def scores_of_metric(records: Sequence[Record], samples: Samples, metric: str) -> Scores:
+    """(seed, client, clip) -> value of one metric, of the clips that have one."""
+    return {
+        (record.seed, sample.client, sample.clip): value
+        for record in records
+        for sample in samples.get(record.cell_id, ())
+        if (value := sample.scores.get(metric)) is not None
+    }
+
+
+def where(record: Record) -> str:
+    return _named_text(record.method, record.tier, record.seed)
+
+
+def named(row: MissingRow) -> tuple[str, str, int]:
+    return row.row, row.tier, row.seed
+
+
+def _named_text(method: str, tier: str, seed: int) -> str:
+    return f"{formats.method_label(method)}, {formats.tier_label(tier)}, seed {seed}"
+
+
+def _measured(record: Record) -> list[str]:
+    return [name for name, score in record.metrics.items() if score.estimate.value is not None]
+
+
+def _incomparable(old: Record, fresh: Record, base: Samples, new: Samples) -> list[str]:
+    """What base lacks, and where the two do not speak of the same thing: no change can be told there."""
+    found = []
+    had, has = (_clips(side.get(r.cell_id, ())) for side, r in ((base, old), (new, fresh)))
+    if lacking := has - had:
+        found.append(f"base lacks {len(lacking)} of {len(has)} clips; run it again")
+    compared = False
+    for metric, score in old.metrics.items():
+        before, after = scores_of_metric([old], base, metric), scores_of_metric([fresh], new, metric)
+        compared = compared or bool(before.keys() & after.keys())
+        if score.estimate.value is not None and not before and had:
+            found.append(f"base has a value of {metric}, and no clip's score; run it again")
+        other = fresh.metrics.get(metric)
+        if other is not None and (other.unit, other.direction) != (score.unit, score.direction):
+            meant = (f"{s.direction} in {s.unit or 'no unit'}" for s in (score, other))
+            found.append(f"{metric} is not the same measure: {' against '.join(meant)}")
+    return [*found, *([] if compared else ["no score of it could be compared"])]
+
+
+def _clips(samples: Sequence[Sample]) -> set[tuple[str, str]]:
+    return {(sample.client, sample.clip) for sample in samples}
+
+
+def _lost_scores(old: Record, fresh: Record, base: Samples, new: Samples) -> list[str]:
+    """Metrics, or clips of a metric, that new has no value of."""
+    found = []
+    for metric, score in old.metrics.items():
+        had = scores_of_metric([old], base, metric).keys()
+        has = scores_of_metric([fresh], new, metric).keys()
+        value = (
+            fresh.metrics[metric].estimate
+            if metric in fresh.metrics
+            else Estimate(missing="not in the record")
+        )
+        if score.estimate.value is not None and value.value is None:
+            found.append(f"{metric} is missing: {value.missing}")
+        elif had - has:
+            found.append(f"{metric} is missing for {len(had - has)} of {len(had)} clips")
+    return found
+
+
+def _weaker(old: Privacy, fresh: Privacy) -> list[str]:
+    """Ways in which a guarantee got weaker."""
+    found = []
+    for name in ("server", "secure_aggregation", "outsider"):
+        before, after = getattr(old.epsilons, name), getattr(fresh.epsilons, name)
+        if _or_infinite(after) > _or_infinite(before) * (1 + 1e-9):
+            now = "none" if after is None else f"{after:.4g}"
+            found.append(f"ε ({name.replace('_', ' ')}) rose from {before:.4g} to {now}")
+    if (old.noise_multiplier or 0.0) * LESS_NOISE > (fresh.noise_multiplier or 0.0):
+        noise = "none" if fresh.noise_multiplier is None else f"{fresh.noise_multiplier:.4g}"
+        found.append(f"the noise multiplier fell from {old.noise_multiplier:.4g} to {noise}")
+    if old.guarantee and not fresh.guarantee:
+        found.append(f"the guarantee is lost: {fresh.reason or 'no reason recorded'}")
+    if old.delta is not None and fresh.delta is not None and fresh.delta > old.delta:
+        found.append(f"δ rose from {old.delta:g} to {fresh.delta:g}")
+    return found
+
+
+def _or_infinite(epsilon: float | None) -> float:
+    return math.inf if epsilon is None else epsilon

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+from privtalk.core.records import Control, Estimate
+from privtalk.leaderboards.board.build import build
+from privtalk.leaderboards.sections.attacks import leaks
+from privtalk.leaderboards.sections.attacks.summary import strength_lines, summary_lines, targets
+from tests.leaderboards.attacked import GAINS, KINDS, auc_estimate, membership
+
+
+@pytest.fixture(scope="module")
+def board(attacked_runs):
+    return build(attacked_runs.records, attacked_runs.samples)
+
+
+def edited(runs, edit, method="fedavg"):
+    """The same runs with the attacks of one method's records changed."""
+    return runs.changed(
+        lambda r: (
+            r.model_copy(update={"attacks": {n: edit(n, a) for n, a in r.attacks.items()}})
+            if r.method == method
+            else r
+        )
+    )
+
+
+def test_attacks_are_grouped_by_family_and_view(board):
+    groups = leaks.groups(board)
+    assert [(g.family, g.view) for g in groups] == [
+        ("membership", "release"),
+        ("membership", "client"),
+        ("membership", "server"),
+        ("identity", "server"),
+        ("reconstruction", "server"),
+        ("aggregation", "sums"),
+    ]
+    assert sorted(n for g in groups for n in g.attacks) == sorted([*KINDS, *GAINS])
+
+
+def test_the_spokesman_of_a_group_is_the_one_that_gains_most_for_sure(board):
+    spoken = {(g.family, g.view): leaks.spokesman(board, g) for g in leaks.groups(board)}
+    assert spoken["membership", "server"] == "fedmia"
+    assert spoken["membership", "release"] == "user_inference"
+    assert spoken["reconstruction", "server"] is None  # without a ROC
+    assert leaks.beside_utility(board) == "user_inference"
+
+
+def test_an_invalid_attack_speaks_for_nobody(attacked_runs):
+    failed = Control(auc=Estimate(value=0.7, low=0.6, high=0.8), passed=False)
+    spoilt = attacked_runs
+    for method in ("fedavg", "privfedtalk"):
+        spoilt = edited(
+            spoilt,
+            lambda n, a: (
+                a.model_copy(update={"controls": {"x": failed}, "valid": False}) if n == "fedmia" else a
+            ),
+            method,
+        )
+    board = build(spoilt.records, spoilt.samples)
+    server = next(g for g in leaks.groups(board) if (g.family, g.view) == ("membership", "server"))
+    assert leaks.spokesman(board, server) == "update_cosine"
+    (line,) = [x for x in summary_lines(board) if x.group == server and x.tier == "no DP"]
+    assert (line.attack, line.census.invalid) == ("update_cosine", ("fedmia",))
+    assert not leaks.corrected(board.methods(), ["fedmia"])
+
+
+def test_many_attacks_at_chance_do_not_add_up_to_a_leak(make):
+    """Sixty attacks on noise: alone some are clear of chance, corrected none."""
+    runs = make({("difftalk", "none"): 0.0, ("fedavg", "none"): 1.0}, seeds=(0,), clients=3)
+    spread = ndtri((np.arange(60) + 0.5) / 60)  # what 60 draws of a standard normal look like
+    draws = 1 / (1 + np.exp(-0.112 * spread))
+
+    def noisy(record):
+        base = membership("loss", KINDS["loss"], 0.5, 0, "fedavg")
+        attacks = {
+            f"a{i}": base.model_copy(update={"auc": auc_estimate(float(x), 96)}) for i, x in enumerate(draws)
+        }
+        return record.model_copy(update={"attacks": attacks}) if record.method == "fedavg" else record
+
+    noise = runs.changed(noisy)
+    board = build(noise.records, noise.samples)
+    row = board.row("fedavg")
+    adjusted = leaks.corrected([row], board.attacks)
+    assert sum(a.verdict == "above chance" for a in row.attacks.values()) > 0
+    assert not any(leaks.leaks(row.attacks[n], adjusted[row.key, n]) for n in board.attacks)
+
+
+def test_every_tier_and_group_has_a_line_and_the_tally_is_complete(board):
+    lines = summary_lines(board)
+    assert len(lines) == 4 * len(leaks.groups(board))
+    for line in lines:
+        told = [*line.census.above, *line.census.chance, *line.census.invalid, *line.census.missing]
+        assert sorted(told) == sorted(line.group.attacks)
+        assert line.leaks == (line.attack in line.census.above)
+    assert lines[-1].tier == "References"
+
+
+def test_strength_stands_beside_each_attack_at_chance(board):
+    lines = {line.attack: line for line in strength_lines(board, "membership")}
+    assert set(lines) == {n for n, kind in KINDS.items() if kind.family == "membership"}
+    assert lines["lira"].text.startswith("finds what is planted with AUC 0.95")
+    assert "(adapters of one person each, 16 steps)" in lines["lira"].text
+    assert "ε = 2: 2 of 2 rows" in lines["lira"].at_chance
+    assert lines["clid"].text.startswith("does not find even what is planted")
+    assert lines["cdi"].text == "strength not shown"
+    assert lines["fedmia"].at_chance == ""
+
+
+def test_powers_count_every_attack_once(board):
+    rows = board.methods("eps=2")
+    sorted_ = leaks.powers(rows, leaks.attacks_of(board, "membership"))
+    assert sorted_["not found"] == ["clid"]
+    assert sorted(sorted_["unknown"]) == ["cdi", "pfami"]
+    assert sum(map(len, sorted_.values())) == len(leaks.attacks_of(board, "membership"))
+
+
+def test_targets_are_those_that_any_attack_states(board):
+    assert targets(board) == [0.1, 0.01, 0.001]

@@ -77,7 +77,7 @@ def run(
             command.Request(
                 suite=suite,
                 preset=preset,
-                corpus=corpus,
+                corpus=None if corpus is None else str(corpus),
                 out=out,
                 seeds=command.numbers(seeds),
                 methods=command.words(methods),

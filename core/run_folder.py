@@ -14,13 +14,15 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from privtalk.core.display import Display
 from privtalk.core.files import write_atomic
 from privtalk.core.frozen import Frozen
 from privtalk.core.json_files import read_json
+from privtalk.core.upgrade import FIRST_TASK, at_of, tier_of
 
 PLAN = "run.json"
 NOT_YET = "not run yet (the run was stopped before it, or goes on)"
-_KEY = re.compile(r"(?P<row>.+?)(?: (?P<tier>eps=\S+))? seed (?P<seed>-?\d{1,9})")
+_KEY = re.compile(r"(?P<row>.+?)(?: (?P<tier>[A-Za-z_]\w*=\S+(?:, \w+=\S+)*))? seed (?P<seed>-?\d{1,9})")
 
 CellId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.=-]{0,99}$")]
 """Safe as a file's name."""
@@ -33,8 +35,13 @@ class PlannedRow(Frozen):
     row: str
     """Name on the board."""
     method: str
-    tier: str
+    at: dict[str, str] = Field(default_factory=dict)
     seed: int
+
+    @property
+    def tier(self) -> str:
+        """The place on the axes as text."""
+        return tier_of(self.at)
 
     @property
     def key(self) -> str:
@@ -46,9 +53,14 @@ class PlannedRow(Frozen):
 class RunPlan(Frozen):
     """The configuration that a folder belongs to, and all rows that were planned in it."""
 
+    task: str = FIRST_TASK
     suite: str
     preset: str
     settings: dict[str, Any]
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """Reference of what people brought -> sha256 of its file."""
+    display: Display | None = None
+    """How boards show the task; None in folders from before it was written down."""
     planned: tuple[PlannedRow, ...] = ()
     """Empty in folders from before rows were written down."""
 
@@ -82,7 +94,7 @@ def read_plan(folder: Path) -> RunPlan | None:
     if not path.exists():
         return None
     try:
-        return RunPlan.model_validate(read_json(path))
+        return RunPlan.model_validate(_upgraded(read_json(path)))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"])
@@ -90,6 +102,19 @@ def read_plan(folder: Path) -> RunPlan | None:
     except ValueError as error:
         said = str(error)
     raise ValueError(f"{path}: not a run's plan ({said}); name another folder, or put the file back")
+
+
+def _upgraded(raw: Any) -> Any:
+    """Rows of older plans name their tier in one text."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("planned"), list):
+        return raw
+    rows = [
+        {key: value for key, value in row.items() if key != "tier"} | {"at": at_of(row["tier"])}
+        if isinstance(row, dict) and isinstance(row.get("tier"), str)
+        else row
+        for row in raw["planned"]
+    ]
+    return raw | {"planned": rows}
 
 
 def write_plan(folder: Path, plan: RunPlan) -> None:

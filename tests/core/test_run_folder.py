@@ -19,9 +19,10 @@ from privtalk.core.run_folder import (
     with_rows,
     write_plan,
 )
+from privtalk.core.upgrade import at_of
 
 ROWS = tuple(
-    PlannedRow(cell_id=f"{k:016x}", row=row, method=row, tier=tier, seed=0)
+    PlannedRow(cell_id=f"{k:016x}", row=row, method=row, at=at_of(tier), seed=0)
     for k, (row, tier) in enumerate([("static", "none"), ("fedavg", "none"), ("fedavg", "eps=8")])
 )
 SETTINGS = {"corpus": {"name": "embedded", "size": 64}}
@@ -50,7 +51,7 @@ def test_a_plan_of_before_rows_were_written_down_is_read(tmp_path):
     assert missing_rows(tmp_path, set()) == ()
 
 
-ROW = {"cell_id": "a", "row": "b", "method": "b", "tier": "none", "seed": 0}
+ROW = {"cell_id": "a", "row": "b", "method": "b", "at": {}, "seed": 0}
 WHOLE = {"suite": "a", "preset": "b", "settings": {}}
 
 

@@ -31,6 +31,15 @@ class Network:
     device: str = "cpu"
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a cell needs of this machine."""
+
+    network: Network
+    corpus: str | None = None
+    """A prepared folder, or the reference of a corpus that somebody brought; None: the embedded corpus."""
+
+
 def find_network(name: str, device: str = "cpu") -> Network:
     """`embedded`, `tiny` (toy weights, for tests) or a folder written by `bench pretrain`; its manifest is read."""
     if name == "tiny":

@@ -1,9 +1,5 @@
-"""What is run: suites, presets and cells.
-
-A suite is a tree of settings and grids of rows. A preset overrides parts of the tree; so does `--set`. The grids and
-seeds then expand to a flat list of cells. A cell is the semantic configuration of one run: everything that can
-change its figures and nothing else (no path, device or worker count), and its id is the hash of that.
-"""
+"""The settings of federated talking heads, and the cell that they make: all that can change its figures, and nothing
+else (no path, device or worker count)."""
 
 from __future__ import annotations
 
@@ -11,9 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from privtalk.bench import task
 from privtalk.bench.corpus.spec import MOST, MOST_PEOPLE, CorpusSpec, PartitionSpec
-from privtalk.core.cache import content_hash
 from privtalk.core.frozen import Frozen
+from privtalk.core.upgrade import tier_of
 from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptions
 
 
@@ -38,12 +35,22 @@ class PrivacySpec(Frozen):
     """Share of a cohort's clients that are taken not to collude with the server, where noise is distributed."""
 
     @property
-    def tier(self) -> str:
+    def at(self) -> dict[str, str]:
+        """The place on the axis `eps`; none without a target.
+
+        >>> PrivacySpec(epsilon=8).at, PrivacySpec().at
+        ({'eps': '8'}, {})
         """
+        return {} if self.epsilon is None else {"eps": f"{self.epsilon:g}"}
+
+    @property
+    def tier(self) -> str:
+        """The same as text.
+
         >>> PrivacySpec(epsilon=8).tier, PrivacySpec().tier
         ('eps=8', 'none')
         """
-        return "none" if self.epsilon is None else f"eps={self.epsilon:g}"
+        return tier_of(self.at)
 
 
 class EvaluationSpec(Frozen):
@@ -130,11 +137,10 @@ class Training(Frozen):
     attack: AttackSpec
 
 
-class Cell(Frozen):
-    """One run. Its id is the hash of its content."""
+class Cell(task.Cell):
+    """One run."""
 
-    method: str
-    seed: int
+    task: Literal["talking_head"] = "talking_head"
     corpus: CorpusSpec
     partition: PartitionSpec
     """Also of rows without training: scores are clustered by client."""
@@ -143,29 +149,8 @@ class Cell(Frozen):
     training: Training | None
     """None for rows that train nothing."""
 
-    @property
-    def id(self) -> str:
-        return content_hash(self.model_dump(mode="json"))
 
-    @property
-    def tier(self) -> str:
-        return self.training.privacy.tier if self.training else "none"
+class Planned(task.Planned):
+    """A planned cell of this task."""
 
-
-class Planned(Frozen):
-    """A cell and the names under which a suite shows it."""
-
-    suite: str
-    preset: str
-    row: str
-    """Name on the board: the method's, or the ablation's."""
     cell: Cell
-
-    @property
-    def key(self) -> str:
-        """What people call it.
-
-        `privfedtalk eps=8 seed 1`
-        """
-        tier = "" if self.cell.tier == "none" else f" {self.cell.tier}"
-        return f"{self.row}{tier} seed {self.cell.seed}"

@@ -1,81 +1,55 @@
-"""What all cells of a run share, found in the cache or made in parallel before them: footage and features."""
+"""What all cells of a run share, found in the cache or made before them: footage, features and shadow worlds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Console
-
+from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
 from privtalk.bench.corpus.rendered import shards
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
-from privtalk.bench.execution import Failed, Task, execute
-from privtalk.bench.progress import display
-from privtalk.bench.tasks.talking_head.networks import Network
+from privtalk.bench.task import Preparation
+from privtalk.bench.tasks.talking_head.networks import Means, Network
 from privtalk.bench.tasks.talking_head.settings import Cell
 from privtalk.core.cache import cache_folder
-from privtalk.core.errors import WorkFailed
 from privtalk.core.files import sweep_folder
 
 
-def make_footage(population: Population, workers: int, console: Console | None = None) -> int:
-    """Films what is missing of an embedded population; how many files that were. Checks that roles are disjoint.
+def preparations(cells: Sequence[Cell], means: Means) -> Iterator[Preparation]:
+    """Yields what cells of one corpus need, in order: each rests on the files of the one before."""
+    population = open_population(cells[0].corpus, means.corpus)
+    masked = any(cell.evaluation.track == "inpaint" for cell in cells)
+    yield footage(population)
+    yield features(population, means.network, masked)
+    yield worlds(cells, means)
+
+
+def footage(population: Population) -> Preparation:
+    """Returns the filming of what is missing of an embedded population. Checks that roles are disjoint.
 
     First removes from the cache what killed processes were writing.
     """
     sweep_folder(cache_folder())
     check_disjoint({role: population.people(role) for role in ROLES})
     if not isinstance(population, EmbeddedPopulation):
-        return 0
+        return Preparation(title="filming", jobs=())
     files = population.files()
-    tasks = shards.missing(files)
     costs = {shard.name: shards.cost(shard) for shard in files}
-    return _make("filming", tasks, lambda task: {"filming": costs[task.key]}, workers, console)
+    return Preparation(title="filming", jobs=shards.missing(files), costs=costs)
 
 
-def make_features(
-    population: Population, network: Network, masked: bool, workers: int, console: Console | None = None
-) -> int:
-    """Encodes what is missing; how many files that were."""
+def features(population: Population, network: Network, masked: bool) -> Preparation:
+    """Returns the encoding of what is missing."""
     from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 
-    tasks = FeatureStore(population, network, masked).missing()
-    return _make(
-        "encoding", tasks, lambda task: {"encoding": len(task.arguments[1].people)}, workers, console
+    jobs = FeatureStore(population, network, masked).missing()
+    return Preparation(
+        title="encoding", jobs=jobs, costs={job.key: float(len(job.arguments[1].people)) for job in jobs}
     )
 
 
-def make_worlds(
-    cells: Iterable[Cell], network: Network, folder: Path | None, workers: int, console: Console | None = None
-) -> int:
-    """Trains the shadow worlds that are missing; how many files that were."""
+def worlds(cells: Iterable[Cell], means: Means) -> Preparation:
+    """Returns the training of the shadow worlds that are missing."""
     from privtalk.bench.tasks.talking_head.stages import shadows
 
-    tasks = shadows.tasks(cells, network, folder)
-    return _make("shadow worlds", tasks, lambda task: {"shadow worlds": 1.0}, workers, console)
-
-
-def _make(
-    title: str,
-    tasks: list[Task],
-    cost: Callable[[Task], Mapping[str, float]],
-    workers: int,
-    console: Console | None,
-) -> int:
-    """Runs tasks that must all succeed."""
-    if not tasks:
-        return 0
-    console = console or Console(stderr=True)
-    if not console.is_terminal:
-        console.print(f"{title}: {len(tasks)} files to make", highlight=False)
-    plan = {task.key: cost(task) for task in tasks}
-    with (
-        display(title, plan, console, lines=False) as listen,
-        closing(execute(tasks, workers, listen)) as outcomes,
-    ):
-        for outcome in outcomes:
-            if isinstance(outcome, Failed):
-                raise WorkFailed(f"{title} {outcome.key} failed: {outcome.reason}", outcome.traceback)
-    return len(tasks)
+    return Preparation(title="shadow worlds", jobs=shadows.tasks(cells, means.network, means.corpus))

@@ -49,7 +49,7 @@ class ShadowPlan:
     seed: int
     corpus: CorpusSpec
     network: Network
-    folder: Path | None
+    folder: str | None
     """Of prepared videos."""
     adapter: AdapterConfig
     federation: FederationConfig
@@ -57,7 +57,7 @@ class ShadowPlan:
     masked: bool
 
     @classmethod
-    def of(cls, cell: Cell, network: Network, folder: Path | None) -> ShadowPlan | None:
+    def of(cls, cell: Cell, network: Network, folder: str | None) -> ShadowPlan | None:
         """A cell's worlds; None where it needs none, or has too few people for them."""
         training = cell.training
         if training is None or not training.attack.worlds or cell.corpus.shadows < FEWEST:

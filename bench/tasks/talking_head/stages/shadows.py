@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -40,7 +39,7 @@ class Shadows:
     untrained: Mapping[Footage, Untrained]
 
 
-def tasks(cells: Iterable[Cell], network: Network, folder: Path | None) -> list[Task]:
+def tasks(cells: Iterable[Cell], network: Network, folder: str | None) -> list[Task]:
     """One for each set of worlds that is absent or damaged."""
     plans = {
         plan.path: plan

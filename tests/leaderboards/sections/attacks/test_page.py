@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.leaderboards.site.test_site import Page, page_attributes
 
 from privtalk.core.records import RunStore, Sample, load_record
 from privtalk.leaderboards.site import publish as site
 from tests.leaderboards.attacked import GAINS, KINDS, audit
+from tests.leaderboards.site.test_site import Page, page_attributes
 
 ROOT = Path(__file__).parents[3]
 KEPT = ("psnr", "mouth_sync", "jitter")

@@ -1,0 +1,30 @@
+"""What cells share is made before them, in parallel."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from rich.console import Console
+
+from privtalk.bench.execution import Failed, execute
+from privtalk.bench.progress import display
+from privtalk.bench.task import Preparation
+from privtalk.core.errors import WorkFailed
+
+
+def make(wanted: Preparation, workers: int, console: Console | None = None) -> int:
+    """Runs jobs that must all succeed; returns how many there were."""
+    if not wanted.jobs:
+        return 0
+    title, console = wanted.title, console or Console(stderr=True)
+    if not console.is_terminal:
+        console.print(f"{title}: {len(wanted.jobs)} files to make", highlight=False)
+    plan = {job.key: {title: wanted.costs.get(job.key, 1.0)} for job in wanted.jobs}
+    with (
+        display(title, plan, console, lines=False) as listen,
+        closing(execute(wanted.jobs, workers, listen)) as outcomes,
+    ):
+        for outcome in outcomes:
+            if isinstance(outcome, Failed):
+                raise WorkFailed(f"{title} {outcome.key} failed: {outcome.reason}", outcome.traceback)
+    return len(wanted.jobs)

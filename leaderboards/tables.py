@@ -95,14 +95,8 @@ def notes(board: Board) -> list[str]:
         f"Mean over clients ± half of the 95 % interval, clustered by client; {_seeds(board)}. Green / red: "
         "clear of the baseline. #: place within its tier, shared (=) where methods cannot be told apart."
     ]
-    lines += [
-        f"* {row.label}, {formats.tier_label(row.key.tier)}: {'; '.join(row.incomplete)}; not ranked"
-        for row in _incomplete(board)
-    ]
-    lines += [
-        f"* {row.label}, {formats.tier_label(row.tier)}: planned, and nothing is recorded: {row.text}"
-        for row in board.absent
-    ]
+    lines += [f"* {row.where}: {'; '.join(row.incomplete)}; not ranked" for row in _incomplete(board)]
+    lines += [f"* {row.where}: planned, and nothing is recorded: {row.text}" for row in board.absent]
     lines += [f"! {who}: {flag}" for who, flag in flagged(board.rows)]
     lines += [f"{formats.MISSING} {reason}" for reason in reasons(board)]
     return lines + [f"! {problem}" for problem in board.problems]
@@ -137,8 +131,8 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         difference = formats.with_interval(change.difference, digits, signed=True)
         add_row(
             table,
-            formats.method_label(change.row.method),
-            formats.tier_label(change.row.tier),
+            change.label,
+            change.at,
             change.metric,
             formats.number(change.base, digits),
             formats.number(change.new, digits),
@@ -164,7 +158,7 @@ def _names(board: Board) -> list[Column]:
     ]
     tiers = [Text(_tier(row)) for row in board.rows]
     names += [Text(f"{row.label}*", style="yellow") for row in board.absent]
-    tiers += [Text(formats.tier_label(row.tier)) for row in board.absent]
+    tiers += [Text(row.at) for row in board.absent]
     return [Column("row", names, right=False), Column("tier", tiers, right=False)]
 
 
@@ -178,7 +172,7 @@ def _leading(board: Board) -> list[Column]:
         "" if c.difference.value is None else formats.with_interval(c.difference, digits, signed=True)
         for c in cells
     ]
-    title = f"{board.headline}\n{formats.MINUS} {formats.method_label(board.baseline.method)}"
+    title = f"{board.headline}\n{formats.MINUS} {board.base}"
     return [
         *_names(board),
         Column("#", _padded(board, [Text(formats.rank(cell.rank)) for cell in cells])),
@@ -205,16 +199,16 @@ def _value(estimate: Estimate, digits: int) -> str:
 
 def _tier(row: Row) -> str:
     """Privacy tier of a method, kind of any other row."""
-    return formats.tier_label(row.key.tier) if row.kind == "method" else row.kind
+    return row.placed
 
 
 def column_name(metric: Metric) -> str:
     """Metric, then its evaluator, unit and direction, on two lines, or on three where they are many.
 
-    >>> column_name(Metric(name="psnr", unit="dB", direction="higher", ground_truth=None, digits=2))
-    'psnr\\ndB ↑'
-    >>> column_name(Metric(name="lpips[alex]", unit="", direction="lower", ground_truth=None, digits=2))
-    'lpips\\n[alex] ↓'
+    >>> column_name(Metric(name="sharp", unit="dB", direction="higher", ground_truth=None, digits=2))
+    'sharp\\ndB ↑'
+    >>> column_name(Metric(name="near[net]", unit="", direction="lower", ground_truth=None, digits=2))
+    'near\\n[net] ↓'
     """
     truth = "" if metric.ground_truth is None else f"→ {formats.number(metric.ground_truth, metric.digits)}"
     aim = {"higher": "↑", "lower": "↓", "reference": truth}[metric.direction]

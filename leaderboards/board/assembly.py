@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from privtalk.core.display import Display
 from privtalk.core.records import AttackResult, Estimate, Record, Score
 from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
@@ -21,7 +22,6 @@ from privtalk.leaderboards.board.model import (
     RowKey,
     Samples,
     missing_texts,
-    tier_order,
     verdict,
 )
 from privtalk.leaderboards.board.statistics import (
@@ -33,16 +33,14 @@ from privtalk.leaderboards.board.statistics import (
 )
 from privtalk.leaderboards.board.summaries import pooled, privacy_summary
 
-HEADLINE = "psnr"
-SHARED = ("corpus", "evaluation", "backbone")
-"""Parts of a cell that all rows of a board must share."""
 
-
-def unique(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
+def unique(records: Iterable[Record], display: Display) -> tuple[list[Record], list[str]]:
     """One record a cell: the newest, with a note where several differ in code."""
     newest: dict[str, Record] = {}
     repeated = set()
-    for record in sorted(records, key=lambda r: (r.method, tier_order(r.tier), r.seed, r.cell_id, r.started)):
+    for record in sorted(
+        records, key=lambda r: (r.method, display.at_order(r.tier), r.seed, r.cell_id, r.started)
+    ):
         if record.cell_id in newest and newest[record.cell_id] != record:
             repeated.add(record.cell_id)
         newest[record.cell_id] = record
@@ -54,13 +52,13 @@ def unique(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
     return list(newest.values()), notes
 
 
-def by_row(records: Sequence[Record]) -> dict[RowKey, list[Record]]:
+def by_row(records: Sequence[Record], display: Display) -> dict[RowKey, list[Record]]:
     """Records by row, sorted by seed; cells that share method, tier and seed are told apart by settings."""
     plain: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         plain[record.method, record.tier].append(record)
     rows: dict[RowKey, list[Record]] = defaultdict(list)
-    shared = _shared_labels({method for method, _ in plain})
+    shared = _shared_labels({method for method, _ in plain}, display)
     for (method, tier), same in plain.items():
         own = f"recorded as {method}" if method in shared else ""
         for record, variant in zip(same, _variants(same), strict=True):
@@ -68,11 +66,11 @@ def by_row(records: Sequence[Record]) -> dict[RowKey, list[Record]]:
     return {key: sorted(rs, key=lambda r: r.seed) for key, rs in rows.items()}
 
 
-def _shared_labels(methods: Iterable[str]) -> set[str]:
+def _shared_labels(methods: Iterable[str], display: Display) -> set[str]:
     """Methods that would be shown under the same name: charts and tables know rows by it."""
     by_label: dict[str, list[str]] = defaultdict(list)
     for method in methods:
-        by_label[formats.method_label(method)].append(method)
+        by_label[display.row_label(method)].append(method)
     return {method for same in by_label.values() if len(same) > 1 for method in same}
 
 
@@ -139,6 +137,7 @@ def metrics_of(grouped: Mapping[RowKey, Sequence[Record]]) -> tuple[Metric, ...]
 def make_row(
     key: RowKey,
     records: Sequence[Record],
+    display: Display,
     scores: Mapping[RowKey, Mapping[str, Scores]],
     baseline: RowKey | None,
     metrics: Sequence[Metric],
@@ -153,14 +152,17 @@ def make_row(
     for record in records:
         for name, result in record.attacks.items():
             attacks[name].append((record, result))
+    name = display.row_label(key.method)
     return Row(
         key=key,
+        label=f"{name} ({key.variant})" if key.variant else name,
+        at=display.at_label(key.tier),
         kind=records[0].kind,
         seeds=have,
         cells={m.name: _cell(key, records, m, scores, baseline) for m in metrics},
         privacy=privacy_summary([r.privacy for r in records]),
         attacks={
-            name: attack_summary([(r.seed, a) for r, a in pairs], [r.privacy for r, _ in pairs])
+            name: attack_summary([(r.seed, a) for r, a in pairs], [r.privacy for r, _ in pairs], display)
             for name, pairs in attacks.items()
         },
         incomplete=(
@@ -246,30 +248,28 @@ def ranked(
     ]
 
 
-def headline_of(metrics: Sequence[Metric], wanted: str | None) -> str | None:
+def headline_of(metrics: Sequence[Metric], wanted: str | None, usual: str) -> str | None:
     """The metric asked for, or the usual one, or the first that has a direction."""
     names = [m.name for m in metrics]
     if wanted is not None and wanted not in names:
         raise ValueError(f"no metric {wanted!r} in these records; metrics: {', '.join(names)}")
-    if wanted is None and HEADLINE in names:
-        return HEADLINE
+    if wanted is None and usual in names:
+        return usual
     return wanted or next((m.name for m in metrics if m.sign), None)
 
 
-def row_order(
-    row: Row, metrics: Sequence[Metric], headline: str | None
-) -> tuple[bool, tuple[float, str], float, RowKey]:
+def row_order(row: Row, metrics: Sequence[Metric], headline: str | None, display: Display) -> tuple[Any, ...]:
     value = row.cells[headline].estimate.value if headline else None
     sign = next((m.sign for m in metrics if m.name == headline), 1)
     return (
         row.kind == "method",
-        tier_order(row.key.tier),
+        display.at_order(row.key.tier),
         -sign * value if value is not None else float("inf"),
         row.key,
     )
 
 
-def warnings_of(records: Sequence[Record]) -> list[str]:
+def warnings_of(records: Sequence[Record], shared: Sequence[str]) -> list[str]:
     """Differences between the records' code and machines, and unclean code."""
     notes = []
     if any(r.code.dirty for r in records):
@@ -278,7 +278,7 @@ def warnings_of(records: Sequence[Record]) -> list[str]:
     if len({(r.code.version, r.code.commit) for r in records}) > 1:
         notes.append("records come from several versions of the code")
     cells = [
-        flatten({key: r.cell.get(key, {}) for key in SHARED if isinstance(r.cell.get(key), Mapping)})
+        flatten({key: r.cell.get(key, {}) for key in shared if isinstance(r.cell.get(key), Mapping)})
         for r in records
     ]
     for key in sorted({key for cell in cells for key in cell}):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from privtalk.core.display import Display
 from privtalk.core.records import AttackResult, Control, Estimate, Measure, Privacy, Strength
 from privtalk.leaderboards.board.ceilings import breaches, view_of
 from privtalk.leaderboards.board.summaries import mean, pooled
@@ -19,9 +20,8 @@ LABELS = {
     "rank1": "rank-1 rate",
     "source": "source named",
     "verification": "verification rate",
-    "psnr_gain": "PSNR gain",
 }
-"""Headlines as people write them."""
+"""Headlines as people write them; others as the task writes its metrics."""
 Roc = tuple[tuple[float, float], ...]
 Curve = tuple[tuple[float, float], ...]
 AttackVerdict = Literal["above chance", "at chance", "below chance", "invalid", "missing"]
@@ -49,11 +49,13 @@ class Headline:
     sign: Literal[1, -1]
     """+1 where more is to the attacker's gain."""
     about: str = ""
+    called: str = ""
+    """The name as people write it; empty where nobody was asked."""
 
     @property
     def label(self) -> str:
         """The name as people write it."""
-        return LABELS.get(self.name, self.name.replace("_", " "))
+        return self.called or LABELS.get(self.name, self.name.replace("_", " "))
 
     @property
     def bounded(self) -> bool:
@@ -128,15 +130,24 @@ class AttackSummary:
     def _planted(self) -> Headline:
         estimate = self.strength.estimate if self.strength else Estimate(missing="strength not shown")
         head = self.headline
-        return Headline(name=head.name, estimate=estimate, chance=head.chance, unit=head.unit, sign=head.sign)
+        return Headline(
+            name=head.name,
+            estimate=estimate,
+            chance=head.chance,
+            unit=head.unit,
+            sign=head.sign,
+            called=head.called,
+        )
 
 
-def attack_summary(results: Sequence[tuple[int, AttackResult]], privacy: Sequence[Privacy]) -> AttackSummary:
+def attack_summary(
+    results: Sequence[tuple[int, AttackResult]], privacy: Sequence[Privacy], display: Display | None = None
+) -> AttackSummary:
     """Merge the (seed, result) pairs of one attack on one row; `privacy` belongs to the same records."""
     attacks = [result for _, result in results]
     first = attacks[0]
     valid = all(a.valid for a in attacks)
-    head = headline_of(attacks)
+    head = headline_of(attacks, display)
     return AttackSummary(
         view=view_of(first.view),
         statistic=first.statistic,
@@ -161,7 +172,7 @@ def attack_summary(results: Sequence[tuple[int, AttackResult]], privacy: Sequenc
     )
 
 
-def headline_of(attacks: Sequence[AttackResult]) -> Headline:
+def headline_of(attacks: Sequence[AttackResult], display: Display | None = None) -> Headline:
     """What the attack's first record declares its headline, pooled over seeds."""
     name = attacks[0].headline
     if name == "auc":
@@ -171,8 +182,9 @@ def headline_of(attacks: Sequence[AttackResult]) -> Headline:
     without = next((a for a in attacks if name not in a.measures), attacks[0])
     lacking = Estimate(missing=without.auc.missing or f"{name} is not in the record")
     estimate = pooled([m.estimate for m in known]) if len(known) == len(attacks) else lacking
+    called = LABELS.get(name) or (display or Display()).metric_label(name)
     if not known:
-        return Headline(name=name, estimate=estimate, chance=0.0, unit="", sign=1)
+        return Headline(name=name, estimate=estimate, chance=0.0, unit="", sign=1, called=called)
     sign: Literal[1, -1] = 1 if known[0].direction == "higher" else -1
     return Headline(
         name=name,
@@ -181,6 +193,7 @@ def headline_of(attacks: Sequence[AttackResult]) -> Headline:
         unit=known[0].unit,
         sign=sign,
         about=known[0].about,
+        called=called,
     )
 
 

@@ -8,28 +8,6 @@ from typing import NamedTuple
 
 from privtalk.leaderboards.board.model import Board, Metric
 
-ABOUT = {
-    "quality": "how close each frame is to the true one",
-    "distribution": "whether frames and clips as a whole look like the true ones",
-    "identity": "whether it is still the same person",
-    "landmarks": "whether the face is where the true one is",
-    "temporal": "whether it moves as the true clips do",
-    "sync": "whether the mouth follows the speech",
-    "mesh": "how close the head's surface is to the true one",
-    "": "",
-}
-"""Family -> the question that it answers."""
-
-MAIN = {
-    "quality": ("psnr", "lpips"),
-    "distribution": ("fid", "fvd"),
-    "identity": ("identity",),
-    "landmarks": ("lmd_aligned", "lmd"),
-    "temporal": ("jitter_error", "theval"),
-    "sync": ("mouth_sync", "lse_c"),
-}
-"""Family -> the measures, by the name before the evaluator, that speak for it where they were taken."""
-
 
 class Absent(NamedTuple):
     """Metrics without a value in any row, for one reason."""
@@ -56,7 +34,7 @@ def families(board: Board) -> tuple[Family, ...]:
     return tuple(
         Family(
             name=name,
-            about=ABOUT.get(name, ""),
+            about=board.display.family(name).about,
             measured=tuple(m for m in board.metrics if m.family == name and measured(board, m)),
             absent=absent(board, [m for m in board.metrics if m.family == name]),
         )
@@ -92,13 +70,13 @@ def overview(board: Board) -> tuple[Metric, ...]:
 def main(board: Board, family: str, most: int = 2) -> tuple[Metric, ...]:
     """Up to `most` metrics that speak for a family and can be compared with the baseline, of different measures.
 
-    Those of `MAIN` first, by their first evaluator that has a value; where there is none, the family's first.
+    Those that the task names first, by their first evaluator that has a value; where there is none, the family's first.
     """
     candidates = [m for m in board.metrics if m.family == family and compared(board, m)]
     first: dict[str, Metric] = {}
     for metric in candidates:
         first.setdefault(metric.base, metric)
-    known = [first[base] for base in MAIN.get(family, ()) if base in first]
+    known = [first[base] for base in board.display.family(family).main if base in first]
     return tuple((known or list(first.values()))[:most])
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from privtalk.core.display import Display
+from privtalk.core.errors import UserError
 from privtalk.core.records import Record, RunStore, Sample
 from privtalk.core.run_folder import PLAN, MissingRow, RunPlan, missing_rows, read_plan
 from privtalk.leaderboards.board.validation import Validation, find
@@ -43,13 +45,29 @@ class Runs:
     """What was planned, by board; a board nobody planned has no entry."""
     roots: tuple[Path, ...] = ()
     """The run folders."""
+    displays: dict[str, Display] = field(default_factory=dict)
+    """How the plans say that a task is shown, by its name."""
     validation: Validation | None = None
     """How far the metrics can be trusted, where a run folder says it."""
+
+    def display(self, task: str) -> Display:
+        """How a task is shown: as its run's plan says, or where that is an old one, as the task does now."""
+        return self.displays.get(task) or display_of(task)
 
     @property
     def missing(self) -> list[MissingRow]:
         """Planned rows without a record, of all boards."""
         return [row for expected in self.expected.values() for row in expected.missing]
+
+
+def display_of(task: str) -> Display:
+    """How a task says now that it is shown; one that is not installed shows its names as they are."""
+    from privtalk.bench.task import find_task
+
+    try:
+        return find_task(task).display
+    except UserError:
+        return Display()
 
 
 def load(folders: Sequence[Path]) -> Runs:
@@ -69,6 +87,7 @@ def load(folders: Sequence[Path]) -> Runs:
     plans = {folder: plan for folder in folders if (plan := _plan(folder, runs)) is not None}
     for folder in folders:
         _find_orphans(folder, plans.get(folder), runs)
+    runs.displays.update({plan.task: plan.display for plan in plans.values() if plan.display is not None})
     runs.expected.update(_expected(plans, set(newest), refused))
     return runs
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from privtalk.core.display import DEFAULT, Display
 from privtalk.core.records import Direction, Estimate, Privacy, Record, Sample
 from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
@@ -17,9 +18,6 @@ Verdict = Literal["better", "worse", "level"]
 Level = Literal["clip", "set"]
 Samples = Mapping[str, Sequence[Sample]]
 """Cell id -> its samples."""
-
-FAMILIES = ("quality", "distribution", "identity", "landmarks", "temporal", "sync", "mesh")
-"""Order of the families of columns; others follow as records name them, those without a name last."""
 
 
 class RowKey(NamedTuple):
@@ -84,6 +82,10 @@ class Row:
     """A method at a tier."""
 
     key: RowKey
+    label: str
+    """The name as people write it, with the variant."""
+    at: str
+    """The place on the axes as people write it; empty where there are none."""
     kind: Kind
     seeds: tuple[int, ...]
     cells: Mapping[str, Cell]
@@ -96,9 +98,19 @@ class Row:
     """Floors that the row is not shown to beat, each with the metrics concerned."""
 
     @property
-    def label(self) -> str:
-        name = formats.method_label(self.key.method)
-        return f"{name} ({self.key.variant})" if self.key.variant else name
+    def where(self) -> str:
+        """The row's name and place."""
+        return placed(self.label, self.at)
+
+    @property
+    def stated(self) -> str:
+        """The same in a sentence."""
+        return f"{self.label} at {self.at}" if self.at else self.label
+
+    @property
+    def placed(self) -> str:
+        """The place of a method, the kind of any other row."""
+        return self.at if self.kind == "method" else self.kind
 
     @property
     def at_floor(self) -> tuple[str, ...]:
@@ -112,12 +124,15 @@ class Absent:
 
     method: str
     tier: str
+    label: str
+    at: str
     missing: tuple[MissingRow, ...]
     """A seed each."""
 
     @property
-    def label(self) -> str:
-        return formats.method_label(self.method)
+    def where(self) -> str:
+        """The row's name and place."""
+        return placed(self.label, self.at)
 
     @property
     def text(self) -> str:
@@ -131,6 +146,7 @@ class Board:
 
     suite: str
     preset: str
+    display: Display
     baseline: RowKey | None
     headline: str | None
     """Metric of the ranks and the charts."""
@@ -147,7 +163,7 @@ class Board:
     """Planned rows and seeds without a record, each with the reason."""
     scores: Mapping[RowKey, Mapping[str, Scores]] = field(repr=False)
 
-    def row(self, method: str, tier: str = "none", variant: str = "") -> Row:
+    def row(self, method: str, tier: str = DEFAULT, variant: str = "") -> Row:
         """The row of a method; a KeyError lists the rows there are."""
         for row in self.rows:
             if row.key == (method, tier, variant):
@@ -167,13 +183,31 @@ class Board:
         for row in self.missing:
             if (row.row, row.tier) not in have:
                 lost.setdefault((row.row, row.tier), []).append(row)
-        ordered = sorted(lost, key=lambda key: (tier_order(key[1]), key[0]))
-        return tuple(Absent(method=key[0], tier=key[1], missing=tuple(lost[key])) for key in ordered)
+        ordered = sorted(lost, key=lambda key: (self.display.at_order(key[1]), key[0]))
+        return tuple(
+            Absent(
+                method=row,
+                tier=tier,
+                label=self.display.row_label(row),
+                at=self.at(tier),
+                missing=tuple(lost[row, tier]),
+            )
+            for row, tier in ordered
+        )
 
     @property
     def families(self) -> tuple[str, ...]:
         """Families of the columns, in their fixed order."""
-        return tuple(sorted(dict.fromkeys(m.family for m in self.metrics), key=family_order))
+        return tuple(sorted(dict.fromkeys(m.family for m in self.metrics), key=self.display.family_order))
+
+    @property
+    def base(self) -> str:
+        """The baseline's name as people write it."""
+        return self.display.row_label(self.baseline.method) if self.baseline else "the baseline"
+
+    def at(self, tier: str) -> str:
+        """A place on the axes as people write it."""
+        return self.display.at_label(tier)
 
     def difference(self, row: RowKey, other: RowKey, metric: str) -> Difference:
         """Row minus other, paired by seed, client and clip."""
@@ -187,8 +221,8 @@ class Board:
 
     @property
     def tiers(self) -> list[str]:
-        """Tiers of the methods, the weakest guarantee first."""
-        return sorted({r.key.tier for r in self.methods()}, key=tier_order)
+        """Places of the methods on the axes, in order."""
+        return sorted({r.key.tier for r in self.methods()}, key=self.display.at_order)
 
 
 def missing_texts(missing: Sequence[MissingRow]) -> list[str]:
@@ -202,23 +236,9 @@ def missing_texts(missing: Sequence[MissingRow]) -> list[str]:
     ]
 
 
-def tier_order(tier: str) -> tuple[float, str]:
-    """No DP first, then falling ε, then tiers that state none.
-
-    >>> sorted(["eps=2", "odd", "none", "eps=8"], key=tier_order)
-    ['none', 'eps=8', 'eps=2', 'odd']
-    """
-    epsilon = formats.tier_epsilon(tier)
-    return (1.0 if epsilon is None else -epsilon, tier)
-
-
-def family_order(family: str) -> tuple[int, bool]:
-    """Known families first; sorting by it keeps the order of the others.
-
-    >>> sorted(["", "mine", "sync", "quality"], key=family_order)
-    ['quality', 'sync', 'mine', '']
-    """
-    return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), not family)
+def placed(label: str, at: str) -> str:
+    """A row's name and its place, where it has one."""
+    return f"{label}, {at}" if at else label
 
 
 def verdict(estimate: Estimate | Difference, sign: int) -> Verdict | None:

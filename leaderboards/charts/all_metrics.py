@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import Table, standardised_rows
 from privtalk.leaderboards.charts.heat import TALL, WIDEST, Line, axis, group_names
@@ -79,7 +78,7 @@ def _metrics(board: Board, cells: Table) -> list[Line]:
 def _rows(board: Board) -> list[Line]:
     lines = []
     for tier in board.tiers:
-        lines += [Line(formats.tier_label(tier))]
+        lines += [Line(board.at(tier))]
         lines += [Line(row.label, f"{row.label} {row.key.tier}") for row in board.methods(tier)]
     return lines
 

@@ -23,6 +23,9 @@ class Change:
     """One metric of one row, new against base."""
 
     row: RowKey
+    label: str
+    at: str
+    """The row's name and its place as people write them."""
     metric: str
     base: float
     new: float

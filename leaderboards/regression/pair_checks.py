@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from privtalk.core.display import Display
 from privtalk.core.records import Estimate, Privacy, Record, Sample
 from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.board.model import Samples
+from privtalk.leaderboards.board.model import Samples, placed
 from privtalk.leaderboards.board.statistics import Scores
 from privtalk.leaderboards.regression.comparison import Check
 from privtalk.leaderboards.sections.attacks.regression import attack_worse, audits_worse
@@ -18,16 +19,16 @@ LESS_NOISE = 0.99
 Pair = tuple[Record, Record]
 
 
-def pair_checks(old: Record, fresh: Record, base: Samples, new: Samples) -> list[Check]:
+def pair_checks(old: Record, fresh: Record, base: Samples, new: Samples, display: Display) -> list[Check]:
     """Everything that does not hold; what makes the pair incomparable first."""
     failed = _incomparable(old, fresh, base, new)
     worse = _weaker(old.privacy, fresh.privacy)
     for name, attack in old.attacks.items():
-        worse += [f"{name}: {text}" for text in attack_worse(attack, fresh.attacks.get(name))]
+        worse += [f"{name}: {text}" for text in attack_worse(attack, fresh.attacks.get(name), display)]
     worse += audits_worse(old.audits, fresh.audits) + _lost_scores(old, fresh, base, new)
     return [
-        *(Check(text=f"{where(old)}: {text}", status="failure") for text in failed),
-        *(Check(text=f"{where(old)}: {text}", status="regression") for text in worse),
+        *(Check(text=f"{where(old, display)}: {text}", status="failure") for text in failed),
+        *(Check(text=f"{where(old, display)}: {text}", status="regression") for text in worse),
     ]
 
 
@@ -45,12 +46,14 @@ def new_only(pairs: Sequence[Pair]) -> list[str]:
     ]
 
 
-def unfinished(missing: Sequence[MissingRow], side: str, besides: Sequence[Record] = ()) -> list[Check]:
+def unfinished(
+    missing: Sequence[MissingRow], side: str, display: Display, besides: Sequence[Record] = ()
+) -> list[Check]:
     """Planned rows without a record, but those of `besides`, which are told of elsewhere."""
     told = {(record.method, record.tier, record.seed) for record in besides}
     return [
         Check(
-            text=f"{_named_text(row.row, row.tier, row.seed)}: planned in {side} and missing: {row.reason}",
+            text=f"{_named_text(display, row.row, row.tier, row.seed)}: planned in {side} and missing: {row.reason}",
             status="failure",
         )
         for row in missing
@@ -68,16 +71,16 @@ def scores_of_metric(records: Sequence[Record], samples: Samples, metric: str) -
     }
 
 
-def where(record: Record) -> str:
-    return _named_text(record.method, record.tier, record.seed)
+def where(record: Record, display: Display) -> str:
+    return _named_text(display, record.method, record.tier, record.seed)
 
 
 def named(row: MissingRow) -> tuple[str, str, int]:
     return row.row, row.tier, row.seed
 
 
-def _named_text(method: str, tier: str, seed: int) -> str:
-    return f"{formats.method_label(method)}, {formats.tier_label(tier)}, seed {seed}"
+def _named_text(display: Display, method: str, tier: str, seed: int) -> str:
+    return f"{placed(display.row_label(method), display.at_label(tier))}, seed {seed}"
 
 
 def _measured(record: Record) -> list[str]:

@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from privtalk.core.display import Display
 from privtalk.core.records import Estimate, Record, Score
 from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.assembly import by_row, flatten
-from privtalk.leaderboards.board.loading import Runs
+from privtalk.leaderboards.board.loading import Runs, display_of
 from privtalk.leaderboards.board.model import RowKey, Samples, verdict
 from privtalk.leaderboards.board.statistics import Scores, client_means, paired_difference
 from privtalk.leaderboards.regression.comparison import Change, Check, Comparison, Status
@@ -27,7 +28,7 @@ from privtalk.leaderboards.regression.pair_checks import (
     unfinished,
     where,
 )
-from privtalk.leaderboards.regression.tolerances import TOLERANCES, Tolerances, tolerance
+from privtalk.leaderboards.regression.tolerances import Tolerances, tolerance
 
 CODE_KEYS = frozenset({"code", "code_version", "version", "commit"})
 """Keys of a cell that do not change what is computed."""
@@ -41,6 +42,7 @@ def compare_runs(base: Runs, new: Runs, tolerances: Tolerances | None = None) ->
         new.records,
         new.samples,
         tolerances=tolerances,
+        display=new.display(task) if (task := next((r.task for r in new.records), "")) else None,
         failures=[*(f"base: {text}" for text in base.problems), *new.problems],
         base_missing=base.missing,
         missing=new.missing,
@@ -53,22 +55,24 @@ def compare(
     new_records: Sequence[Record],
     new_samples: Samples,
     *,
+    display: Display | None = None,
     tolerances: Tolerances | None = None,
     failures: Iterable[str] = (),
     base_missing: Sequence[MissingRow] = (),
     missing: Sequence[MissingRow] = (),
 ) -> Comparison:
     """Compare; `failures` are records that could not even be read (`loading.Runs.problems`), `missing` planned rows
-    without a record.
+    without a record. Without a `display` that of the records' task is asked for.
     """
+    shown = display or display_of(next((r.task for r in (*new_records, *base_records)), ""))
     base, new = {identity(r): r for r in base_records}, {identity(r): r for r in new_records}
     pairs = [(base[key], new[key]) for key in base if key in new]
     alone = [base[key] for key in base if key not in new]
-    changes = _changes(pairs, base_samples, new_samples, {**TOLERANCES, **(tolerances or {})})
+    changes = _changes(pairs, base_samples, new_samples, {**shown.tolerances, **(tolerances or {})}, shown)
     checks = [Check(text=text, status="failure") for text in failures]
-    checks += [_lost(record, new_records, missing) for record in alone]
-    checks += unfinished(missing, "new", besides=alone) + unfinished(base_missing, "base")
-    checks += [check for pair in pairs for check in pair_checks(*pair, base_samples, new_samples)]
+    checks += [_lost(record, new_records, missing, shown) for record in alone]
+    checks += unfinished(missing, "new", shown, besides=alone) + unfinished(base_missing, "base", shown)
+    checks += [check for pair in pairs for check in pair_checks(*pair, base_samples, new_samples, shown)]
     order: dict[Status, int] = {"failure": 0, "regression": 1, "improvement": 2, "ok": 3}
     return Comparison(
         changes=tuple(sorted(changes, key=lambda c: (order[c.status], c.row, c.metric))),
@@ -86,23 +90,33 @@ def identity(record: Record) -> str:
 
 
 def _changes(
-    pairs: Sequence[tuple[Record, Record]], base: Samples, new: Samples, tolerances: Tolerances
+    pairs: Sequence[tuple[Record, Record]],
+    base: Samples,
+    new: Samples,
+    tolerances: Tolerances,
+    display: Display,
 ) -> list[Change]:
     """Differences of every row and metric, seeds pooled."""
     partner = {old.cell_id: fresh for old, fresh in pairs}
-    rows = by_row([old for old, _ in pairs])
+    rows = by_row([old for old, _ in pairs], display)
     changes = []
     for row, same in rows.items():
         for metric, score in same[0].metrics.items():
             before = scores_of_metric(same, base, metric)
             after = scores_of_metric([partner[old.cell_id] for old in same], new, metric)
             if before and after:
-                changes.append(_change(row, metric, score, before, after, tolerances))
+                changes.append(_change(row, metric, score, before, after, tolerances, display))
     return changes
 
 
 def _change(
-    row: RowKey, metric: str, score: Score, before: Scores, after: Scores, tolerances: Tolerances
+    row: RowKey,
+    metric: str,
+    score: Score,
+    before: Scores,
+    after: Scores,
+    tolerances: Tolerances,
+    display: Display,
 ) -> Change:
     apart = paired_difference(after, before).estimate()
     if apart.value is not None and apart.low is None:
@@ -111,6 +125,8 @@ def _change(
     allowed = tolerance(metric, old, tolerances)
     return Change(
         row=row,
+        label=display.row_label(row.method),
+        at=display.at_label(row.tier),
         metric=metric,
         base=old,
         new=fresh,
@@ -142,18 +158,19 @@ def _sign(score: Score, old: float, fresh: float) -> int:
     return 1 if closer == (fresh > old) else -1
 
 
-def _lost(record: Record, others: Sequence[Record], missing: Sequence[MissingRow]) -> Check:
+def _lost(record: Record, others: Sequence[Record], missing: Sequence[MissingRow], display: Display) -> Check:
     """Why a record of base has no partner."""
     for other in others:
         if (other.suite, other.preset, other.method, other.tier, other.seed) == (
             (record.suite, record.preset, record.method, record.tier, record.seed)
         ):
             return Check(
-                text=f"{where(record)}: configured otherwise: {_apart(record, other)}", status="failure"
+                text=f"{where(record, display)}: configured otherwise: {_apart(record, other)}",
+                status="failure",
             )
     told = [row.reason for row in missing if named(row) == (record.method, record.tier, record.seed)]
     why = f"planned in new and missing: {told[0]}" if told else "no record in new; run the suite again"
-    return Check(text=f"{where(record)}: {why}", status="failure")
+    return Check(text=f"{where(record, display)}: {why}", status="failure")
 
 
 def _apart(old: Record, fresh: Record) -> str:

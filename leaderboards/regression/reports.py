@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import placed
 from privtalk.leaderboards.escaping import markdown, visible
 from privtalk.leaderboards.regression.comparison import VERDICTS, Change, Comparison, Status
 
@@ -70,11 +71,11 @@ def _table(changes: Sequence[Change]) -> list[str]:
     heads = ("row", "tier", "metric", "base", "new", "difference", "tolerance", "verdict")
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|---:|---:|---:|---:|---|"]
     for change in changes[:SHOWN]:
-        label = f"{formats.method_label(change.row.method)} {change.row.variant}".strip()
+        label = f"{change.label} {change.row.variant}".strip()
         digits = change_digits(change)
         apart = change.difference.missing or formats.with_interval(change.difference, digits, signed=True)
         cells = [
-            *map(markdown, (label, formats.tier_label(change.row.tier), change.metric)),
+            *map(markdown, (label, change.at, change.metric)),
             *(formats.number(figure, digits) for figure in (change.base, change.new)),
             markdown(apart),
             formats.number(change.tolerance, max(digits, 4)),
@@ -127,7 +128,7 @@ def _count(root: ET.Element) -> None:
 
 
 def _row_name(change: Change) -> str:
-    label = f"{formats.method_label(change.row.method)}, {formats.tier_label(change.row.tier)}"
+    label = placed(change.label, change.at)
     return f"{label} ({change.row.variant})" if change.row.variant else label
 
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from privtalk.leaderboards import formats
-
 Tone = Literal["plain", "warning", "error"]
 
 
@@ -40,6 +38,6 @@ def finding(question: str, answers: Sequence[Answer], lines: Sequence[Line], ton
     return Finding(question=question, answers=tuple(answers), lines=tuple(lines), tone=tone)
 
 
-def answer(tier: str, text: str) -> Answer:
-    """An answer that starts with a capital."""
-    return Answer(formats.tier_label(tier), text[:1].upper() + text[1:])
+def answer(at: str, text: str) -> Answer:
+    """An answer at a place as people write it; it starts with a capital."""
+    return Answer(at, text[:1].upper() + text[1:])

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from privtalk.core.records import Privacy, Record
-from privtalk.leaderboards import formats, published
+from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.floors import flagged
 from privtalk.leaderboards.board.loading import Runs
 from privtalk.leaderboards.board.model import Board, Row
@@ -23,8 +23,6 @@ from privtalk.leaderboards.sections.samples import media
 from privtalk.leaderboards.sections.tradeoff import figures
 from privtalk.leaderboards.sections.utility import grids
 from privtalk.leaderboards.sections.utility.findings import findings, missing_sentence
-
-TITLES = {"privacy_utility": "Privacy and utility", "ablation": "Ablation", "smoke": "Smoke test"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +83,7 @@ def write(
         "conditions": _conditions(board),
         "runs": own,
         "stages": list(dict.fromkeys(stage for run in own for stage in run.record.timings)),
-        "published": published,
+        "published": board.display.published,
         "f": formats,
     }
     page = _environment().get_template("board.html.j2").render(context)
@@ -128,7 +126,7 @@ def _groups(board: Board) -> list[tuple[str, str, list[Row]]]:
     for tier in board.tiers:
         rows = board.methods(tier)
         note = "no guarantee" if not any(row.privacy.guarantee for row in rows) else ""
-        groups.append((formats.tier_label(tier), note, rows))
+        groups.append((board.at(tier), note, rows))
     return [group for group in groups if group[2]]
 
 
@@ -138,7 +136,9 @@ def _guarantees(board: Board) -> list[tuple[str, str, Privacy]]:
     for row in board.methods():
         key = (row.key.tier, row.privacy.model_dump_json())
         merged.setdefault(key, ([], row.privacy))[0].append(row.label)
-    return [(formats.listing(labels), tier, privacy) for (tier, _), (labels, privacy) in merged.items()]
+    return [
+        (formats.listing(labels), board.at(tier), privacy) for (tier, _), (labels, privacy) in merged.items()
+    ]
 
 
 def _conditions(board: Board) -> list[tuple[str, list[str]]]:
@@ -169,7 +169,7 @@ def _runs(board: Board, runs: Runs, site: Path) -> list[Run]:
             shown.append(
                 Run(
                     label=row.label,
-                    tier=formats.tier_label(row.key.tier) if row.kind == "method" else row.kind,
+                    tier=row.placed,
                     record=record,
                     total=sum(record.timings.values()),
                     residual=_residual(record),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def publish(run_folders: Sequence[Path], out: Path) -> Path:
     _replaceable(out, run_folders)
     runs = load(run_folders)
     boards = boards_of(runs)
-    links = _links(list(boards))
+    links = _links(boards)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -67,13 +67,13 @@ def _without_paths(problem: str, runs: Runs) -> str:
     return problem
 
 
-def _links(keys: Sequence[tuple[str, str, str]]) -> list[page.Link]:
+def _links(boards: Mapping[BoardKey, Board]) -> list[page.Link]:
     """Page of each board, the first being the index; the corpus is named where a suite has several."""
     links = []
-    for index, (suite, preset, corpus) in enumerate(keys):
-        several = sum(key[:2] == (suite, preset) for key in keys) > 1
+    for index, ((suite, preset, corpus), board) in enumerate(boards.items()):
+        several = sum(key[:2] == (suite, preset) for key in boards) > 1
         parts = [suite, preset, *([corpus] if several else [])]
-        name = f"{page.TITLES.get(suite, suite)}, {preset} preset{f', {corpus}' if several else ''}"
+        name = f"{board.display.suites.get(suite, suite)}, {preset} preset{f', {corpus}' if several else ''}"
         href = "index.html" if index == 0 else f"{joined_name(*parts)}.html"
         links.append(page.Link(href=href, title=name))
     return links

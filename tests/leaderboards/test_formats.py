@@ -58,7 +58,3 @@ def test_small_columns_show_four_digits_and_large_ones_no_more_than_before():
 def test_zero_width_and_missing_intervals_do_not_count():
     same = Estimate(value=1.0, low=1.0, high=1.0)
     assert formats.digits_for([same, Estimate(missing="x")], default=3) == 3
-
-
-def test_unknown_methods_keep_their_name():
-    assert formats.method_label("my-method") == "my-method"

@@ -50,7 +50,7 @@ def write_rocs(board: Board, site: Path, slug: str) -> dict[str, str]:
 def _matrix(board: Board, rows: Table, site: Path, slug: str) -> Figure:
     clear = [r for r in rows if r["verdict"] == "above chance"]
     tried = [r for r in rows if r["verdict"] in ("above chance", "at chance", "below chance")]
-    said = [f"{r['label']} at {formats.tier_label(r['tier'])}: {r['attack']} {_number(r)}" for r in clear]
+    said = [f"{r['label']} at {board.at(r['tier'])}: {r['attack']} {_number(r)}" for r in clear]
     return written(
         lambda theme, layout: leak_matrix(board, theme, layout),
         rows,
@@ -72,7 +72,7 @@ def _number(row: dict[str, object]) -> str:
 
 def _roc(board: Board, group: leaks.Group, attack: str, site: Path, slug: str) -> Figure:
     lines = [
-        f"{row.label} at {formats.tier_label(row.key.tier)}: AUC {formats.number(row.attacks[attack].auc.value, 2)}"
+        f"{row.stated}: AUC {formats.number(row.attacks[attack].auc.value, 2)}"
         for row in board.methods()
         if attack in row.attacks
     ]
@@ -123,7 +123,7 @@ def _aggregations(board: Board, site: Path, slug: str) -> list[Figure]:
 def _aggregation(board: Board, attack: str, series: str, site: Path, slug: str) -> Figure:
     rows = attack_data.curve_rows(board, attack, series)
     lines = [
-        f"{row.label} at {formats.tier_label(row.key.tier)}: "
+        f"{row.stated}: "
         + ", ".join(f"{y:.2f} at {x:g}" for x, y in row.attacks[attack].curves.get(series, ()))
         for row in board.methods()
         if attack in row.attacks

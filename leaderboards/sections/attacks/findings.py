@@ -31,7 +31,7 @@ def audited(board: Board) -> Finding | None:
     broken = [line for line in lines if line.violations]
     evidence = [
         Line(
-            subject=f"{line.row.label}, {formats.tier_label(line.row.key.tier)}, seed {line.seed}: {line.audit.view}",
+            subject=f"{line.row.where}, seed {line.seed}: {line.audit.view}",
             figure=text,
             verdict="invalid",
         )
@@ -41,7 +41,7 @@ def audited(board: Board) -> Finding | None:
     done = [line for line in lines if not line.audit.missing]
     claimed = [line for line in done if line.verdict == "not exceeded"]
     if broken:
-        rows = list(dict.fromkeys(_where(line.row) for line in broken))
+        rows = list(dict.fromkeys(line.row.where for line in broken))
         text = (
             f"YES: {len(broken)} of {len(done)} audits certify more leakage than is accounted for, on "
             f"{formats.listing(rows)}. Mechanism, accountant or audit has a bug: trust no ε here until it is found"
@@ -73,7 +73,7 @@ def _family(board: Board, family: str) -> Finding | None:
         told = [
             f"{_from(group)}: {said}" for group in views if (said := _parts(rows, group.attacks, adjusted))
         ]
-        answers += [answer(tier, "; ".join(told))] if told else []
+        answers += [answer(board.at(tier), "; ".join(told))] if told else []
         lines += [line for row in rows for group in views for line in _lines(row, group.attacks, adjusted)]
     tone: Tone = "warning" if "invalid" in verdicts else "plain"
     question = leaks.QUESTIONS.get(family, f"Did {family} attacks succeed?")
@@ -166,7 +166,7 @@ def _seeing(power: Mapping[str, Sequence[str]], count: int) -> str:
 def _lines(row: Row, names: Sequence[str], adjusted: Adjusted) -> list[Line]:
     """The attack that speaks for a row, or each that failed where none is valid."""
     leaking = [name for name in names if _leaks(row, name, adjusted)]
-    where, best = _where(row), leaks.strongest(row, leaking or names)
+    where, best = row.where, leaks.strongest(row, leaking or names)
     if best is not None:
         attack = row.attacks[best]
         shown = [leaks.figure(attack), *leaks.rates(attack)]
@@ -193,7 +193,3 @@ def _labels(rows: Sequence[Row], tried: Sequence[Row], every: str = EVERY) -> st
     if len(rows) == len(tried) > 1:
         return every
     return formats.listing([row.label for row in rows])
-
-
-def _where(row: Row) -> str:
-    return f"{row.label}, {formats.tier_label(row.key.tier)}"

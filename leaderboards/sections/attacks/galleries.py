@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import joined_name
 from privtalk.leaderboards.sections.attacks import leaks
@@ -73,7 +72,7 @@ def _pictures(
             shown.append(
                 Picture(
                     label=row.label,
-                    tier=formats.tier_label(row.key.tier) if row.kind == "method" else row.kind,
+                    tier=row.placed,
                     seed=record.seed,
                     href=target.relative_to(site).as_posix(),
                     size=media.dimensions(path),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from privtalk.core.display import Display
 from privtalk.core.records import AttackResult, Audit, Estimate, Strength
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import Headline, headline_of
 from privtalk.leaderboards.sections.audits.audits import violations
 
 
-def attack_worse(old: AttackResult, fresh: AttackResult | None) -> list[str]:
+def attack_worse(old: AttackResult, fresh: AttackResult | None, display: Display | None = None) -> list[str]:
     """Ways in which an attack gained, or stopped being able to say anything."""
     if fresh is None:
         return ["the attack is missing"]
-    before, after = headline_of([old]), headline_of([fresh])
+    before, after = headline_of([old], display), headline_of([fresh], display)
     both = before.estimate.value is not None and after.estimate.value is not None
     if both and before.name != after.name:
         return [f"the headline was {before.label} and is {after.label}: not comparable"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.ceilings import Bound, bound, ceiling
 from privtalk.leaderboards.board.model import Board, Row, RowKey
@@ -73,7 +72,7 @@ def ceiling_rows(row: Row, attack: str, lowest: float, count: int = 60) -> Table
     grid = [lowest ** (1 - step / (count - 1)) for step in range(count)]
     return [
         {
-            "tier": formats.tier_label(row.key.tier),
+            "tier": row.at,
             "fpr": fpr,
             "ceiling": ceiling(fpr, limit.epsilon, limit.delta),
         }
@@ -100,7 +99,7 @@ def unbound_tiers(board: Board, attack: str) -> list[str]:
         for row in rows
         if any(p["ceiling"] < 0.99 for p in ceiling_rows(row, attack, 2 * lowest))
     }
-    return [formats.tier_label(t) for t in board.tiers if t in {row.key.tier for row in rows} - low]
+    return [board.at(t) for t in board.tiers if t in {row.key.tier for row in rows} - low]
 
 
 def _leak_row(row: Row, name: str, p: float | None) -> dict[str, Any]:

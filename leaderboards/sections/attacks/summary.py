@@ -77,7 +77,7 @@ def summary_lines(board: Board) -> list[SummaryLine]:
         for family in leaks.families(board):
             adjusted = leaks.corrected(rows, leaks.attacks_of(board, family))
             lines += [
-                _line(tier, rows, group, adjusted)
+                _line(board, tier, rows, group, adjusted)
                 for group in leaks.groups(board)
                 if group.family == family and any(n in row.attacks for row in rows for n in group.attacks)
             ]
@@ -100,14 +100,16 @@ def targets(board: Board) -> list[float]:
     return sorted(set(points), reverse=True)
 
 
-def _line(tier: str, rows: Sequence[Row], group: Group, adjusted: leaks.Adjusted) -> SummaryLine:
+def _line(
+    board: Board, tier: str, rows: Sequence[Row], group: Group, adjusted: leaks.Adjusted
+) -> SummaryLine:
     sure = {row.key: _surviving(row, group.attacks, adjusted) for row in rows}
     pool = [row for row in rows if sure[row.key]] or rows
     names = {row.key: sure[row.key] or list(group.attacks) for row in pool}
     best = [(row, n) for row in pool if (n := leaks.strongest(row, names[row.key])) is not None]
     row, attack = max(best, key=lambda b: b[0].attacks[b[1]].headline.margin, default=(None, ""))
     return SummaryLine(
-        tier=formats.tier_label(tier) if tier else "References",
+        tier=board.at(tier) if tier else "References",
         group=group,
         row=row,
         attack=attack,
@@ -131,7 +133,7 @@ def _strength(board: Board, group: Group, name: str) -> StrengthLine:
     for tier, rows in leaks.attacked(board):
         own = [row for row in rows if name in row.attacks]
         count = sum(row.attacks[name].verdict in ("at chance", "below chance") for row in own)
-        label = formats.tier_label(tier) if tier else "references"
+        label = board.at(tier) if tier else "references"
         quiet += [f"{label}: {count} of {len(own)} rows"] if count else []
     return StrengthLine(
         attack=name, group=group, known=known, at_chance="; ".join(quiet), text=leaks.strength_text(known)

@@ -30,7 +30,7 @@ def attack_tables(board: Board, width: int) -> Iterator[Table]:
     for tier, lines in groupby(summary_lines(board), lambda line: line.tier):
         yield from summary(board, tier, list(lines), width)
     for tier, rows in leaks.attacked(board):
-        yield from _matrix(board, formats.tier_label(tier) if tier else "References", rows, width)
+        yield from _matrix(board, board.at(tier) if tier else "References", rows, width)
     if found := audit_lines(board):
         yield from audits(found, width)
 
@@ -39,11 +39,7 @@ def attack_notes(board: Board) -> list[str]:
     """What the marks in the tables of attacks and audits mean."""
     lines = audit_lines(board)
     notes = [f"* rests on an assumption: {text}" for text in assumptions(lines)]
-    notes += [
-        f"! {line.row.label}, {formats.tier_label(line.row.key.tier)}, seed {line.seed}: {text}"
-        for line in lines
-        for text in line.violations
-    ]
+    notes += [f"! {line.row.where}, seed {line.seed}: {text}" for line in lines for text in line.violations]
     if not board.attacks:
         return notes
     return [
@@ -64,7 +60,7 @@ def guarantees(board: Board) -> Table:
     table.add_column("δ", justify="right", no_wrap=True)
     merged: dict[tuple[str, ...], list[str]] = {}
     for row in board.methods():
-        merged.setdefault((formats.tier_label(row.key.tier), *_guarantee(row.privacy)), []).append(row.label)
+        merged.setdefault((row.at, *_guarantee(row.privacy)), []).append(row.label)
     for (tier, epsilons, delta), labels in merged.items():
         add_row(table, formats.listing(labels), tier, epsilons, delta)
     return table
@@ -148,7 +144,7 @@ def _verdict(line: AuditLine) -> Text:
 
 
 def _tier(row: Row) -> str:
-    return formats.tier_label(row.key.tier) if row.kind == "method" else row.kind
+    return row.placed
 
 
 def _matrix(board: Board, tier: str, rows: Sequence[Row], width: int) -> Iterator[Table]:

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
 from privtalk.core.records import Record
-from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board, Row
 from privtalk.leaderboards.escaping import file_name, joined_name
 
@@ -60,7 +60,7 @@ def scenes(board: Board, folders: Mapping[str, Path], count: int = SHOWN) -> tup
     """
     found: dict[tuple[str, int], list[Take]] = {}
     seed = next((s for s in board.seeds if any(_media(r) for r in _records(board, s))), None)
-    for row in sorted(board.rows, key=_showing_order):
+    for row in sorted(board.rows, key=lambda row: _showing_order(board, row)):
         for record in row.records:
             if record.seed == seed and record.cell_id in folders:
                 for clip, takes in _takes(board, row, record, folders[record.cell_id]).items():
@@ -114,8 +114,8 @@ def _takes(board: Board, row: Row, record: Record, folder: Path) -> dict[str, li
     for (clip, own), paths in files.items():
         takes.setdefault(clip, []).append(
             Take(
-                label=formats.method_label(own) if own else row.label,
-                tier="" if own else formats.tier_label(row.key.tier) if row.kind == "method" else row.kind,
+                label=board.display.row_label(own) if own else row.label,
+                tier="" if own else row.placed,
                 slug=file_name(own)
                 if own
                 else joined_name(*(part.replace("=", "") for part in row.key if part)),
@@ -163,10 +163,10 @@ def _truth_first(takes: Sequence[Take]) -> list[Take]:
     return sorted(takes, key=lambda take: take.slug != "truth")
 
 
-def _showing_order(row: Row) -> tuple[bool, int, float, str]:
+def _showing_order(board: Board, row: Row) -> tuple[Any, ...]:
     """References before methods; within the first, ceilings, then floors, then the rest."""
     order = {"ceiling": 0, "floor": 1, "reference": 2, "method": 3}
-    return (row.kind == "method", order[row.kind], -(formats.tier_epsilon(row.key.tier) or 0.0), row.label)
+    return (row.kind == "method", order[row.kind], board.display.at_order(row.key.tier), row.label)
 
 
 def _records(board: Board, seed: int) -> list[Record]:

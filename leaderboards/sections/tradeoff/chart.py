@@ -46,7 +46,7 @@ def _utility_panel(board: Board, metric: str, theme: Theme, layout: Layout) -> S
     rows = _placed(board, utility_rows(board, metric))
     unit = board.metric(metric).unit
     better = {1: "up is better", -1: "down is better", 0: "neither way is better"}[board.metric(metric).sign]
-    base = formats.method_label(board.baseline.method) if board.baseline else "baseline"
+    base = board.base
     lines = [{"label": base, "value": 0.0, "low": None, "high": None, "kind": "baseline"}, *near]
     title = {
         "text": f"Utility: {metric} {formats.MINUS} {base}{f', {unit}' if unit else ''}",
@@ -82,12 +82,12 @@ def _panel(
     *,
     axis_title: bool = False,
 ) -> Spec:
-    tiers = [formats.tier_label(tier) for tier in reversed(board.tiers)]
+    tiers = [board.at(tier) for tier in reversed(board.tiers)]
     axis_x = {
         "values": list(range(len(tiers))),
         "labelExpr": f"{json.dumps(tiers, ensure_ascii=False)}[datum.value]",
         "grid": False,
-        "title": "guarantee against whoever sees the released adapter" if axis_title else None,
+        "title": _along(board) if axis_title else None,
         "labelFontSize": layout.font,
         "labelColor": theme.ink,
     }
@@ -110,6 +110,11 @@ def _panel(
         "encoding": {"x": x, "y": y},
         "layer": list(layers),
     }
+
+
+def _along(board: Board) -> str | None:
+    """What the axis says of the places along it."""
+    return ", ".join(axis.about or axis.heading for axis in board.display.axes) or None
 
 
 def _rules(lines: Table, theme: Theme) -> list[Spec]:

@@ -70,7 +70,7 @@ def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
 
 
 def _all_metrics(board: Board, rows: chart_data.Table, site: Path, slug: str) -> Figure:
-    base = formats.method_label(board.baseline.method) if board.baseline else "the baseline"
+    base = board.base
     return written(
         lambda theme, layout: all_metrics(board, theme, layout),
         rows,
@@ -93,16 +93,16 @@ def _tally(board: Board, rows: chart_data.Table) -> list[str]:
         better = sum(r["verdict"] == "better" for r in own)
         worse = [r["metric"] for r in own if r["verdict"] == "worse"]
         bad = f", worse in {formats.listing(worse)}" if worse else ", worse in none"
-        where = f"{row.label} at {formats.tier_label(row.key.tier)}"
+        where = f"{row.stated}"
         sentences.append(f"{where}: better in {better} of {len(own)}{bad}.")
     return sentences
 
 
 def _described(board: Board, metric: Metric) -> str:
     """What a reader who cannot see the chart should know."""
-    base = formats.method_label(board.baseline.method) if board.baseline else "the baseline"
+    base = board.base
     lines = [
-        f"{row.label} at {formats.tier_label(row.key.tier)} "
+        f"{row.stated} "
         + formats.with_interval(row.cells[metric.name].difference, metric.digits, metric.unit, signed=True)
         for row in board.methods()
     ]

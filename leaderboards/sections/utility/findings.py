@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+from privtalk.core.display import DEFAULT
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import columns
 from privtalk.leaderboards.board.floors import flagged
-from privtalk.leaderboards.board.model import Board, Metric, Row, RowKey, Verdict, verdict
+from privtalk.leaderboards.board.model import Board, Metric, Row, RowKey, Verdict, placed, verdict
 from privtalk.leaderboards.board.statistics import Difference, holm
 from privtalk.leaderboards.sections.answers import Answer, Finding, Line, answer, finding
 from privtalk.leaderboards.sections.attacks.findings import attackers, audited
@@ -31,7 +32,7 @@ def findings(board: Board) -> tuple[Finding, ...]:
 
 
 def against_baseline(board: Board) -> Finding | None:
-    """Who beats the zero-shot backbone, tier by tier."""
+    """Who beats the baseline, tier by tier."""
     if board.headline is None or board.baseline is None:
         return None
     metric = board.headline
@@ -42,12 +43,12 @@ def against_baseline(board: Board) -> Finding | None:
         for row in rows:
             cell = row.cells[metric]
             sides.setdefault(cell.verdict, []).append(row.label)
-            lines.append(
-                _line(board, f"{row.label}, {formats.tier_label(tier)}", cell.difference, cell.verdict)
-            )
-        answers.append(answer(tier, _sides(sides, "beat it", "fall below it", "cannot be told from it")))
-    method = board.baseline.method
-    name = "the zero-shot backbone" if method == "difftalk" else formats.method_label(method)
+            lines.append(_line(board, row.where, cell.difference, cell.verdict))
+        answers.append(
+            answer(board.at(tier), _sides(sides, "beat it", "fall below it", "cannot be told from it"))
+        )
+    named = board.display.baseline
+    name = named.phrase if named and named.phrase and named.row == board.baseline.method else board.base
     return finding(f"Does training beat {name} on {metric}?", answers, lines)
 
 
@@ -70,11 +71,11 @@ def beyond_the_headline(board: Board) -> Finding | None:
             for metric in others:
                 apart, said = compared[row.key, metric.name]
                 verdicts[metric.base] = said
-                subject = f"{row.label}, {formats.tier_label(tier)}: {metric.name}"
+                subject = f"{row.where}: {metric.name}"
                 lines.append(_line(board, subject, apart, said, metric))
             told.setdefault(_pattern(verdicts), []).append(row.label)
         parts = [f"{formats.listing(names)}: {pattern}" for pattern, names in told.items()]
-        answers.append(Answer(formats.tier_label(tier), "; ".join(parts)))
+        answers.append(Answer(board.at(tier), "; ".join(parts)))
     return finding(f"Does it hold beyond {board.headline}?", answers, lines)
 
 
@@ -105,9 +106,9 @@ def _unless(p: float, said: Verdict | None) -> Verdict | None:
 def _pattern(verdicts: Mapping[str, Verdict | None]) -> str:
     """Metrics by what is said of them.
 
-    >>> _pattern({"psnr": "better", "ssim": "better", "jitter_error": "worse", "fid": "level"})
-    'better in psnr and ssim, worse in jitter_error'
-    >>> _pattern({"psnr": "level"})
+    >>> _pattern({"sharp": "better", "alike": "better", "still": "worse", "near": "level"})
+    'better in sharp and alike, worse in still'
+    >>> _pattern({"sharp": "level"})
     'no difference is shown'
     """
     sides = {side: [name for name, said in verdicts.items() if said == side] for side in ("better", "worse")}
@@ -123,36 +124,38 @@ def between_methods(board: Board) -> Finding | None:
     for tier in board.tiers:
         beaten: dict[str, list[str]] = {}
         for first, second, apart, said in _pairs(board, tier):
-            pair = f"{first.label} {formats.MINUS} {second.label}, {formats.tier_label(tier)}"
+            pair = placed(f"{first.label} {formats.MINUS} {second.label}", board.at(tier))
             lines.append(_line(board, pair, apart, said))
             if said in ("better", "worse"):
                 winner, loser = (first, second) if said == "better" else (second, first)
                 beaten.setdefault(winner.label, []).append(loser.label)
         told = [f"{winner} beats {formats.listing(losers)}" for winner, losers in beaten.items()]
         if len(board.methods(tier)) > 1:
-            answers.append(answer(tier, "; ".join(told) or "no difference is shown"))
+            answers.append(answer(board.at(tier), "; ".join(told) or "no difference is shown"))
     return finding("Which method is best?", answers, lines) if lines else None
 
 
 def price_of_privacy(board: Board) -> Finding | None:
     """Utility of each private row against the same method without DP."""
-    if board.headline is None or "none" not in board.tiers:
+    if board.headline is None or DEFAULT not in board.tiers:
         return None
     metric = board.metric(board.headline)
     answers, lines = [], []
     for tier in board.tiers:
         costs = []
         for row in board.methods(tier):
-            free = next((r for r in board.methods("none") if r.key == row.key._replace(tier="none")), None)
-            if tier == "none" or free is None:
+            free = next((r for r in board.methods(DEFAULT) if r.key == row.key._replace(tier=DEFAULT)), None)
+            if tier == DEFAULT or free is None:
                 continue
             estimate = board.difference(row.key, free.key, metric.name)
-            subject = f"{row.label}, {formats.tier_label(tier)} {formats.MINUS} no DP"
+            subject = f"{row.where} {formats.MINUS} {board.at(DEFAULT)}"
             lines.append(_line(board, subject, estimate, verdict(estimate, metric.sign)))
             if estimate.value is not None:
                 costs.append(estimate.value)
         if costs:
-            answers.append(answer(tier, f"{_span(costs, metric.digits, metric.unit)} of {metric.name}"))
+            answers.append(
+                answer(board.at(tier), f"{_span(costs, metric.digits, metric.unit)} of {metric.name}")
+            )
     return finding("What does the guarantee cost?", answers, lines) if lines else None
 
 
@@ -160,17 +163,12 @@ def validity(board: Board) -> Finding:
     """Completeness, floors, controls, ceilings and provenance."""
     lines = [Line(subject="Runs", figure=problem, verdict="warning") for problem in board.problems]
     lines += [
-        Line(subject=_where(row), figure=why, verdict="missing")
-        for row in board.rows
-        for why in row.incomplete
+        Line(subject=row.where, figure=why, verdict="missing") for row in board.rows for why in row.incomplete
     ]
-    lines += [
-        Line(subject=f"{row.label}, {formats.tier_label(row.tier)}", figure=row.text, verdict="missing")
-        for row in board.absent
-    ]
+    lines += [Line(subject=f"{row.where}", figure=row.text, verdict="missing") for row in board.absent]
     lines += _failed_controls(board)
     lines += [
-        Line(subject=_where(row), figure=f"{name}: {breach}", verdict="invalid")
+        Line(subject=row.where, figure=f"{name}: {breach}", verdict="invalid")
         for row in board.rows
         for name, attack in row.attacks.items()
         for breach in attack.breaches
@@ -188,7 +186,7 @@ def missing_sentence(board: Board) -> str:
         return ""
     count = len(board.missing)
     told = [
-        f"{formats.method_label(row.row)}, {formats.tier_label(row.tier)}, seed {row.seed}"
+        f"{placed(board.display.row_label(row.row), board.at(row.tier))}, seed {row.seed}"
         for row in board.missing
     ]
     of = f" of {board.planned} planned" if board.planned else " planned"
@@ -212,7 +210,7 @@ def _failed_controls(board: Board) -> list[Line]:
                     failed.setdefault((name, control), []).append(row)
     lines = [
         Line(
-            subject=formats.first_of([_where(row) for row in rows]),
+            subject=formats.first_of([row.where for row in rows]),
             figure=f"{name}: control {control!r} is not at chance",
             verdict="invalid",
         )
@@ -229,10 +227,6 @@ def _by_chance(board: Board, failed: int) -> Line:
         f"{failed} failed on a row; of {count} runs of controls up to about {expected:.2g} would by chance"
     )
     return Line(subject="Controls", figure=figure, verdict="warning")
-
-
-def _where(row: Row) -> str:
-    return f"{row.label}, {formats.tier_label(row.key.tier)}"
 
 
 def _pairs(board: Board, tier: str) -> Iterator[tuple[Row, Row, Difference, Verdict | None]]:

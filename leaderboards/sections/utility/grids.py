@@ -116,15 +116,17 @@ def headers(board: Board, validation: Validation | None) -> dict[str, Header]:
     floors = validation.noise_floor if validation else {}
     return {
         m.name: Header(
-            label=formats.metric_label(m.name), evaluator=m.evaluator, title=_title(m, floors.get(m.name))
+            label=board.display.metric_label(m.name),
+            evaluator=m.evaluator,
+            title=_title(board, m, floors.get(m.name)),
         )
         for m in board.metrics
     }
 
 
-def _title(metric: Metric, floor: NoiseFloor | None) -> str:
+def _title(board: Board, metric: Metric, floor: NoiseFloor | None) -> str:
     """What a column measures, and how finely."""
-    said = [f"{metric.name}: {metric.about or formats.metric_help(metric.name)}".removesuffix(": ")]
+    said = [f"{metric.name}: {metric.about or board.display.metric_about(metric.name)}".removesuffix(": ")]
     if metric.evaluator:
         said.append(f"evaluator: {metric.evaluator}")
     if metric.level == "set":

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privtalk.bench.tasks.talking_head.display import DISPLAY
 from privtalk.core.records import Estimate
 from privtalk.leaderboards.board.build import build, group
-from privtalk.leaderboards.board.model import tier_order, verdict
+from privtalk.leaderboards.board.model import verdict
 
 
 def test_pure_function_of_records_in_any_order(runs):
@@ -217,6 +218,6 @@ def test_verdict_mirrors_with_the_sign(middle, half, sign):
 @given(st.lists(st.floats(0.1, 100), min_size=1, unique=True))
 def test_tiers_fall_from_no_dp_to_the_strongest(values):
     tiers = [f"eps={value!r}" for value in values]
-    ordered = sorted([*tiers, "none"], key=tier_order)
+    ordered = sorted([*tiers, "none"], key=DISPLAY.at_order)
     assert ordered[0] == "none"
     assert [float(t.removeprefix("eps=")) for t in ordered[1:]] == sorted(values, reverse=True)

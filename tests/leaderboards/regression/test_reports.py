@@ -10,10 +10,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from privtalk.bench import cli
+from privtalk.core.display import ShareOfBase
 from privtalk.core.errors import UserError
 from privtalk.leaderboards.regression.regression import compare
 from privtalk.leaderboards.regression.reports import to_json, to_junit, to_markdown
-from privtalk.leaderboards.regression.tolerances import Share, read_tolerances
+from privtalk.leaderboards.regression.tolerances import read_tolerances
 
 ROWS = {("difftalk", "none"): 0.0, ("fedavg", "none"): 0.9, ("fedavg", "eps=8"): 0.4}
 
@@ -177,8 +178,8 @@ def test_tolerances_are_read(tmp_path):
     text = "psnr: 0.2\nfid: 5 %\nfid[talkhead]: 2.5%\nlse_c[syncnet]: 0\n"
     assert tolerances_of(tmp_path, text) == {
         "psnr": 0.2,
-        "fid": Share(0.05),
-        "fid[talkhead]": Share(0.025),
+        "fid": ShareOfBase(share=0.05),
+        "fid[talkhead]": ShareOfBase(share=0.025),
         "lse_c[syncnet]": 0.0,
     }
 

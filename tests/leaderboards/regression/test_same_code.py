@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from privtalk.bench.tasks.talking_head.display import DISPLAY
 from privtalk.core.records import AttackResult, Estimate
 from privtalk.leaderboards.regression.comparison import OK, REGRESSION
 from privtalk.leaderboards.regression.regression import compare
-from privtalk.leaderboards.regression.tolerances import TOLERANCES, tolerance
+from privtalk.leaderboards.regression.tolerances import tolerance
 from tests.leaderboards.attacked import guaranteed
 
 ROWS = {
@@ -52,7 +53,7 @@ def again(runs, seed: int):
     """The same code on another machine."""
     generator = np.random.default_rng([seed, 50])
     units = {
-        (r.cell_id, name): tolerance(name, score.estimate.value, TOLERANCES)
+        (r.cell_id, name): tolerance(name, score.estimate.value, DISPLAY.tolerances)
         for r in runs.records
         for name, score in r.metrics.items()
         if score.estimate.value is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import CHANCE
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import Table
@@ -41,7 +40,7 @@ def axis_titles(series: str) -> tuple[str, str]:
 
 
 def _panel(board: Board, rows: Table, series: str, y: Spec, theme: Theme, layout: Layout) -> Spec:
-    tiers = [formats.tier_label(tier) for tier in board.tiers]
+    tiers = [board.at(tier) for tier in board.tiers]
     across, up = axis_titles(series)
     counts = sorted({row["x"] for row in rows})
     log = counts[0] > 0
@@ -50,7 +49,7 @@ def _panel(board: Board, rows: Table, series: str, y: Spec, theme: Theme, layout
         "scale": {"domain": tiers, "range": list(theme.tiers[: len(tiers)])},
         "legend": {"title": None, "symbolType": "stroke"},
     }
-    drawn = [row | {"tier": formats.tier_label(row["tier"])} for row in rows]
+    drawn = [row | {"tier": board.at(row["tier"])} for row in rows]
     chance = [{"y": CHANCE}] if is_auc(series) else []
     return {
         "width": layout.panel,

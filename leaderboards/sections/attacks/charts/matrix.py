@@ -28,10 +28,11 @@ def leak_matrix(board: Board, theme: Theme, layout: Layout) -> Spec:
     """Rows are methods by tier and columns attacks by family and view; on narrow screens a panel a tier, turned."""
     columns, rows = _attacks(board), leaks.attacked(board)
     if layout.columns > 1:
-        lines = [line for tier, some in rows for line in _rows(tier, some)]
+        lines = [line for tier, some in rows for line in _rows(board, tier, some)]
         return whole(_panel(board, columns, lines, theme, layout, turned=False), theme, layout)
     panels = [
-        _panel(board, columns, _rows(tier, some)[1:], theme, layout, turned=True) | {"title": _tier(tier)}
+        _panel(board, columns, _rows(board, tier, some)[1:], theme, layout, turned=True)
+        | {"title": _tier(board, tier)}
         for tier, some in rows
     ]
     return whole({"vconcat": panels}, theme, layout)
@@ -189,13 +190,13 @@ def _attacks(board: Board) -> list[Line]:
     return lines
 
 
-def _rows(tier: str, rows: Sequence[Row]) -> list[Line]:
-    return [Line(_tier(tier)), *(Line(row.label, _key(row)) for row in rows)]
+def _rows(board: Board, tier: str, rows: Sequence[Row]) -> list[Line]:
+    return [Line(_tier(board, tier)), *(Line(row.label, _key(row)) for row in rows)]
 
 
 def _key(row: Row) -> str:
     return f"{row.label} {row.key.tier}"
 
 
-def _tier(tier: str) -> str:
-    return formats.tier_label(tier) if tier else "References"
+def _tier(board: Board, tier: str) -> str:
+    return board.at(tier) if tier else "References"

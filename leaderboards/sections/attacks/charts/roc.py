@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board, Row
 from privtalk.leaderboards.charts.parts import Spec, layer, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
@@ -26,7 +25,7 @@ def _roc_panel(
     board: Board, attack: str, rows: Sequence[Row], lowest: float, theme: Theme, layout: Layout
 ) -> Spec:
     keys = {row.label for row in rows}
-    tiers = [formats.tier_label(tier) for tier in board.tiers]
+    tiers = [board.at(tier) for tier in board.tiers]
     colour = {
         "field": "tier",
         "scale": {"domain": tiers, "range": list(theme.tiers[: len(tiers)])},
@@ -34,7 +33,7 @@ def _roc_panel(
     }
     curves = [
         r
-        | {"tier": formats.tier_label(r["tier"]), "curve": f"{r['tier']}/{r['seed']}"}
+        | {"tier": board.at(r["tier"]), "curve": f"{r['tier']}/{r['seed']}"}
         | {"fpr": max(r["fpr"], lowest), "tpr": max(r["tpr"], lowest)}
         for r in roc_rows(board, attack)
         if r["label"] in keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from privtalk.core.records import Estimate
+from privtalk.core.records import Code, Estimate
 from privtalk.leaderboards.board.statistics import Difference, Rank
 
 MISSING = "-"
@@ -163,3 +163,13 @@ def first_of(items: Sequence[str], most: int = 3) -> str:
     if len(items) <= most + 1:
         return listing(items)
     return listing([*items[:most], f"{len(items) - most} more"])
+
+
+def code_name(code: Code) -> str:
+    """Version, commit and dirtiness of the code behind a record.
+
+    >>> code_name(Code(version="1.0", commit="0123456789abcdef", dirty=True))
+    'version 1.0, commit 0123456789, uncommitted changes'
+    """
+    commit = f", commit {code.commit[:10]}" if code.commit else ""
+    return f"version {code.version}{commit}{', uncommitted changes' if code.dirty else ''}"

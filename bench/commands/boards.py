@@ -12,11 +12,11 @@ from rich.text import Text
 
 from privtalk.core.errors import UserError
 from privtalk.core.files import write_atomic
-from privtalk.leaderboards import tables
+from privtalk.leaderboards import show as terminal
 from privtalk.leaderboards.board import build as board
 from privtalk.leaderboards.board import loading
 from privtalk.leaderboards.escaping import visible
-from privtalk.leaderboards.regression import regression, reports
+from privtalk.leaderboards.regression import regression, reports, table
 from privtalk.leaderboards.regression.comparison import Comparison
 from privtalk.leaderboards.regression.tolerances import read_tolerances
 
@@ -40,7 +40,7 @@ def show(folders: Sequence[Path], console: Console | None = None, *, whole: bool
     runs = loading.load(_existing(folders))
     boards = board.build_all(runs)
     for made in boards.values():
-        tables.show(made, console, whole=whole)
+        terminal.show(made, console, whole=whole)
     if boards and not whole:
         line = f"all families of metrics and all attacks: bench show --all {' '.join(map(str, folders))}"
         console.print(Text(visible(line), style="dim"), soft_wrap=True)
@@ -63,7 +63,7 @@ def compare(base: Path, new: Path, tolerances: Path | None = None, outputs: Outp
     metrics = {name for runs in (old, fresh) for record in runs.records for name in record.metrics}
     allowed = None if tolerances is None else read_tolerances(tolerances, metrics)
     found = regression.compare_runs(old, fresh, allowed)
-    tables.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
+    table.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
     for path, report in wanted:
         _write(path, report(found))
     return found.exit_code

@@ -209,6 +209,15 @@ class Board:
         """A place on the axes as people write it."""
         return self.display.at_label(tier)
 
+    def titled(self, tier: str) -> str:
+        """The same as the title of a table of methods."""
+        return self.at(tier) or "Methods"
+
+    @property
+    def federated(self) -> bool:
+        """Whether any row trains on clients' data, so that there is a guarantee to speak of."""
+        return any(record.federation is not None for row in self.rows for record in row.records)
+
     def difference(self, row: RowKey, other: RowKey, metric: str) -> Difference:
         """Row minus other, paired by seed, client and clip."""
         return paired_difference(self.scores[row].get(metric, {}), self.scores[other].get(metric, {}))

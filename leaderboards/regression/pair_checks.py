@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from privtalk.core.display import Display
-from privtalk.core.records import Estimate, Privacy, Record, Sample
+from privtalk.core.records import Estimate, Record, Sample
 from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Samples, placed
 from privtalk.leaderboards.board.statistics import Scores
 from privtalk.leaderboards.regression.comparison import Check
-from privtalk.leaderboards.sections.attacks.regression import attack_worse, audits_worse
+from privtalk.leaderboards.sections.catalogue import SECTIONS
 
-LESS_NOISE = 0.99
-"""Share of the old noise below which it fell, whatever the accountant says of it: calibration is not exact."""
 Pair = tuple[Record, Record]
 
 
 def pair_checks(old: Record, fresh: Record, base: Samples, new: Samples, display: Display) -> list[Check]:
     """Everything that does not hold; what makes the pair incomparable first."""
     failed = _incomparable(old, fresh, base, new)
-    worse = _weaker(old.privacy, fresh.privacy)
-    for name, attack in old.attacks.items():
-        worse += [f"{name}: {text}" for text in attack_worse(attack, fresh.attacks.get(name), display)]
-    worse += audits_worse(old.audits, fresh.audits) + _lost_scores(old, fresh, base, new)
+    worse = [text for section in SECTIONS for text in section.worse(old, fresh, display)]
+    worse += _lost_scores(old, fresh, base, new)
     return [
         *(Check(text=f"{where(old, display)}: {text}", status="failure") for text in failed),
         *(Check(text=f"{where(old, display)}: {text}", status="regression") for text in worse),
@@ -126,25 +121,3 @@ def _lost_scores(old: Record, fresh: Record, base: Samples, new: Samples) -> lis
         elif had - has:
             found.append(f"{metric} is missing for {len(had - has)} of {len(had)} clips")
     return found
-
-
-def _weaker(old: Privacy, fresh: Privacy) -> list[str]:
-    """Ways in which a guarantee got weaker."""
-    found = []
-    for name in ("server", "secure_aggregation", "outsider"):
-        before, after = getattr(old.epsilons, name), getattr(fresh.epsilons, name)
-        if _or_infinite(after) > _or_infinite(before) * (1 + 1e-9):
-            now = "none" if after is None else f"{after:.4g}"
-            found.append(f"ε ({name.replace('_', ' ')}) rose from {before:.4g} to {now}")
-    if (old.noise_multiplier or 0.0) * LESS_NOISE > (fresh.noise_multiplier or 0.0):
-        noise = "none" if fresh.noise_multiplier is None else f"{fresh.noise_multiplier:.4g}"
-        found.append(f"the noise multiplier fell from {old.noise_multiplier:.4g} to {noise}")
-    if old.guarantee and not fresh.guarantee:
-        found.append(f"the guarantee is lost: {fresh.reason or 'no reason recorded'}")
-    if old.delta is not None and fresh.delta is not None and fresh.delta > old.delta:
-        found.append(f"δ rose from {old.delta:g} to {fresh.delta:g}")
-    return found
-
-
-def _or_infinite(epsilon: float | None) -> float:
-    return math.inf if epsilon is None else epsilon

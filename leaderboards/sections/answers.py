@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from privtalk.core.records import Estimate
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import Board, Metric, Verdict
+from privtalk.leaderboards.board.statistics import Difference
+
 Tone = Literal["plain", "warning", "error"]
 
 
@@ -41,3 +46,16 @@ def finding(question: str, answers: Sequence[Answer], lines: Sequence[Line], ton
 def answer(at: str, text: str) -> Answer:
     """An answer at a place as people write it; it starts with a capital."""
     return Answer(at, text[:1].upper() + text[1:])
+
+
+def difference_line(
+    board: Board,
+    subject: str,
+    estimate: Estimate | Difference,
+    said: Verdict | None,
+    metric: Metric | None = None,
+) -> Line:
+    """A difference in a metric, by default the headline."""
+    metric = metric or board.metric(board.headline or "")
+    figure = formats.with_interval(estimate, metric.digits, metric.unit, signed=True)
+    return Line(subject=subject, figure=estimate.missing or figure, verdict=said or "missing")

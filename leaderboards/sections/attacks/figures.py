@@ -9,8 +9,8 @@ from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import Table
 from privtalk.leaderboards.charts.files import Figure, write_table, written
 from privtalk.leaderboards.escaping import joined_name, metric_file
-from privtalk.leaderboards.sections.attacks import leaks
 from privtalk.leaderboards.sections.attacks import rows as attack_data
+from privtalk.leaderboards.sections.attacks.attack_board import SEEN, AttackBoard, Group
 from privtalk.leaderboards.sections.attacks.charts.aggregation import aggregation
 from privtalk.leaderboards.sections.attacks.charts.matrix import leak_matrix
 from privtalk.leaderboards.sections.attacks.charts.roc import roc
@@ -23,15 +23,15 @@ LEGEND = (
 )
 
 
-def draw_attacks(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
+def draw_attacks(attacks: AttackBoard, site: Path, slug: str) -> dict[str, list[Figure]]:
     """`leaks`: the matrix; `aggregation`: curves over the size of a sum; `roc <family>`: one chart a view."""
-    rows = attack_data.leak_rows(board)
+    rows = attack_data.leak_rows(attacks)
     if not rows:
         return {"leaks": [], "aggregation": []}
-    found = {"leaks": [_matrix(board, rows, site, slug)], "aggregation": _aggregations(board, site, slug)}
-    for group in leaks.groups(board):
-        best = leaks.spokesman(board, group)
-        drawn = [_roc(board, group, best, site, slug)] if best else []
+    found = {"leaks": [_matrix(attacks, rows, site, slug)], "aggregation": _aggregations(attacks, site, slug)}
+    for group in attacks.groups:
+        best = attacks.spokesman(group)
+        drawn = [_roc(attacks, group, best, site, slug)] if best else []
         found.setdefault(f"roc {group.family}", []).extend(drawn)
     return found
 
@@ -47,12 +47,13 @@ def write_rocs(board: Board, site: Path, slug: str) -> dict[str, str]:
     return files
 
 
-def _matrix(board: Board, rows: Table, site: Path, slug: str) -> Figure:
+def _matrix(attacks: AttackBoard, rows: Table, site: Path, slug: str) -> Figure:
+    board = attacks.board
     clear = [r for r in rows if r["verdict"] == "above chance"]
     tried = [r for r in rows if r["verdict"] in ("above chance", "at chance", "below chance")]
     said = [f"{r['label']} at {board.at(r['tier'])}: {r['attack']} {_number(r)}" for r in clear]
     return written(
-        lambda theme, layout: leak_matrix(board, theme, layout),
+        lambda theme, layout: leak_matrix(attacks, theme, layout),
         rows,
         site / "charts" / slug / "who-leaks",
         title="Who leaks",
@@ -70,7 +71,8 @@ def _number(row: dict[str, object]) -> str:
     return formats.number(value if isinstance(value, float) else None, 2)
 
 
-def _roc(board: Board, group: leaks.Group, attack: str, site: Path, slug: str) -> Figure:
+def _roc(attacks: AttackBoard, group: Group, attack: str, site: Path, slug: str) -> Figure:
+    board = attacks.board
     lines = [
         f"{row.stated}: AUC {formats.number(row.attacks[attack].auc.value, 2)}"
         for row in board.methods()
@@ -82,24 +84,23 @@ def _roc(board: Board, group: leaks.Group, attack: str, site: Path, slug: str) -
         lambda theme, layout: roc(board, attack, theme, layout),
         attack_data.roc_rows(board, attack),
         site / "charts" / slug / f"roc-{metric_file(attack)}",
-        title=f"ROC of {attack} on {leaks.SEEN.get(group.view, group.view)}",
+        title=f"ROC of {attack} on {SEEN.get(group.view, group.view)}",
         alt=f"ROC curves of {attack}. {'; '.join(lines)}.",
-        caption=f"{attack}{whose}. {_ceilings(board, attack)}",
+        caption=f"{attack}{whose}. {_ceilings(attacks, attack)}",
     )
 
 
-def _ceilings(board: Board, attack: str) -> str:
+def _ceilings(attacks: AttackBoard, attack: str) -> str:
     """What the dashed lines are, whose ε they come from, and where they lie out of reach."""
     text = "One curve a seed, both axes logarithmic. Grey: chance."
+    board = attacks.board
     limits = [
         limit for r in board.methods() if attack in r.attacks and (limit := attack_data.limit_of(r, attack))
     ]
     if not limits:
         return f"{text} No guarantee is claimed against whoever sees this, so nothing bounds the curves."
     whose = formats.listing(sorted({limit.adversary.replace("_", " ") for limit in limits}))
-    factor = (
-        "2ε: one person in another’s place" if leaks.described(board, attack).family == "identity" else "ε"
-    )
+    factor = "2ε: one person in another’s place" if attacks.described(attack).family == "identity" else "ε"
     text += (
         f" Dashed: the most that the guarantee allows, TPR ≤ e^ε FPR + δ, with {factor}, ε against: {whose}."
     )
@@ -110,9 +111,10 @@ def _ceilings(board: Board, attack: str) -> str:
     return text
 
 
-def _aggregations(board: Board, site: Path, slug: str) -> list[Figure]:
+def _aggregations(attacks: AttackBoard, site: Path, slug: str) -> list[Figure]:
     found = []
-    for attack in leaks.attacks_of(board, "aggregation"):
+    board = attacks.board
+    for attack in attacks.attacks_of("aggregation"):
         series = dict.fromkeys(
             s for row in board.methods() if attack in row.attacks for s in row.attacks[attack].curves
         )

@@ -1,4 +1,4 @@
-"""Findings about attacks and audits: a question a family, answered tier by tier after Holm's correction."""
+"""Findings about attacks: a question a family, answered tier by tier after Holm's correction."""
 
 from __future__ import annotations
 
@@ -6,112 +6,79 @@ from collections.abc import Mapping, Sequence
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Row
 from privtalk.leaderboards.board.statistics import simultaneous
-from privtalk.leaderboards.sections.answers import Answer, Finding, Line, Tone, answer, finding
-from privtalk.leaderboards.sections.attacks import leaks
-from privtalk.leaderboards.sections.attacks.leaks import Adjusted
-from privtalk.leaderboards.sections.audits.audits import audit_lines
+from privtalk.leaderboards.sections.answers import Finding, Line, Tone, answer, finding
+from privtalk.leaderboards.sections.attacks.attack_board import (
+    QUESTIONS,
+    SEEN,
+    AttackBoard,
+    Group,
+    figure,
+    powers,
+    rates,
+    strength_text,
+    strongest,
+)
 
 UNKNOWN = "strength not shown"
 EVERY, ANY = "every method", "any method"
-AUDIT_QUESTION = "Do audits contradict the guarantee?"
 
 
-def attackers(board: Board) -> list[Finding]:
+def attackers(attacks: AttackBoard) -> list[Finding]:
     """A finding for each family of attacks that the board has."""
-    return [found for family in leaks.families(board) if (found := _family(board, family)) is not None]
+    return [found for family in attacks.families if (found := _family(attacks, family)) is not None]
 
 
-def audited(board: Board) -> Finding | None:
-    """Whether a certified lower bound exceeds what the accountant claims: then one of the two is wrong."""
-    lines = audit_lines(board)
-    if not lines:
-        return None
-    broken = [line for line in lines if line.violations]
-    evidence = [
-        Line(
-            subject=f"{line.row.where}, seed {line.seed}: {line.audit.view}",
-            figure=text,
-            verdict="invalid",
-        )
-        for line in broken
-        for text in line.violations
-    ]
-    done = [line for line in lines if not line.audit.missing]
-    claimed = [line for line in done if line.verdict == "not exceeded"]
-    if broken:
-        rows = list(dict.fromkeys(line.row.where for line in broken))
-        text = (
-            f"YES: {len(broken)} of {len(done)} audits certify more leakage than is accounted for, on "
-            f"{formats.listing(rows)}. Mechanism, accountant or audit has a bug: trust no ε here until it is found"
-        )
-        return finding(AUDIT_QUESTION, [Answer("", text)], evidence, "error")
-    return finding(AUDIT_QUESTION, [Answer("", _unbroken(len(lines), len(done), len(claimed)))], [])
-
-
-def _unbroken(asked: int, done: int, claimed: int) -> str:
-    if not done:
-        return f"Not measured: none of {asked} audits was run."
-    text = f"No: none of {done} audits certifies more than the accountant allows"
-    if claimed < done:
-        text += f"; in {done - claimed} of them nothing is claimed that could be exceeded"
-    return (
-        text
-        + ". A lower bound far below the account says that the audit is weak, not that the account is loose."
-    )
-
-
-def _family(board: Board, family: str) -> Finding | None:
+def _family(attacks: AttackBoard, family: str) -> Finding | None:
     """One question; corrected over all attacks of the family and methods of a tier, and answered view by view."""
-    names, views = leaks.attacks_of(board, family), [g for g in leaks.groups(board) if g.family == family]
+    names, views = attacks.attacks_of(family), attacks.views(family)
     answers, lines, verdicts = [], [], set()
-    for tier in board.tiers:
-        rows = [row for row in board.methods(tier) if any(name in row.attacks for name in names)]
-        adjusted = leaks.corrected(rows, names)
+    for tier in attacks.board.tiers:
+        rows = [row for row in attacks.board.methods(tier) if any(name in row.attacks for name in names)]
         verdicts |= {row.attacks[n].verdict for row in rows for n in names if n in row.attacks}
         told = [
-            f"{_from(group)}: {said}" for group in views if (said := _parts(rows, group.attacks, adjusted))
+            f"{_from(group)}: {said}" for group in views if (said := _parts(attacks, rows, group.attacks))
         ]
-        answers += [answer(board.at(tier), "; ".join(told))] if told else []
-        lines += [line for row in rows for group in views for line in _lines(row, group.attacks, adjusted)]
+        answers += [answer(attacks.board.at(tier), "; ".join(told))] if told else []
+        lines += [line for row in rows for group in views for line in _lines(attacks, row, group.attacks)]
     tone: Tone = "warning" if "invalid" in verdicts else "plain"
-    question = leaks.QUESTIONS.get(family, f"Did {family} attacks succeed?")
+    question = QUESTIONS.get(family, f"Did {family} attacks succeed?")
     return finding(question, answers, lines, tone) if answers else None
 
 
-def _from(group: leaks.Group) -> str:
-    return f"from {leaks.SEEN.get(group.view, group.view)}"
+def _from(group: Group) -> str:
+    return f"from {SEEN.get(group.view, group.view)}"
 
 
-def _parts(rows: Sequence[Row], names: Sequence[str], adjusted: Adjusted) -> str:
+def _parts(attacks: AttackBoard, rows: Sequence[Row], names: Sequence[str]) -> str:
     """Clauses on one view at one tier: who leaks most, who is not shown to, and what cannot be said."""
     tried = [row for row in rows if any(name in row.attacks for name in names)]
-    leaking = [row for row in tried if any(_leaks(row, name, adjusted) for name in names)]
-    quiet = [row for row in tried if row not in leaking and leaks.strongest(row, names) is not None]
+    leaking = [row for row in tried if any(attacks.leaks(row, name) for name in names)]
+    quiet = [row for row in tried if row not in leaking and strongest(row, names) is not None]
     silent = [row for row in tried if row not in leaking and row not in quiet]
     invalid = [r for r in silent if any(r.attacks[n].verdict == "invalid" for n in names if n in r.attacks)]
     missing = [row for row in silent if row not in invalid]
-    parts = [_yes(leaking, tried, names, adjusted)] if leaking else []
+    parts = [_yes(attacks, leaking, tried, names)] if leaking else []
     parts += [_not_shown(quiet, tried, names)] if quiet else []
     parts += [f"no valid answer for {_labels(invalid, tried, ANY)}, a control failed"] if invalid else []
     parts += [f"not measured for {_labels(missing, tried, ANY)}"] if missing else []
     return ", ".join(parts)
 
 
-def _yes(rows: Sequence[Row], tried: Sequence[Row], names: Sequence[str], adjusted: Adjusted) -> str:
+def _yes(attacks: AttackBoard, rows: Sequence[Row], tried: Sequence[Row], names: Sequence[str]) -> str:
     """Who leaks, and the attack that gains most for sure."""
-    best = {row.key: _best(row, names, adjusted) for row in rows}
+    best = {row.key: _best(attacks, row, names) for row in rows}
     top = max(rows, key=lambda row: row.attacks[best[row.key]].headline.margin)
     attack = top.attacks[best[top.key]]
     whose = f" on {top.label}" if len(rows) > 1 else ""
-    shown = ", ".join([leaks.figure(attack), *leaks.rates(attack)[:1]])
+    shown = ", ".join([figure(attack), *rates(attack)[:1]])
     return f"yes, for {_labels(rows, tried)}, most by {best[top.key]}{whose} ({shown})"
 
 
-def _best(row: Row, names: Sequence[str], adjusted: Adjusted) -> str:
+def _best(attacks: AttackBoard, row: Row, names: Sequence[str]) -> str:
     """The strongest of the attacks that survive correction."""
-    found = leaks.strongest(row, [name for name in names if _leaks(row, name, adjusted)])
+    found = strongest(row, [name for name in names if attacks.leaks(row, name)])
     assert found is not None, f"{row.label} does not leak"
     return found
 
@@ -121,7 +88,7 @@ def _not_shown(rows: Sequence[Row], tried: Sequence[Row], names: Sequence[str]) 
     valid = [n for n in names if any(_valid(row, n) for row in rows)]
     results = [row.attacks[n] for row in rows for n in valid if _valid(row, n)]
     count = f"{len(valid)} attacks" if len(valid) > 1 else valid[0]
-    seeing = _seeing(leaks.powers(rows, valid), len(valid))
+    seeing = _seeing(powers(rows, valid), len(valid))
     said = [f"not shown for {_labels(rows, tried, ANY)} by {count} ({seeing}){_reach(results)}"]
     below = [n for n in valid if any(_valid(r, n) and r.attacks[n].verdict == "below chance" for r in rows)]
     said += (
@@ -163,26 +130,22 @@ def _seeing(power: Mapping[str, Sequence[str]], count: int) -> str:
     return ", ".join(said)
 
 
-def _lines(row: Row, names: Sequence[str], adjusted: Adjusted) -> list[Line]:
+def _lines(attacks: AttackBoard, row: Row, names: Sequence[str]) -> list[Line]:
     """The attack that speaks for a row, or each that failed where none is valid."""
-    leaking = [name for name in names if _leaks(row, name, adjusted)]
-    where, best = row.where, leaks.strongest(row, leaking or names)
+    leaking = [name for name in names if attacks.leaks(row, name)]
+    where, best = row.where, strongest(row, leaking or names)
     if best is not None:
         attack = row.attacks[best]
-        shown = [leaks.figure(attack), *leaks.rates(attack)]
-        said = "above chance" if _leaks(row, best, adjusted) else "not above chance"
+        shown = [figure(attack), *rates(attack)]
+        said = "above chance" if attacks.leaks(row, best) else "not above chance"
         if said == "not above chance":
-            shown.append(leaks.strength_text(attack))
+            shown.append(strength_text(attack))
         return [Line(subject=f"{where}: {best}", figure="; ".join(shown), verdict=said)]
     return [
-        Line(subject=f"{where}: {n}", figure=leaks.figure(row.attacks[n]), verdict=row.attacks[n].verdict)
+        Line(subject=f"{where}: {n}", figure=figure(row.attacks[n]), verdict=row.attacks[n].verdict)
         for n in names
         if n in row.attacks
     ]
-
-
-def _leaks(row: Row, name: str, adjusted: Adjusted) -> bool:
-    return name in row.attacks and leaks.leaks(row.attacks[name], adjusted.get((row.key, name)))
 
 
 def _valid(row: Row, name: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import joined_name
-from privtalk.leaderboards.sections.attacks import leaks
+from privtalk.leaderboards.sections.attacks.attack_board import figure
 from privtalk.leaderboards.sections.samples import media
 
 PREFIX = "gallery/"
@@ -76,7 +76,7 @@ def _pictures(
                     seed=record.seed,
                     href=target.relative_to(site).as_posix(),
                     size=media.dimensions(path),
-                    figure=leaks.figure(result) if result is not None else "",
+                    figure=figure(result) if result is not None else "",
                 )
             )
             break

@@ -1,14 +1,11 @@
-"""Did an attack or an audit get worse between two records of the same run?"""
+"""Did an attack get worse between two records of the same run?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from privtalk.core.display import Display
-from privtalk.core.records import AttackResult, Audit, Estimate, Strength
+from privtalk.core.records import AttackResult, Estimate, Strength
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import Headline, headline_of
-from privtalk.leaderboards.sections.audits.audits import violations
 
 
 def attack_worse(old: AttackResult, fresh: AttackResult | None, display: Display | None = None) -> list[str]:
@@ -26,14 +23,6 @@ def attack_worse(old: AttackResult, fresh: AttackResult | None, display: Display
     if after.estimate.value is not None and (gone := [n for n in old.controls if n not in fresh.controls]):
         found.append(f"controls are missing: {formats.listing(gone)}")
     return found + _weaker_attack(old.strength, fresh.strength, before)
-
-
-def audits_worse(old: Sequence[Audit], fresh: Sequence[Audit]) -> list[str]:
-    """Every violation, new or not, and audits that are gone or no longer say anything."""
-    found = [f"audit of {audit.view}: {text}" for audit in fresh for text in violations(audit)]
-    done = {(audit.view, audit.subject) for audit in fresh if not audit.missing}
-    gone = [a for a in old if not a.missing and (a.view, a.subject) not in done]
-    return found + [f"the audit of {audit.view} ({audit.subject}) is missing" for audit in gone]
 
 
 def _headline_worse(before: Headline, after: Headline) -> list[str]:

@@ -6,23 +6,23 @@ from typing import Any
 
 from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.ceilings import Bound, bound, ceiling
-from privtalk.leaderboards.board.model import Board, Row, RowKey
-from privtalk.leaderboards.charts.data import Table, figures, identified
-from privtalk.leaderboards.sections.attacks import leaks
+from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.charts.data import Table, figures, identified, union
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 
 
-def leak_rows(board: Board) -> Table:
+def leak_rows(attacks: AttackBoard) -> Table:
     """Every attack on every row: headline against chance, p-value, operating points, controls, strength."""
-    names = [name for group in leaks.groups(board) for name in group.attacks]
-    table = []
-    for _, rows in leaks.attacked(board):
-        adjusted: dict[tuple[RowKey, str], float] = {}
-        for family in leaks.families(board):
-            adjusted |= leaks.corrected(rows, leaks.attacks_of(board, family))
-        for row in rows:
-            own = [name for name in names if name in row.attacks]
-            table += [_leak_row(row, name, adjusted.get((row.key, name))) for name in own]
-    return _union(table)
+    names = [name for group in attacks.groups for name in group.attacks]
+    return union(
+        [
+            _leak_row(row, name, attacks.adjusted.get((row.key, name)))
+            for stand in attacks.stands
+            for row in stand.rows
+            for name in names
+            if name in row.attacks
+        ]
+    )
 
 
 def attack_rows(board: Board, attack: str) -> Table:
@@ -145,8 +145,3 @@ def _operating(attack: AttackSummary) -> dict[str, Any]:
 
 def _measures(attack: AttackSummary) -> dict[str, Any]:
     return {f"measure_{name}": measure.estimate.value for name, measure in attack.measures.items()}
-
-
-def _union(rows: Table) -> Table:
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    return [{key: row.get(key) for key in keys} for row in rows]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary, Point
 from privtalk.leaderboards.board.model import Board, Row
-from privtalk.leaderboards.sections.attacks import leaks
-from privtalk.leaderboards.sections.attacks.leaks import Census, Group
+from privtalk.leaderboards.sections.attacks.attack_board import (
+    AttackBoard,
+    Census,
+    Group,
+    Stand,
+    strength_text,
+    strongest,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,29 +74,19 @@ class StrengthLine:
     text: str
 
 
-def summary_lines(board: Board) -> list[SummaryLine]:
-    """Methods tier by tier, then the references that were attacked."""
-    lines = []
-    tiers = leaks.attacked(board)
-    for tier, rows in sorted(tiers, key=lambda item: not item[0]):
-        for family in leaks.families(board):
-            adjusted = leaks.corrected(rows, leaks.attacks_of(board, family))
-            lines += [
-                _line(board, tier, rows, group, adjusted)
-                for group in leaks.groups(board)
-                if group.family == family and any(n in row.attacks for row in rows for n in group.attacks)
-            ]
-    return lines
-
-
-def strength_lines(board: Board, family: str) -> list[StrengthLine]:
-    """Every attack of a family with its strength, at-chance ones and others."""
+def summary_lines(attacks: AttackBoard) -> list[SummaryLine]:
+    """Methods place by place, then the references that were attacked."""
     return [
-        _strength(board, group, name)
-        for group in leaks.groups(board)
-        if group.family == family
-        for name in group.attacks
+        _line(attacks, stand, group)
+        for stand in sorted(attacks.stands, key=lambda stand: not stand.tier)
+        for group in attacks.groups
+        if any(name in row.attacks for row in stand.rows for name in group.attacks)
     ]
+
+
+def strength_lines(attacks: AttackBoard, family: str) -> list[StrengthLine]:
+    """Every attack of a family with its strength, at-chance ones and others."""
+    return [_strength(attacks, group, name) for group in attacks.views(family) for name in group.attacks]
 
 
 def targets(board: Board) -> list[float]:
@@ -100,41 +95,32 @@ def targets(board: Board) -> list[float]:
     return sorted(set(points), reverse=True)
 
 
-def _line(
-    board: Board, tier: str, rows: Sequence[Row], group: Group, adjusted: leaks.Adjusted
-) -> SummaryLine:
-    sure = {row.key: _surviving(row, group.attacks, adjusted) for row in rows}
-    pool = [row for row in rows if sure[row.key]] or rows
+def _line(attacks: AttackBoard, stand: Stand, group: Group) -> SummaryLine:
+    sure = {row.key: [n for n in group.attacks if attacks.leaks(row, n)] for row in stand.rows}
+    pool = [row for row in stand.rows if sure[row.key]] or stand.rows
     names = {row.key: sure[row.key] or list(group.attacks) for row in pool}
-    best = [(row, n) for row in pool if (n := leaks.strongest(row, names[row.key])) is not None]
+    best = [(row, n) for row in pool if (n := strongest(row, names[row.key])) is not None]
     row, attack = max(best, key=lambda b: b[0].attacks[b[1]].headline.margin, default=(None, ""))
     return SummaryLine(
-        tier=board.at(tier) if tier else "References",
+        tier=stand.title,
         group=group,
         row=row,
         attack=attack,
         result=row.attacks[attack] if row else None,
         leaks=bool(row and attack in sure[row.key]),
-        census=leaks.census(rows, group.attacks, adjusted),
+        census=attacks.census(stand.rows, group.attacks),
     )
 
 
-def _surviving(row: Row, names: Sequence[str], adjusted: leaks.Adjusted) -> list[str]:
-    held = [name for name in names if name in row.attacks]
-    return [name for name in held if leaks.leaks(row.attacks[name], adjusted.get((row.key, name)))]
-
-
-def _strength(board: Board, group: Group, name: str) -> StrengthLine:
-    held = [row for row in board.rows if name in row.attacks]
-    known = max(
-        (row.attacks[name] for row in held), key=lambda a: ("unknown", "not found", "shown").index(a.power)
-    )
+def _strength(attacks: AttackBoard, group: Group, name: str) -> StrengthLine:
+    held = [row.attacks[name] for row in attacks.board.rows if name in row.attacks]
+    known = max(held, key=lambda attack: ("unknown", "not found", "shown").index(attack.power))
     quiet = []
-    for tier, rows in leaks.attacked(board):
-        own = [row for row in rows if name in row.attacks]
-        count = sum(row.attacks[name].verdict in ("at chance", "below chance") for row in own)
-        label = board.at(tier) if tier else "references"
-        quiet += [f"{label}: {count} of {len(own)} rows"] if count else []
+    for stand in attacks.stands:
+        own = [row.attacks[name] for row in stand.rows if name in row.attacks]
+        count = sum(attack.verdict in ("at chance", "below chance") for attack in own)
+        title = stand.title if stand.tier else stand.title.lower()
+        quiet += [f"{title}: {count} of {len(own)} rows"] if count else []
     return StrengthLine(
-        attack=name, group=group, known=known, at_chance="; ".join(quiet), text=leaks.strength_text(known)
+        attack=name, group=group, known=known, at_chance="; ".join(quiet), text=strength_text(known)
     )

@@ -54,6 +54,14 @@ def violations(audit: Audit) -> tuple[str, ...]:
     return tuple(found)
 
 
+def audits_worse(old: Sequence[Audit], fresh: Sequence[Audit]) -> list[str]:
+    """Every violation, new or not, and audits that are gone or no longer say anything."""
+    found = [f"audit of {audit.view}: {text}" for audit in fresh for text in violations(audit)]
+    done = {(audit.view, audit.subject) for audit in fresh if not audit.missing}
+    gone = [a for a in old if not a.missing and (a.view, a.subject) not in done]
+    return found + [f"the audit of {audit.view} ({audit.subject}) is missing" for audit in gone]
+
+
 def upper_text(bound: UpperBound) -> str:
     """`≤ 7.99 (PLD)`, or that nothing is guaranteed."""
     if bound.epsilon is None:

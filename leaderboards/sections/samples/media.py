@@ -52,6 +52,11 @@ class Scene:
     takes: tuple[Take, ...]
 
 
+def named(board: Board) -> bool:
+    """Whether any record names a strip or a video."""
+    return any(_media(record) for row in board.rows for record in row.records)
+
+
 def scenes(board: Board, folders: Mapping[str, Path], count: int = SHOWN) -> tuple[Scene, ...]:
     """Clips to show, each at the first seed that has artifacts.
 

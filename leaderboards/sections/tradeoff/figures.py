@@ -13,12 +13,17 @@ from privtalk.leaderboards.charts.files import Figure, written
 from privtalk.leaderboards.charts.forest import forest
 from privtalk.leaderboards.charts.parts import off_scale
 from privtalk.leaderboards.escaping import metric_file
-from privtalk.leaderboards.sections.attacks import leaks
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.attacks.rows import attack_rows
 from privtalk.leaderboards.sections.tradeoff.chart import privacy_utility
 
 FEWEST = 4
 """Metrics from which a chart of all of them says more than their own."""
+
+
+def title_of(board: Board) -> str:
+    """What the charts set against each other."""
+    return "Privacy and utility" if board.federated else "Against the baseline"
 
 
 def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
@@ -38,7 +43,7 @@ def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
 
 
 def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
-    attack = leaks.beside_utility(board)
+    attack = AttackBoard(board).beside_utility
     away = off_scale(board, metric.name)
     caption = (
         "Methods stand side by side at each guarantee; bars are 95 % intervals, bands those of the references."
@@ -50,9 +55,9 @@ def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
         rows += [r | {"metric": None} for r in attack_rows(board, attack)]
     return written(
         lambda theme, layout: privacy_utility(board, metric.name, attack, theme, layout),
-        _union(rows),
+        chart_data.union(rows),
         site / "charts" / slug / f"privacy-utility-{metric_file(metric.name)}",
-        title="Privacy and utility",
+        title=title_of(board),
         alt=_described(board, metric),
         caption=caption,
     )
@@ -111,9 +116,3 @@ def _described(board: Board, metric: Metric) -> str:
 
 def _direction(metric: Metric) -> str:
     return "To the right is better." if metric.sign > 0 else "To the left is better."
-
-
-def _union(rows: chart_data.Table) -> chart_data.Table:
-    """Rows that all have the same keys, in the order in which they appear."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    return [{key: row.get(key) for key in keys} for row in rows]

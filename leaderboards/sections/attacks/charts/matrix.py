@@ -7,11 +7,11 @@ from typing import Any
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import RATES, AttackSummary
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Row
 from privtalk.leaderboards.charts.heat import TALL, WIDEST, Line, axis
 from privtalk.leaderboards.charts.parts import Spec, layer, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
-from privtalk.leaderboards.sections.attacks import leaks
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard, Stand
 
 GAP = 7
 """Letters between the start of a group's name and the next one's, at least."""
@@ -24,16 +24,15 @@ DECIBELS = 6.0
 Cell = dict[str, Any]
 
 
-def leak_matrix(board: Board, theme: Theme, layout: Layout) -> Spec:
+def leak_matrix(attacks: AttackBoard, theme: Theme, layout: Layout) -> Spec:
     """Rows are methods by tier and columns attacks by family and view; on narrow screens a panel a tier, turned."""
-    columns, rows = _attacks(board), leaks.attacked(board)
+    columns = _attacks(attacks)
     if layout.columns > 1:
-        lines = [line for tier, some in rows for line in _rows(board, tier, some)]
-        return whole(_panel(board, columns, lines, theme, layout, turned=False), theme, layout)
+        lines = [line for stand in attacks.stands for line in _rows(stand)]
+        return whole(_panel(attacks, columns, lines, theme, layout, turned=False), theme, layout)
     panels = [
-        _panel(board, columns, _rows(board, tier, some)[1:], theme, layout, turned=True)
-        | {"title": _tier(board, tier)}
-        for tier, some in rows
+        _panel(attacks, columns, _rows(stand)[1:], theme, layout, turned=True) | {"title": stand.title}
+        for stand in attacks.stands
     ]
     return whole({"vconcat": panels}, theme, layout)
 
@@ -64,7 +63,7 @@ def state(attack: AttackSummary) -> str:
 
 
 def _panel(
-    board: Board,
+    attacks: AttackBoard,
     columns: Sequence[Line],
     lines: Sequence[Line],
     theme: Theme,
@@ -80,11 +79,11 @@ def _panel(
         cell
         | {"x": x_of[cell["row"] if turned else cell["attack"]]}
         | {"y": y_of[cell["attack"] if turned else cell["row"]]}
-        for cell in _cells(board)
+        for cell in _cells(attacks)
         if cell["row"] in {line.key for line in lines}
     ]
     step = min(WIDEST, (layout.width + (0 if turned else SPARE)) / len(across))
-    names = [] if turned else _names(board, columns, theme, layout, step)
+    names = [] if turned else _names(attacks, columns, theme, layout, step)
     return {
         "width": round(step * len(across)),
         "height": TALL * len(down),
@@ -122,10 +121,12 @@ def _texts(cells: Sequence[Cell], theme: Theme, step: float) -> list[Spec]:
     ]
 
 
-def _names(board: Board, columns: Sequence[Line], theme: Theme, layout: Layout, step: float) -> list[Spec]:
+def _names(
+    attacks: AttackBoard, columns: Sequence[Line], theme: Theme, layout: Layout, step: float
+) -> list[Spec]:
     """Above the columns: families, and below them their views; a name without room is cut."""
     starts = [i for i, line in enumerate(columns) if line.key is None]
-    groups = leaks.groups(board)
+    groups = attacks.groups
     first = [k for k, group in enumerate(groups) if k == 0 or groups[k - 1].family != group.family]
     end = len(columns) + GAP * 6 / step
     family = [(starts[k], groups[k].family) for k in first]
@@ -152,11 +153,11 @@ def _cut(names: Sequence[tuple[int, str]], end: float, step: float) -> list[Cell
     return placed
 
 
-def _cells(board: Board) -> list[Cell]:
+def _cells(attacks: AttackBoard) -> list[Cell]:
     return [
         {"row": _key(row), "attack": name, "state": state(a), "text": _text(a), "opacity": _opacity(a)}
-        for _, rows in leaks.attacked(board)
-        for row in rows
+        for stand in attacks.stands
+        for row in stand.rows
         for name, a in row.attacks.items()
     ]
 
@@ -180,23 +181,19 @@ def _opacity(attack: AttackSummary) -> float:
     return round(FAINT + (STRONG - FAINT) * min(share, 1.0), 3)
 
 
-def _attacks(board: Board) -> list[Line]:
+def _attacks(attacks: AttackBoard) -> list[Line]:
     lines = []
-    for group in leaks.groups(board):
+    for group in attacks.groups:
         lines += [
             Line(f"{group.family}: {group.view}"),
-            *(Line(leaks.labelled(board, n), n) for n in group.attacks),
+            *(Line(attacks.labelled(n), n) for n in group.attacks),
         ]
     return lines
 
 
-def _rows(board: Board, tier: str, rows: Sequence[Row]) -> list[Line]:
-    return [Line(_tier(board, tier)), *(Line(row.label, _key(row)) for row in rows)]
+def _rows(stand: Stand) -> list[Line]:
+    return [Line(stand.title), *(Line(row.label, _key(row)) for row in stand.rows)]
 
 
 def _key(row: Row) -> str:
     return f"{row.label} {row.key.tier}"
-
-
-def _tier(board: Board, tier: str) -> str:
-    return board.at(tier) if tier else "References"

@@ -1,10 +1,9 @@
-"""Boards and comparisons in the terminal, in tables that fit its width."""
+"""Utility in the terminal, in tables that fit its width."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -13,56 +12,18 @@ from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import columns
 from privtalk.leaderboards.board.floors import flagged
 from privtalk.leaderboards.board.model import Board, Metric, Row
-from privtalk.leaderboards.regression.comparison import Comparison, Status
-from privtalk.leaderboards.regression.reports import change_digits
-from privtalk.leaderboards.sections.attacks.tables import attack_notes, attack_tables
-from privtalk.leaderboards.sections.utility.findings import findings
-from privtalk.leaderboards.terminal import Column, add_row, plain, split
+from privtalk.leaderboards.terminal import Column, split
 
-WIDTH = 120
-"""Widest table, in characters, on a terminal that is wider."""
 STYLES = {"better": "green", "worse": "red", "level": "", None: ""}
-TONES = {"plain": "bold", "warning": "yellow", "error": "bold red"}
-STATUS_STYLES: dict[Status, str] = {
-    "regression": "bold red",
-    "improvement": "green",
-    "ok": "",
-    "failure": "bold yellow",
-}
 
 
-def show(board: Board, console: Console, *, whole: bool = True) -> None:
-    """Utility in overview, then the findings; where the `whole` is asked for also each family, privacy and attacks.
-
-    Works on partial runs: what is missing is named in either.
-    """
-    width = min(console.width, WIDTH)
-    for table in utility_tables(board, width) if whole else overview_tables(board, width):
-        console.print(table)
-    for note in [*(not_measured(board) if whole else ()), *notes(board)]:
-        console.print(Text(note, style="dim"))
-    console.print()
-    if whole:
-        for table in attack_tables(board, width):
-            console.print(table)
-        for note in attack_notes(board):
-            console.print(Text(note, style="dim"))
-        console.print()
-    for finding in findings(board):
-        mark = TONES[finding.tone]
-        console.print(Text(finding.question, style=mark))
-        for answer in finding.answers:
-            tier = f"{answer.tier}: " if answer.tier else ""
-            console.print(Text(f"  {tier}{answer.text}"))
-
-
-def overview_tables(board: Board, width: int = WIDTH) -> Iterator[Table]:
+def overview_tables(board: Board, width: int) -> Iterator[Table]:
     """A column or two of every family."""
     shown = columns.overview(board)
     yield from _split(board, f"{board.suite}, {board.preset}", _leading(board), shown, width)
 
 
-def utility_tables(board: Board, width: int = WIDTH) -> Iterator[Table]:
+def utility_tables(board: Board, width: int) -> Iterator[Table]:
     """The overview, then each family that has more than the overview shows."""
     shown = columns.overview(board)
     yield from overview_tables(board, width)
@@ -118,37 +79,6 @@ def reasons(board: Board) -> list[str]:
     ]
 
 
-def show_comparison(comparison: Comparison, console: Console) -> None:
-    """The paired regression table: what got worse or better, then a verdict."""
-    table = plain("Comparison: new minus base, paired by seed, client and clip")
-    for column in ("row", "tier", "metric"):
-        table.add_column(column, no_wrap=True)
-    for column in ("base", "new", "difference", "tolerance"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for change in comparison.noteworthy:
-        digits = change_digits(change)
-        difference = formats.with_interval(change.difference, digits, signed=True)
-        add_row(
-            table,
-            change.label,
-            change.at,
-            change.metric,
-            formats.number(change.base, digits),
-            formats.number(change.new, digits),
-            change.difference.missing or difference,
-            formats.number(change.tolerance, max(digits, 4)),
-            Text(change.status, style=STATUS_STYLES[change.status]),
-        )
-    if comparison.noteworthy:
-        console.print(table)
-    for check in comparison.checks:
-        console.print(Text(f"{check.status}: {check.text}", style=STATUS_STYLES[check.status]))
-    for warning in comparison.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"))
-    console.print(Text(comparison.summary, style="bold"))
-
-
 def _names(board: Board) -> list[Column]:
     """Every row, those of which nothing was recorded last."""
     marks = ["*" if row.incomplete else "!" if row.flags else "" for row in board.rows]
@@ -156,10 +86,10 @@ def _names(board: Board) -> list[Column]:
         Text(row.label + mark, style="" if row.kind == "method" else "dim")
         for row, mark in zip(board.rows, marks, strict=True)
     ]
-    tiers = [Text(_tier(row)) for row in board.rows]
+    tiers = [Text(row.placed) for row in board.rows]
     names += [Text(f"{row.label}*", style="yellow") for row in board.absent]
     tiers += [Text(row.at) for row in board.absent]
-    return [Column("row", names, right=False), Column("tier", tiers, right=False)]
+    return [Column("row", names, right=False), Column(board.display.at_heading, tiers, right=False)]
 
 
 def _leading(board: Board) -> list[Column]:
@@ -195,11 +125,6 @@ def _metric_column(board: Board, metric: Metric) -> Column:
 
 def _value(estimate: Estimate, digits: int) -> str:
     return f"{formats.number(estimate.value, digits)} {formats.plus_minus(estimate, digits)}".strip()
-
-
-def _tier(row: Row) -> str:
-    """Privacy tier of a method, kind of any other row."""
-    return row.placed
 
 
 def column_name(metric: Metric) -> str:

@@ -80,8 +80,11 @@ class Section:
         """Draws the charts into the site."""
         return {}
 
-    def page(self, place: Place) -> Mapping[str, Any]:
-        """Returns what the template is given beside the board, and writes the files that it links to."""
+    def page(self, place: Place) -> Mapping[str, Any] | None:
+        """Returns what the template is given beside the board, and writes the files that it links to.
+
+        None where there turns out to be nothing to show.
+        """
         return {}
 
     @classmethod

@@ -60,9 +60,9 @@ def write(
         },
         "findings": findings(board, sections),
         "parts": [
-            Part(section=section, figures=section.figures(place), own=section.page(place))
+            Part(section=section, figures=section.figures(place), own=own)
             for section in sections
-            if section.template
+            if section.template and (own := section.page(place)) is not None
         ],
         "validation": validation_href,
         "lost": missing_sentence(board),

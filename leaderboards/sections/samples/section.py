@@ -24,9 +24,10 @@ class Samples(Section):
         """Whether any record names a strip or a video."""
         return media.named(board)
 
-    def page(self, place: Place) -> Mapping[str, Any]:
-        """Returns the scenes, their files copied into the site."""
-        return {"scenes": _scenes(self.board, place)}
+    def page(self, place: Place) -> Mapping[str, Any] | None:
+        """Returns the scenes, their files copied into the site; None where no file is left."""
+        scenes = _scenes(self.board, place)
+        return {"scenes": scenes} if scenes else None
 
 
 def _scenes(board: Board, place: Place) -> list[dict[str, Any]]:

@@ -10,10 +10,11 @@ from rich.console import Console
 
 from privtalk.core.records import RunStore
 from privtalk.core.run_folder import NOT_YET, PlannedRow, RunPlan, record_failure, write_plan
-from privtalk.leaderboards import tables
+from privtalk.leaderboards import show as terminal
 from privtalk.leaderboards.board import build as board
 from privtalk.leaderboards.board.loading import load
-from privtalk.leaderboards.sections.utility.findings import TRUST, findings
+from privtalk.leaderboards.sections.catalogue import findings
+from privtalk.leaderboards.sections.trust import TRUST
 from privtalk.leaderboards.site import publish as site
 
 ROWS = {
@@ -60,7 +61,7 @@ def one_board(folder):
 
 def printed(folder) -> str:
     console = Console(file=io.StringIO(), width=120, color_system=None)
-    tables.show(one_board(folder), console)
+    terminal.show(one_board(folder), console)
     return console.file.getvalue()
 
 

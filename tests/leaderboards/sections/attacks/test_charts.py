@@ -6,6 +6,7 @@ from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards.board.build import build
 from privtalk.leaderboards.charts.style import DARK, LAYOUTS, LIGHT, NARROW, WIDE, recoloured, render
 from privtalk.leaderboards.sections.attacks import rows as attack_data
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.attacks.charts.aggregation import aggregation
 from privtalk.leaderboards.sections.attacks.charts.matrix import leak_matrix, state
 from tests.leaderboards.attacked import GAINS, KINDS
@@ -44,17 +45,17 @@ def cells(spec) -> list[dict]:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_the_matrix_has_every_attack_and_row_and_draws(board, layout):
-    spec = leak_matrix(board, LIGHT, layout)
+    spec = leak_matrix(AttackBoard(board), LIGHT, layout)
     pairs = {(cell["row"], cell["attack"]) for cell in cells(spec)}
     assert len(pairs) == 7 * len([*KINDS, *GAINS])
     svg = render(spec)
     for name in ("user_inference", "prior_guided (dB)", "FedAvg", "Centralised"):
         assert name in svg
-    assert recoloured(svg, LIGHT, DARK) == render(leak_matrix(board, DARK, layout))
+    assert recoloured(svg, LIGHT, DARK) == render(leak_matrix(AttackBoard(board), DARK, layout))
 
 
 def test_only_valid_gains_are_coloured(spoilt):
-    drawn = cells(leak_matrix(spoilt, LIGHT, WIDE))
+    drawn = cells(leak_matrix(AttackBoard(spoilt), LIGHT, WIDE))
     by_place = {(cell["row"], cell["attack"]): cell for cell in drawn}
     assert by_place["FedAvg none", "loss"]["text"] == "!"
     assert by_place["FedAvg none", "loss"]["state"] == "invalid"
@@ -77,14 +78,16 @@ def test_chance_is_filled_only_where_the_attack_is_known_to_see(board):
 
 def test_the_greater_gain_has_the_stronger_colour(board):
     drawn = {
-        c["attack"]: c["opacity"] for c in cells(leak_matrix(board, LIGHT, WIDE)) if c["row"] == "FedAvg none"
+        c["attack"]: c["opacity"]
+        for c in cells(leak_matrix(AttackBoard(board), LIGHT, WIDE))
+        if c["row"] == "FedAvg none"
     }
     assert drawn["fedmia"] > drawn["source_inference"] > drawn["lira"]
     assert drawn["prior_guided"] > drawn["inverting_gradients"]
 
 
 def test_the_data_of_the_matrix_holds_interval_correction_rates_and_strength(board):
-    rows = attack_data.leak_rows(board)
+    rows = attack_data.leak_rows(AttackBoard(board))
     assert len({tuple(row) for row in rows}) == 1
     one = next(r for r in rows if (r["method"], r["tier"], r["attack"]) == ("fedavg", "none", "fedmia"))
     assert one["low"] < one["value"] < one["high"]

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from privtalk.leaderboards.board.build import build
-from privtalk.leaderboards.sections.attacks import findings as leak_findings
-from privtalk.leaderboards.sections.utility import findings
+from privtalk.leaderboards.sections import catalogue
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
+from privtalk.leaderboards.sections.attacks.findings import attackers
+from privtalk.leaderboards.sections.audits.findings import AUDIT_QUESTION
 from tests.leaderboards.attacked import audit
 
 
@@ -15,7 +17,7 @@ def board(attacked_runs):
 
 @pytest.fixture(scope="module")
 def by_question(board):
-    return {found.question: dict(found.answers) for found in leak_findings.attackers(board)}
+    return {found.question: dict(found.answers) for found in attackers(AttackBoard(board))}
 
 
 def audited(runs, change):
@@ -75,7 +77,7 @@ def test_audits_that_hold_are_reported_after_the_attacks(board):
     found = leak_findings.audited(board)
     assert found.tone == "plain"
     assert found.answers[0].text.startswith("No: none of 14 audits")
-    questions = [x.question for x in findings.findings(board)]
+    questions = [x.question for x in catalogue.findings(board)]
     assert questions.index(found.question) == len(questions) - 2
 
 
@@ -84,8 +86,8 @@ def test_a_violation_comes_first_and_is_loud(attacked_runs):
         attacked_runs, lambda r: audit(r.privacy, certified=5.0 if r.method == "fedavg" else 0.4)
     )
     board = build(broken.records, broken.samples)
-    first = findings.findings(board)[0]
-    assert (first.question, first.tone) == (leak_findings.AUDIT_QUESTION, "error")
+    first = catalogue.findings(board)[0]
+    assert (first.question, first.tone) == (AUDIT_QUESTION, "error")
     assert first.answers[0].text.startswith("YES: 2 of 14 audits")
     assert {line.subject for line in first.lines} == {
         "FedAvg, ε = 2, seed 0: sums",

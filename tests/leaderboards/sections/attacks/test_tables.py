@@ -6,9 +6,8 @@ import pytest
 from rich.console import Console
 
 from privtalk.core.records import Control, Estimate
-from privtalk.leaderboards import tables
+from privtalk.leaderboards import show as terminal
 from privtalk.leaderboards.board.build import build
-from privtalk.leaderboards.sections.attacks.tables import attack_notes
 from tests.leaderboards.attacked import GAINS, KINDS, audit
 
 
@@ -19,7 +18,7 @@ def board(attacked_runs):
 
 def printed(board, width: int = 120) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    tables.show(board, console)
+    terminal.show(board, console)
     return console.file.getvalue()
 
 

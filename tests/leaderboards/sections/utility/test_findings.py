@@ -4,6 +4,8 @@ import pytest
 
 from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards.board.build import build
+from privtalk.leaderboards.sections import catalogue
+from privtalk.leaderboards.sections.guarantee.findings import price_of_privacy
 from privtalk.leaderboards.sections.utility import findings as f
 
 
@@ -17,7 +19,7 @@ def answers(finding) -> dict[str, str]:
 
 
 def test_every_question_is_answered(board):
-    questions = [finding.question for finding in f.findings(board)]
+    questions = [finding.question for finding in catalogue.findings(board)]
     assert questions == [
         "Does training beat the zero-shot backbone on psnr?",
         "Does it hold beyond psnr?",
@@ -82,7 +84,7 @@ def test_one_metric_alone_has_no_beyond(runs):
 
 def test_remarks_that_rows_share_are_one_line(runs):
     noise = runs.rescored(lambda r, s: {"psnr": 1.0} if r.kind == "method" else {})
-    lines = f.validity(build(noise.records, noise.samples)).lines
+    lines = catalogue.findings(build(noise.records, noise.samples))[-1].lines
     assert [(line.subject, line.figure) for line in lines] == [
         ("every method", "at noise level on psnr"),
         ("every method", "not above static reference on psnr"),
@@ -102,7 +104,7 @@ def test_a_better_method_is_named(make):
 
 
 def test_price_is_paired_with_the_same_method_without_dp(board):
-    lines = f.price_of_privacy(board).lines
+    lines = price_of_privacy(board).lines
     assert len(lines) == 6
     expected = board.difference(board.row("fedavg", "eps=2").key, board.row("fedavg").key, "psnr")
     line = next(line for line in lines if line.subject.startswith("FedAvg, ε = 2"))
@@ -129,27 +131,27 @@ def test_failed_controls_warn(runs):
     (found,) = f.attackers(board)
     assert found.tone == "warning"
     assert "no valid answer for any method" in answers(found)["ε = 8"]
-    lines = f.validity(board).lines
+    lines = catalogue.findings(board)[-1].lines
     assert sum("'never trained' is not at chance" in line.figure for line in lines) == 1
     assert any("20 runs of controls up to about 0.01 would by chance" in line.figure for line in lines)
 
 
 def test_trust_is_earned(board, runs):
-    assert f.validity(board).tone == "plain"
+    assert catalogue.findings(board)[-1].tone == "plain"
     partial = runs.only(lambda r: r.cell_id != runs.cell("fedprox", "eps=2", 1))
-    found = f.validity(build(partial.records, partial.samples))
+    found = catalogue.findings(build(partial.records, partial.samples))[-1]
     assert found.tone == "warning"
     assert [line.figure for line in found.lines] == ["seed 1 missing"]
 
 
 def test_uncommitted_code_is_remarked(runs):
     dirty = runs.changed(lambda r: r.model_copy(update={"code": r.code.model_copy(update={"dirty": True})}))
-    lines = f.validity(build(dirty.records, dirty.samples)).lines
+    lines = catalogue.findings(build(dirty.records, dirty.samples))[-1].lines
     assert any("uncommitted changes" in line.figure for line in lines)
 
 
 def test_references_alone_make_no_claims(runs):
     alone = runs.only(lambda r: r.kind != "method")
-    questions = [x.question for x in f.findings(build(alone.records, alone.samples))]
+    questions = [x.question for x in catalogue.findings(build(alone.records, alone.samples))]
     assert "Which method is best?" not in questions
     assert "What does the guarantee cost?" not in questions

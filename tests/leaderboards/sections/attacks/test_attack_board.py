@@ -6,7 +6,8 @@ from scipy.special import ndtri
 
 from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards.board.build import build
-from privtalk.leaderboards.sections.attacks import leaks
+from privtalk.leaderboards.sections.attacks import attack_board
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.attacks.summary import strength_lines, summary_lines, targets
 from tests.leaderboards.attacked import GAINS, KINDS, auc_estimate, membership
 
@@ -14,6 +15,11 @@ from tests.leaderboards.attacked import GAINS, KINDS, auc_estimate, membership
 @pytest.fixture(scope="module")
 def board(attacked_runs):
     return build(attacked_runs.records, attacked_runs.samples)
+
+
+@pytest.fixture(scope="module")
+def attacks(board):
+    return AttackBoard(board)
 
 
 def edited(runs, edit, method="fedavg"):
@@ -27,8 +33,8 @@ def edited(runs, edit, method="fedavg"):
     )
 
 
-def test_attacks_are_grouped_by_family_and_view(board):
-    groups = leaks.groups(board)
+def test_attacks_are_grouped_by_family_and_view(attacks):
+    groups = attacks.groups
     assert [(g.family, g.view) for g in groups] == [
         ("membership", "release"),
         ("membership", "client"),
@@ -40,12 +46,12 @@ def test_attacks_are_grouped_by_family_and_view(board):
     assert sorted(n for g in groups for n in g.attacks) == sorted([*KINDS, *GAINS])
 
 
-def test_the_spokesman_of_a_group_is_the_one_that_gains_most_for_sure(board):
-    spoken = {(g.family, g.view): leaks.spokesman(board, g) for g in leaks.groups(board)}
+def test_the_spokesman_of_a_group_is_the_one_that_gains_most_for_sure(attacks):
+    spoken = {(g.family, g.view): attacks.spokesman(g) for g in attacks.groups}
     assert spoken["membership", "server"] == "fedmia"
     assert spoken["membership", "release"] == "user_inference"
     assert spoken["reconstruction", "server"] is None  # without a ROC
-    assert leaks.beside_utility(board) == "user_inference"
+    assert attacks.beside_utility == "user_inference"
 
 
 def test_an_invalid_attack_speaks_for_nobody(attacked_runs):
@@ -60,11 +66,12 @@ def test_an_invalid_attack_speaks_for_nobody(attacked_runs):
             method,
         )
     board = build(spoilt.records, spoilt.samples)
-    server = next(g for g in leaks.groups(board) if (g.family, g.view) == ("membership", "server"))
-    assert leaks.spokesman(board, server) == "update_cosine"
-    (line,) = [x for x in summary_lines(board) if x.group == server and x.tier == "no DP"]
+    attacks = AttackBoard(board)
+    server = next(g for g in attacks.groups if (g.family, g.view) == ("membership", "server"))
+    assert attacks.spokesman(server) == "update_cosine"
+    (line,) = [x for x in summary_lines(attacks) if x.group == server and x.tier == "no DP"]
     assert (line.attack, line.census.invalid) == ("update_cosine", ("fedmia",))
-    assert not leaks.corrected(board.methods(), ["fedmia"])
+    assert not attack_board.corrected(board.methods(), ["fedmia"])
 
 
 def test_many_attacks_at_chance_do_not_add_up_to_a_leak(make):
@@ -83,14 +90,14 @@ def test_many_attacks_at_chance_do_not_add_up_to_a_leak(make):
     noise = runs.changed(noisy)
     board = build(noise.records, noise.samples)
     row = board.row("fedavg")
-    adjusted = leaks.corrected([row], board.attacks)
     assert sum(a.verdict == "above chance" for a in row.attacks.values()) > 0
-    assert not any(leaks.leaks(row.attacks[n], adjusted[row.key, n]) for n in board.attacks)
+    attacks = AttackBoard(board)
+    assert not any(attacks.leaks(row, n) for n in board.attacks)
 
 
-def test_every_tier_and_group_has_a_line_and_the_tally_is_complete(board):
-    lines = summary_lines(board)
-    assert len(lines) == 4 * len(leaks.groups(board))
+def test_every_tier_and_group_has_a_line_and_the_tally_is_complete(attacks):
+    lines = summary_lines(attacks)
+    assert len(lines) == 4 * len(attacks.groups)
     for line in lines:
         told = [*line.census.above, *line.census.chance, *line.census.invalid, *line.census.missing]
         assert sorted(told) == sorted(line.group.attacks)
@@ -98,8 +105,8 @@ def test_every_tier_and_group_has_a_line_and_the_tally_is_complete(board):
     assert lines[-1].tier == "References"
 
 
-def test_strength_stands_beside_each_attack_at_chance(board):
-    lines = {line.attack: line for line in strength_lines(board, "membership")}
+def test_strength_stands_beside_each_attack_at_chance(attacks):
+    lines = {line.attack: line for line in strength_lines(attacks, "membership")}
     assert set(lines) == {n for n, kind in KINDS.items() if kind.family == "membership"}
     assert lines["lira"].text.startswith("finds what is planted with AUC 0.95")
     assert "(adapters of one person each, 16 steps)" in lines["lira"].text
@@ -109,12 +116,12 @@ def test_strength_stands_beside_each_attack_at_chance(board):
     assert lines["fedmia"].at_chance == ""
 
 
-def test_powers_count_every_attack_once(board):
+def test_powers_count_every_attack_once(board, attacks):
     rows = board.methods("eps=2")
-    sorted_ = leaks.powers(rows, leaks.attacks_of(board, "membership"))
+    sorted_ = attack_board.powers(rows, attacks.attacks_of("membership"))
     assert sorted_["not found"] == ["clid"]
     assert sorted(sorted_["unknown"]) == ["cdi", "pfami"]
-    assert sum(map(len, sorted_.values())) == len(leaks.attacks_of(board, "membership"))
+    assert sum(map(len, sorted_.values())) == len(attacks.attacks_of("membership"))
 
 
 def test_targets_are_those_that_any_attack_states(board):

@@ -6,9 +6,11 @@ import pytest
 from rich.console import Console
 
 from privtalk.core.records import Estimate
-from privtalk.leaderboards import tables
+from privtalk.leaderboards import show as terminal
 from privtalk.leaderboards.board.build import build
 from privtalk.leaderboards.regression import regression
+from privtalk.leaderboards.regression.table import show_comparison
+from privtalk.leaderboards.sections.utility import tables
 
 
 def printed(show, thing, width: int = 120) -> str:
@@ -18,16 +20,16 @@ def printed(show, thing, width: int = 120) -> str:
 
 
 def test_tables_fit_120_columns_and_cut_nothing_off(runs):
-    text = printed(tables.show, build(runs.records, runs.samples), 200)
+    text = printed(terminal.show, build(runs.records, runs.samples), 200)
     assert max(map(len, text.splitlines())) <= 120 or "…" not in text
-    narrow = printed(tables.show, build(runs.records, runs.samples))
+    narrow = printed(terminal.show, build(runs.records, runs.samples))
     assert max(map(len, narrow.splitlines())) <= 120
     assert "…" not in narrow
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 160])
 def test_every_metric_and_row_is_shown_at_any_width(runs, width):
-    text = printed(tables.show, build(runs.records, runs.samples), width)
+    text = printed(terminal.show, build(runs.records, runs.samples), width)
     for name in ("psnr", "psnr_mouth", "ssim", "jitter_error", "mouth_sync_offset", "kid", "[talkhead]"):
         assert name in text
     for label in ("FedAvg", "PrivFedTalk", "Zero-shot DiffTalk", "Static reference"):
@@ -35,7 +37,7 @@ def test_every_metric_and_row_is_shown_at_any_width(runs, width):
 
 
 def test_missing_values_are_dashes_with_a_reason(runs):
-    text = printed(tables.show, build(runs.records, runs.samples))
+    text = printed(terminal.show, build(runs.records, runs.samples))
     assert (
         "- mouth_sync, mouth_sync_offset and lse_c[talkhead]: the generated frames do not move (Static"
         in text
@@ -43,7 +45,7 @@ def test_missing_values_are_dashes_with_a_reason(runs):
 
 
 def test_an_overview_then_families_then_what_is_not_measured(runs):
-    text = printed(tables.show, build(runs.records, runs.samples))
+    text = printed(terminal.show, build(runs.records, runs.samples))
     order = ("privacy_utility, default", "Quality: ", "Distribution: ", "Temporal: ", "Not measured here: ")
     places = [text.index(words) for words in order]
     assert places == sorted(places)
@@ -67,7 +69,7 @@ def test_records_without_families_are_shown_in_one_run_of_tables(runs):
         plain = {n: s.model_copy(update={"family": ""}) for n, s in record.metrics.items()}
         return record.model_copy(update={"metrics": plain})
 
-    text = printed(tables.show, build(runs.changed(old).records, runs.samples), 160)
+    text = printed(terminal.show, build(runs.changed(old).records, runs.samples), 160)
     assert "Quality" not in text
     for name in ("psnr", "ssim_mouth", "kid", "mouth_sync_offset"):
         assert name in text
@@ -75,14 +77,14 @@ def test_records_without_families_are_shown_in_one_run_of_tables(runs):
 
 def test_partial_runs_are_shown_and_marked(runs):
     partial = runs.only(lambda r: r.method in ("difftalk", "fedavg") and (r.tier, r.seed) != ("none", 1))
-    text = printed(tables.show, build(partial.records, partial.samples))
+    text = printed(terminal.show, build(partial.records, partial.samples))
     assert "FedAvg*" in text
     assert "not ranked" in text
 
 
 def test_one_record_alone_is_shown(runs):
     one = runs.only(lambda r: r.cell_id == runs.cell("fedavg", "eps=8", 0))
-    text = printed(tables.show, build(one.records, one.samples))
+    text = printed(terminal.show, build(one.records, one.samples))
     assert "FedAvg" in text
     assert "no row 'difftalk' to compare with" in text
 
@@ -91,7 +93,7 @@ def test_realised_false_positive_rate_stands_beside_the_rate(runs):
     board = build(runs.records, runs.samples)
     strongest = max(board.methods("none"), key=lambda row: row.attacks["user_inference"].headline.margin)
     point = next(p for p in strongest.attacks["user_inference"].points if p.fpr_target == 0.01)
-    assert f"{point.tpr.value:.2f} ({point.fpr_realised:.3f})" in printed(tables.show, board)
+    assert f"{point.tpr.value:.2f} ({point.fpr_realised:.3f})" in printed(terminal.show, board)
 
 
 def test_a_refused_attack_is_a_dash_and_not_a_passed_control(runs):
@@ -104,13 +106,13 @@ def test_a_refused_attack_is_a_dash_and_not_a_passed_control(runs):
     refused = runs.only(lambda r: r.method in ("difftalk", "fedavg")).changed(refuse)
     board = build(refused.records, refused.samples)
     assert board.row("fedavg").attacks["user_inference"].verdict == "missing"
-    text = printed(tables.show, board)
+    text = printed(terminal.show, board)
     assert "at chance" not in text.split("Guarantee")[1].split("Does training")[0]
     assert "From the released adapter: not measured for FedAvg" in text
 
 
 def test_no_guarantee_is_written_out(runs):
-    text = printed(tables.show, build(runs.records, runs.samples))
+    text = printed(terminal.show, build(runs.records, runs.samples))
     assert "no guarantee" in text
     assert "7.99 / 7.99 / none" in text
 
@@ -118,7 +120,7 @@ def test_no_guarantee_is_written_out(runs):
 def test_comparison_names_what_got_worse(runs):
     worse = runs.rescored(lambda r, s: {"psnr": s.scores["psnr"] - 1} if r.method == "fedavg" else {})
     found = regression.compare(runs.records, runs.samples, worse.records, worse.samples)
-    text = printed(tables.show_comparison, found)
+    text = printed(show_comparison, found)
     assert "regression" in text
     assert "−1.00" in text
     assert "FedProx" not in text
@@ -126,4 +128,4 @@ def test_comparison_names_what_got_worse(runs):
 
 def test_comparison_of_equals_says_ok(runs):
     found = regression.compare(runs.records, runs.samples, runs.records, runs.samples)
-    assert printed(tables.show_comparison, found).startswith("ok: no regression (30 pairs")
+    assert printed(show_comparison, found).startswith("ok: no regression (30 pairs")

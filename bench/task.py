@@ -25,6 +25,7 @@ from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
 from privtalk.core.record_parts import AttackResult, Audit, Score
 from privtalk.core.records import Federation, Kind, Sample
+from privtalk.core.run_folder import Plugin
 from privtalk.core.upgrade import tier_of
 
 
@@ -138,8 +139,8 @@ class Place:
     """Of the run."""
     resources: Any = None
     device: str = "cpu"
-    plugins: tuple[str, ...] = ()
-    """References of what people brought, which every process loads before it runs a cell."""
+    plugins: tuple[Plugin, ...] = ()
+    """What people brought, which every process enrols before it runs a cell."""
 
     def checkpoints(self, cell: Cell) -> Path:
         """The folder in which a cell keeps what it needs to go on from there."""

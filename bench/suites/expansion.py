@@ -183,7 +183,12 @@ def parse_tier(task: Task, tier: str) -> dict[str, str]:
         if axis not in task.axes or not value:
             valid = " or ".join([NO_LEVEL, *(f"{name}=VALUE" for name in task.axes)])
             raise UserError(f"unknown tier {tier!r}; write {valid}")
-        found[axis] = task.axes[axis].parse(value)
+        try:
+            found[axis] = task.axes[axis].parse(value)
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"tier {tier!r}: {axis} is {task.axes[axis].about} ({error})") from error
     return found
 
 

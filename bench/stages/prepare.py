@@ -19,6 +19,9 @@ from privtalk.core.cache import cache_folder
 from privtalk.core.errors import WorkFailed
 from privtalk.core.files import sweep_folder
 
+EVERY = 15.0
+"""Seconds between two lines of progress, at least, where there is no terminal."""
+
 
 def make_footage(population: Population, workers: int, console: Console | None = None) -> int:
     """Films what is missing of an embedded population; how many files that were. Checks that roles are disjoint.
@@ -72,7 +75,7 @@ def _make(
         console.print(f"{title}: {len(tasks)} files to make", highlight=False)
     plan = {task.key: cost(task) for task in tasks}
     with (
-        display(title, plan, console, lines=False) as listen,
+        display(title, plan, console, every=EVERY) as listen,
         closing(execute(tasks, workers, listen)) as outcomes,
     ):
         for outcome in outcomes:

@@ -11,6 +11,9 @@ from privtalk.bench.progress import display
 from privtalk.bench.task import Preparation
 from privtalk.core.errors import WorkFailed
 
+EVERY = 15.0
+"""Seconds between two lines of progress, at least, where there is no terminal."""
+
 
 def make(wanted: Preparation, workers: int, console: Console | None = None, first: Task | None = None) -> int:
     """Runs jobs that must all succeed; returns how many there were. `first` is `execution.execute`'s."""
@@ -21,7 +24,7 @@ def make(wanted: Preparation, workers: int, console: Console | None = None, firs
         console.print(f"{title}: {len(wanted.jobs)} files to make", highlight=False)
     plan = {job.key: {title: wanted.costs.get(job.key, 1.0)} for job in wanted.jobs}
     with (
-        display(title, plan, console, lines=False) as listen,
+        display(title, plan, console, every=EVERY) as listen,
         closing(execute(wanted.jobs, workers, listen, first=first)) as outcomes,
     ):
         for outcome in outcomes:

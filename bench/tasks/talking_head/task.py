@@ -81,6 +81,12 @@ class TalkingHead(task.Task):
     def settle(self, opened: Opened, opening: Opening, settings: Settings) -> Mapping[str, Any]:
         from privtalk.bench.corpus.opening import recorded_settings
 
+        size, takes = settings.corpus.size, opened.resources.network.size
+        if size != takes:
+            raise UserError(
+                f"corpus.size is {size}, the backbone takes {takes} pixels; make one with: "
+                f"bench pretrain --size {size} -o weights, and add --set backbone=weights"
+            )
         if opening.corpus is None:
             return {}
         return {"corpus": recorded_settings(opening.corpus, settings.corpus)}
@@ -111,12 +117,6 @@ class TalkingHead(task.Task):
         own = cast("Sequence[own_settings.Planned]", pending)
         if not own:
             return
-        size = own[0].cell.corpus.size
-        if size != means.network.size:
-            raise UserError(
-                f"corpus.size is {size}, the backbone takes {means.network.size} pixels; make one with: "
-                f"bench pretrain --size {size} -o weights, and add --set backbone=weights"
-            )
         population = open_population(own[0].cell.corpus, means.corpus)
         preflight.check(own, means.network, population, workers)
 

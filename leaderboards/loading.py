@@ -14,7 +14,7 @@ from privtalk.leaderboards.validation.result import Validation, find
 
 BoardKey = tuple[str, str, str]
 """Suite, preset, corpus."""
-NAMES = ("suite", "preset", "method", "tier", "started")
+NAMES = ("task", "suite", "preset", "row", "started")
 """Fields of a record that name something, as all keys do."""
 
 
@@ -97,7 +97,7 @@ def _read(
 def _showable(path: Path, record: Record) -> Record:
     """The record with its texts made visible; one whose names hold what cannot be shown is refused."""
     raw = record.model_dump()
-    for name in (*(raw[name] for name in NAMES), *_keys(raw)):
+    for name in (*(raw[name] for name in NAMES), *raw["at"].values(), *_keys(raw)):
         if fault := name_fault(name):
             raise ValueError(f"{path}: {fault}; it is not shown")
     safe = all_visible(raw)

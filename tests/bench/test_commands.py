@@ -31,7 +31,7 @@ def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
 
 
 def test_build_films_the_corpus_of_a_preset(monkeypatch, capsys, tmp_path):
-    from privtalk.bench.stages import prepare
+    from privtalk.bench.tasks.talking_head.stages import prepare
 
     seen = []
     monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path))

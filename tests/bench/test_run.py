@@ -15,7 +15,7 @@ from privtalk.bench import runner
 from privtalk.bench.commands import boards
 from privtalk.bench.commands import run as command
 from privtalk.bench.corpus.rendered import shards
-from privtalk.bench.stages import shadow_plan
+from privtalk.bench.tasks.talking_head.stages import shadow_plan
 from privtalk.core.errors import UserError
 from privtalk.core.records import RunStore
 from privtalk.core.run_folder import missing_rows, read_plan

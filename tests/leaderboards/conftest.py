@@ -21,6 +21,7 @@ from privtalk.core.records import (
     Control,
     Epsilons,
     Estimate,
+    Federation,
     OperatingPoint,
     Privacy,
     Record,
@@ -28,6 +29,7 @@ from privtalk.core.records import (
     Sample,
     Score,
 )
+from privtalk.core.upgrade import at_of
 from tests.leaderboards.attacked import attacked
 
 CLIENTS, CLIPS, MEMBERS = 24, 3, 96
@@ -214,12 +216,13 @@ def make_record(method: str, tier: str, seed: int, samples: Sequence[Sample]) ->
         "training": {"rounds": 30, "learning_rate": 0.003},
     }
     return Record(
+        task="talking_head",
         cell_id=content_hash(cell),
         cell=cell,
         suite="privacy_utility",
         preset="default",
-        method=method,
-        tier=tier,
+        row=method,
+        at=at_of(tier),
         seed=seed,
         kind=KINDS.get(method, "method"),
         code=Code(version="0.1.0", commit="3f9a2c4d5e6f708192a3b4c5d6e7f8091a2b3c4d", dirty=False),
@@ -227,9 +230,11 @@ def make_record(method: str, tier: str, seed: int, samples: Sequence[Sample]) ->
         started=f"2026-01-0{seed + 1}T10:00:00Z",
         timings={"corpus": 1.2, "training": 48.0 if trained else 0.0, "generation": 9.5, "attack": 4.1},
         peak_memory_mib=2140.0 + 10 * seed,
-        communication_bytes={"up": 31_000_000, "down": 31_000_000} if trained else {},
-        training={"loss": [0.9, 0.7, 0.6]} if trained else {},
-        privacy=make_privacy(tier, trained),
+        federation=Federation(
+            communication_bytes={"up": 31_000_000, "down": 31_000_000} if trained else {},
+            training={"loss": [0.9, 0.7, 0.6]} if trained else {},
+            privacy=make_privacy(tier, trained),
+        ),
         metrics={
             name: Score(
                 estimate=estimate(samples, name),

@@ -259,7 +259,7 @@ def test_the_site_shows_hostile_texts_as_text(folder, spoilt, kind):
         raw = placed(raw, at, text)
     raw["artifacts"] = {"clips/a-b.mp4": text, "gallery/gidm": text}
     if kind in PUBLISHED:
-        raw |= {"method": text, "attacks": {text: raw["attacks"]["user_inference"]}}
+        raw |= {"row": text, "attacks": {text: raw["attacks"]["user_inference"]}}
         raw["metrics"] |= {text: raw["metrics"]["psnr"]}
     put(spoilt, raw)
     before = sorted(p.name for p in spoilt.parent.iterdir())
@@ -280,7 +280,7 @@ def test_the_site_shows_hostile_texts_as_text(folder, spoilt, kind):
 def test_rows_whose_names_look_alike_stay_apart(folder, spoilt, capsys):
     """FedAvg the method and a method that calls itself FedAvg."""
     raw = json.loads(victim(folder).read_text())
-    put(spoilt, raw | {"method": "FedAvg", "tier": "none"})
+    put(spoilt, raw | {"row": "FedAvg", "at": {}})
     out = shown(spoilt, folder, capsys)
     assert "FedAvg (recorded as FedAvg)" in out
     assert "FedAvg (recorded as fedavg)" in out

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from privtalk.core.records import Epsilons, Estimate
 from privtalk.leaderboards.comparison import NOTHING_COMPARABLE, OK, REGRESSION, RUN_FAILURE
 from privtalk.leaderboards.regression import compare, identity
-from tests.leaderboards.attacked import audit
+from tests.leaderboards.attacked import audit, guaranteed
 
 
 def compared(base, new, **options):
@@ -16,6 +16,10 @@ def compared(base, new, **options):
 
 def edited(runs, edit, method="fedavg"):
     return runs.changed(lambda r: r.model_copy(update=edit(r)) if r.method == method else r)
+
+
+def federated(record, **change):
+    return {"federation": guaranteed(record, record.privacy.model_copy(update=change)).federation}
 
 
 def test_equal_runs_are_ok(runs):
@@ -85,7 +89,7 @@ def test_a_metric_that_was_never_measured_is_not_compared(runs):
 def test_a_risen_epsilon_is_a_regression_however_small(runs):
     def rise(record):
         epsilons = record.privacy.epsilons.model_copy(update={"outsider": 7.991})
-        return {"privacy": record.privacy.model_copy(update={"epsilons": epsilons})}
+        return federated(record, epsilons=epsilons)
 
     base = runs.only(lambda r: r.tier == "eps=8")
     found = compared(base, edited(base, rise))
@@ -96,11 +100,7 @@ def test_a_risen_epsilon_is_a_regression_however_small(runs):
 
 def test_a_lost_guarantee_is_a_regression(runs):
     def lose(record):
-        return {
-            "privacy": record.privacy.model_copy(
-                update={"guarantee": False, "reason": "fixed-size cohorts", "epsilons": Epsilons()}
-            )
-        }
+        return federated(record, guarantee=False, reason="fixed-size cohorts", epsilons=Epsilons())
 
     base = runs.only(lambda r: r.tier == "eps=8")
     texts = [check.text for check in compared(base, edited(base, lose)).checks]

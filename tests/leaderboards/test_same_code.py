@@ -14,6 +14,7 @@ from privtalk.core.records import AttackResult, Estimate
 from privtalk.leaderboards.comparison import OK, REGRESSION
 from privtalk.leaderboards.regression import compare
 from privtalk.leaderboards.tolerances import TOLERANCES, tolerance
+from tests.leaderboards.attacked import guaranteed
 
 ROWS = {
     ("static", "none"): -3.4,
@@ -108,7 +109,7 @@ def halved_noise(runs, accounted: bool = True):
         more = {"outsider": 2.3 * known.outsider, "secure_aggregation": 2.3 * known.secure_aggregation}
         update = {"noise_multiplier": record.privacy.noise_multiplier / 2}
         update |= {"epsilons": known.model_copy(update=more)} if accounted else {}
-        return record.model_copy(update={"privacy": record.privacy.model_copy(update=update)})
+        return guaranteed(record, record.privacy.model_copy(update=update))
 
     return runs.changed(halve)
 

@@ -300,9 +300,7 @@ def test_a_broken_record_is_named_and_the_rest_goes_on(small, tmp_path):
 
 def test_hostile_names_are_text_on_the_page_and_stay_inside_the_site(small, tmp_path):
     evil = '"><script>alert(1)</script>'
-    spoilt = small.changed(
-        lambda r: r.model_copy(update={"method": evil}) if r.method == "privfedtalk" else r
-    )
+    spoilt = small.changed(lambda r: r.model_copy(update={"row": evil}) if r.method == "privfedtalk" else r)
     folder = spoilt.write(tmp_path / "run")
     path = folder / "records" / f"{small.cell('static', 'none', 0)}.json"
     path.write_text(path.read_text().replace(path.stem, f"../../{path.stem}"))

@@ -17,7 +17,7 @@ from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
 from privtalk.bench.corpus.prepared.archive import repeats
 from privtalk.bench.corpus.prepared.store import ClipEntry, Index, StoreError, load_listed, read_indices
-from privtalk.bench.spec import CorpusSpec, Footage
+from privtalk.bench.corpus.spec import CorpusSpec, Footage
 from privtalk.core.cache import content_hash
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import numpy_stream

@@ -1,0 +1,7 @@
+"""How boards show federated talking heads."""
+
+from __future__ import annotations
+
+from privtalk.core.display import Display
+
+DISPLAY = Display()

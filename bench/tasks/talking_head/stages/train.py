@@ -1,0 +1,164 @@
+"""Training of a cell, round by round, going on from wherever it was killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from privtalk.bench.corpus.partition import Client
+from privtalk.bench.corpus.population import Person
+from privtalk.bench.execution.task import Report
+from privtalk.bench.tasks.talking_head.settings import Cell, Training
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore, PersonFeatures
+from privtalk.core.seeds import torch_stream
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.conditioning import ClipFeatures
+from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.rounds import PublicConstants
+from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.training import train
+from privtalk.methods.federation.transcript import Keep
+from privtalk.methods.privacy.accounting.ledger import Budget
+from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
+from privtalk.methods.registry import METHODS, adapter_config, build
+
+STATE = "state.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What training leaves."""
+
+    state: TrainingState
+    template: AdapterBank
+    """The initial adapter."""
+    factor: float = 0.0
+    """How far a message moves the global adapter: η / (q N ω̄). 0 where the server divides by what it is told."""
+
+    @property
+    def bank(self) -> AdapterBank:
+        """One adapter, or one a client."""
+        return self.state.bank(self.template)
+
+
+def train_cell(
+    report: Report,
+    cell: Cell,
+    training: Training,
+    backbone: Backbone,
+    clients: Sequence[ClientData],
+    evaluated: Sequence[ClientData],
+    mechanism: PrivacyMechanism,
+    budget: Budget | None,
+    checkpoints: Path,
+) -> Trained:
+    """Trains from the last checkpoint on; one is written after every round."""
+    stream = partial(torch_stream, cell.seed)
+    template = initial_adapter(cell, training, backbone)
+    rounds = training.federation.rounds
+    state = restore(checkpoints / STATE, cell.id, template, rounds, {1, len(evaluated or clients)})
+    report("training", state.round if state else 0, rounds)
+    for after in train(
+        cell.method,
+        backbone,
+        template,
+        clients,
+        training.federation,
+        stream,
+        options=training.options,
+        mechanism=mechanism,
+        budget=budget,
+        evaluated=evaluated,
+        keep=Keep(messages=True, adapters=True, last=training.attack.rounds),
+        state=state,
+    ):
+        state = checked(after)
+        state.save(checkpoints / STATE, cell.id)
+        report("training", state.round, rounds)
+    if state is None:
+        raise RuntimeError("training ended without a round")
+    return Trained(state=state, template=template, factor=message_factor(cell, training, clients))
+
+
+def message_factor(cell: Cell, training: Training, clients: Sequence[ClientData]) -> float:
+    """η / (q N ω̄), from public constants alone; 0 where there is no such constant."""
+    config = training.federation
+    if cell.method not in METHODS or config.normalisation != "public" or config.server_momentum:
+        return 0.0
+    public = PublicConstants.of(clients, config)
+    weight = public.mean_weight * build(cell.method, training.options).expected_reliability()
+    return config.server_lr / (config.share * public.clients * weight)
+
+
+def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:
+    """What training starts from, equal for all rows of a seed."""
+    config = adapter_config(cell.method, training.adapter)
+    return AdapterBank.initial(backbone.denoiser, config, partial(torch_stream, cell.seed))
+
+
+def checked(state: TrainingState) -> TrainingState:
+    """The state itself; a `ValueError` where training has diverged."""
+    if not bool(state.adapters.isfinite().all()):
+        raise ValueError(
+            f"training diverged in round {state.round}: the adapter is not finite; lower federation.lr "
+            "or federation.server_lr, or raise epsilon"
+        )
+    return state
+
+
+def restore(
+    path: Path, of: str, template: AdapterBank, rounds: int, adapters: Collection[int]
+) -> TrainingState | None:
+    """The last checkpoint; None where there is none of this training, which starts it again and says so."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        state = TrainingState.load(path, of)
+        state.check_fits(template, rounds, adapters)
+    except ValueError as error:
+        print(f"{path}: the checkpoint is left out, training starts again ({error})", file=sys.stderr)
+        discard(path)
+        return None
+    return state
+
+
+def discard(path: Path) -> None:
+    """Removes whatever lies there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def forget(checkpoints: Path) -> None:
+    """Removes the checkpoints of a finished cell."""
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def client_data(clients: Sequence[Client], people: Sequence[Person], store: FeatureStore) -> list[ClientData]:
+    """What each client trains on."""
+    by_name = {person.name: person for person in people}
+    device = store.network.device
+    found = []
+    for client in clients:
+        footage = {name: store.load(by_name[name], "train") for name in client.people}
+        clips = [clip_features(footage[name], number, device) for name, number in client.clips]
+        found.append(ClientData.of(client.index, clips))
+    return found
+
+
+def clip_features(person: PersonFeatures, number: int, device: str = "cpu") -> ClipFeatures:
+    """One clip of a person."""
+    masked = None if person.masked is None else person.masked[number].to(device)
+    return ClipFeatures(
+        person.latents[number].to(device),
+        person.audio[number].to(device),
+        person.landmarks[number].to(device),
+        masked,
+    )

@@ -118,21 +118,27 @@ def show(
     whole: Annotated[
         bool, typer.Option("--all", help="Also each family of metrics, and every attack.")
     ] = False,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write it as Markdown instead; - for standard output.")
+    ] = None,
 ) -> None:
     """Print the overview and the findings of runs, as `bench run` does at its end."""
     from privtalk.bench.commands import boards
 
-    boards.show(runs, whole=whole)
+    boards.show(runs, whole=whole, markdown=markdown)
 
 
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Argument(help="suites, methods, attacks, metrics or weights.")],
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a table of all that is declared; - for standard output.")
+    ] = None,
 ) -> None:
     """List what there is to run, to attack with and to score with."""
     from privtalk.bench.commands import listing
 
-    listing.show(kind)
+    listing.show(kind, markdown)
 
 
 @app.command()

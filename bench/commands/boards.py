@@ -15,6 +15,7 @@ from privtalk.core.files import write_atomic
 from privtalk.leaderboards import board, loading, regression, reports, tables
 from privtalk.leaderboards.comparison import Comparison
 from privtalk.leaderboards.escaping import visible
+from privtalk.leaderboards.markdown import to_markdown
 from privtalk.leaderboards.tolerances import read_tolerances
 
 STDOUT = Path("-")
@@ -31,11 +32,20 @@ class Outputs:
     json: Path | None = None
 
 
-def show(folders: Sequence[Path], console: Console | None = None, *, whole: bool = False) -> None:
+def show(
+    folders: Sequence[Path],
+    console: Console | None = None,
+    *,
+    whole: bool = False,
+    markdown: Path | None = None,
+) -> None:
     """The overview and the findings of all records in run folders; `whole`: every table."""
     console = console or Console()
     runs = loading.load(_existing(folders))
     boards = board.build_all(runs)
+    if markdown is not None and boards:
+        write_report(markdown, "\n".join(to_markdown(made, whole=whole) for made in boards.values()))
+        return
     for made in boards.values():
         tables.show(made, console, whole=whole)
     if boards and not whole:
@@ -62,7 +72,7 @@ def compare(base: Path, new: Path, tolerances: Path | None = None, outputs: Outp
     found = regression.compare_runs(old, fresh, allowed)
     tables.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
     for path, report in wanted:
-        _write(path, report(found))
+        write_report(path, report(found))
     return found.exit_code
 
 
@@ -82,7 +92,8 @@ def _wanted(outputs: Outputs) -> Sequence[tuple[Path, Callable[[Comparison], str
     return wanted
 
 
-def _write(path: Path, text: str) -> None:
+def write_report(path: Path, text: str) -> None:
+    """Writes a file whole, or to the standard output where the path is `-`."""
     if path == STDOUT:
         sys.stdout.write(text)
     elif path.exists() and not path.is_file():  # a device or a pipe, which nothing can take the place of

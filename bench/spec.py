@@ -7,14 +7,15 @@ change its figures and nothing else (no path, device or worker count), and its i
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from privtalk.bench.corpus.population import EMBEDDED_VERSION, Purpose
 from privtalk.core.cache import content_hash
 from privtalk.core.frozen import Frozen
-from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptions
+from privtalk.methods.config import AdapterConfig, FederationConfig
+from privtalk.methods.registry import options as method_options
 
 MOST_PEOPLE = 1_000_000
 MOST = 100_000
@@ -180,11 +181,20 @@ class Settings(Frozen):
     partition: PartitionSpec = PartitionSpec()
     adapter: AdapterConfig = AdapterConfig()
     federation: FederationConfig = FederationConfig()
-    options: MethodOptions = MethodOptions()
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Method -> its own options, those that differ from the method's defaults or were written out."""
     privacy: PrivacySpec = PrivacySpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     attack: AttackSpec = AttackSpec()
     backbone: BackboneSpec = BackboneSpec()
+
+    @field_validator("options")
+    @classmethod
+    def _known(cls, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {
+            name: method_options(name, own).model_dump(mode="json", exclude_unset=True)
+            for name, own in given.items()
+        }
 
 
 class Training(Frozen):
@@ -192,9 +202,13 @@ class Training(Frozen):
 
     adapter: AdapterConfig
     federation: FederationConfig
-    options: MethodOptions
+    options: dict[str, Any]
+    """The method's own, all of them; empty for reference rows. So another method's options leave the id alone."""
     privacy: PrivacySpec
     attack: AttackSpec
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # options are a mapping, which has no hash of its own
 
 
 class Cell(Frozen):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from privtalk.bench.spec import Cell, PrivacySpec, Settings
+from privtalk.bench.suites.options import BRANCH
 from privtalk.core.errors import UserError
 from privtalk.methods.registry import METHODS, REFERENCES
 
@@ -69,6 +70,10 @@ _SAMPLED = Condition(
     lambda cell: cell.method == "difftalk" or cell.training is not None, "a row that generates by sampling"
 )
 
+_WEIGHED = _row(
+    "privfedtalk", lambda options: options["gamma"] > 0, " with options.privfedtalk.gamma above 0"
+)
+
 CONDITIONS: Mapping[str, Condition] = {
     "partition.alpha": _DIRICHLET,
     "partition.attribute": _DIRICHLET,
@@ -98,13 +103,8 @@ CONDITIONS: Mapping[str, Condition] = {
         lambda cell: cell.method in REFERENCES and REFERENCES[cell.method].trains == "pooled",
         "a row trained on pooled data",
     ),
-    "options.mu": _row("fedprox"),
-    "options.lambda_tdc": _row("privfedtalk"),
-    "options.gamma": _row("privfedtalk"),
-    "options.alpha": _row("privfedtalk", lambda options: options.gamma > 0, " with options.gamma above 0"),
-    "options.expected_score": _row(
-        "privfedtalk", lambda options: options.gamma > 0, " with options.gamma above 0"
-    ),
+    "options.privfedtalk.alpha": _WEIGHED,
+    "options.privfedtalk.expected_score": _WEIGHED,
     "privacy": _ANY_TIER,
     "privacy.quantile": _private(
         lambda privacy: privacy.clipping == "adaptive", "a row with an epsilon and privacy.clipping=adaptive"
@@ -169,19 +169,25 @@ def check_effect(tree: Mapping[str, Any], asked: Settings, cells: Sequence[Cell]
 
 
 def _condition(path: str) -> Condition | None:
-    """That of the setting, or of the nearest branch that has one."""
+    """That of the setting, or of the nearest branch that has one; a method's options are read by its own row."""
+    own = _row(path.split(".")[1]) if path.startswith(f"{BRANCH}.") else None
     while path:
         if path in CONDITIONS:
             return CONDITIONS[path]
         path = path.rpartition(".")[0]
-    return None
+    return own
 
 
 def _placed(cell: Cell, path: str) -> tuple[Any] | None:
     """A cell's own value of a setting; None where the cell has no such part."""
-    branch = path.partition(".")[0]
+    branch, _, rest = path.partition(".")
     holder = cell if branch in Cell.model_fields else cell.training
-    return None if holder is None else (_at(holder.model_dump(), path),)
+    if holder is None:
+        return None
+    if branch != BRANCH:
+        return (_at(holder.model_dump(), path),)
+    method, _, option = rest.partition(".")
+    return (_at(holder.model_dump()[BRANCH], option),) if cell.method == method else None
 
 
 def _at(tree: Mapping[str, Any], path: str) -> Any:

@@ -12,10 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from privtalk.bench.spec import Cell, Planned, PrivacySpec, Settings, Training
 from privtalk.bench.suites.effects import check_effect, check_reserved
+from privtalk.bench.suites.options import owned
 from privtalk.bench.suites.schema import Factor, Grid, Suite
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
 from privtalk.methods.registry import METHODS, REFERENCES
+from privtalk.methods.registry import options as method_options
 
 
 class Plan(Frozen):
@@ -48,10 +50,10 @@ def expand(
     if preset not in suite.presets:
         raise unknown("preset", preset, list(suite.presets))
     chosen = suite.presets[preset]
-    asked = assignments(changes)
-    for tree in (suite.base, chosen.settings, asked):
+    base, sized, asked = map(owned, (suite.base, chosen.settings, assignments(changes)))
+    for tree in (base, sized, asked):
         check_reserved(tree)
-    wanted = merged(merged(merged(suite.base, chosen.settings), given or {}), asked)
+    wanted = merged(merged(merged(base, sized), given or {}), asked)
     settings = settled(merged(wanted, fixed or {}))
     rows = [row for grid in suite.grids for row in _rows(grid, tiers or chosen.tiers, bool(tiers), settings)]
     planned = _distinct(
@@ -122,7 +124,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         inside, fields = ".".join(path[:-1]), list(_fields(model, path[:-1]))
         valid = [f"{inside}.{name}" if inside else name for name in fields]
         return str(unknown("key", ".".join(path), valid))
-    return f"{'.'.join(path)}: {first['msg'].removeprefix('Value error, ')}"
+    place, text = ".".join(path), first["msg"].removeprefix("Value error, ")
+    return text if text.startswith(f"{place}.") else f"{place}: {text}"  # which option it is, is said already
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> Mapping[str, Any]:
@@ -190,7 +193,7 @@ def _cell(
     training = Training(
         adapter=settings.adapter,
         federation=settings.federation,
-        options=type(settings.options).model_validate(settings.options.model_dump() | dict(options)),
+        options=_options(method, settings.options.get(method, {}) | dict(options)),
         privacy=privacy,
         attack=settings.attack,
     )
@@ -203,6 +206,16 @@ def _cell(
         backbone=settings.backbone,
         training=training if trained else None,
     )
+
+
+def _options(row: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a row's method; none of a reference row."""
+    if row not in METHODS:
+        return {}
+    try:
+        return method_options(row, given).model_dump(mode="json")
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _only(planned: list[Planned], wanted: Sequence[str]) -> list[Planned]:

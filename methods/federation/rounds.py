@@ -42,7 +42,7 @@ from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY, GaussianMechan
 from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism, RoundMechanism, in_round
 
 if TYPE_CHECKING:
-    from privtalk.methods.federated.fedavg import FedAvg
+    from privtalk.methods.federated.method import FederatedMethod
 
 
 class PublicConstants(NamedTuple):
@@ -72,7 +72,7 @@ class Federation:
     """Bank of one: the initial adapter, equal for every method (`AdapterBank.initial`)."""
     clients: tuple[ClientData, ...]
     config: FederationConfig
-    method: FedAvg
+    method: FederatedMethod
     stream: Stream
     mechanism: PrivacyMechanism = NO_PRIVACY
     """With discrete noise every client adds its share of it, on the grid; otherwise whoever sums adds the noise."""

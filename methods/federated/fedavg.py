@@ -7,14 +7,17 @@ sensitivity at C and has the same mean.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federated.method import FederatedMethod
-from privtalk.methods.federation.server import ServerState
+from privtalk.methods.federation.memory import ServerState
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from privtalk.methods.adapters import AdapterBank
 
 
 class FedAvg(FederatedMethod):
@@ -24,6 +27,16 @@ class FedAvg(FederatedMethod):
     about: ClassVar[str] = "Federated averaging of adapters (McMahan et al. 2017)."
     source: ClassVar[str] = "McMahan et al. 2017 (1602.05629)"
 
+    def server_state(self, template: AdapterBank) -> Mapping[str, Tensor]:
+        import torch
+
+        return {"momentum": torch.zeros(self.message_length(template), dtype=torch.float64)}
+
     def server_update(self, state: ServerState, mean: Tensor, config: FederationConfig) -> ServerState:
-        momentum = mean if config.server_momentum == 0 else config.server_momentum * state.momentum + mean
-        return ServerState((state.adapter.double() + config.server_lr * momentum).to(state.adapter), momentum)
+        beta = config.server_momentum
+        momentum = mean if beta == 0 else beta * state.tensors["momentum"] + mean
+        adapter = (state.adapter.double() + config.server_lr * momentum).to(state.adapter)
+        return state._replace(adapter=adapter, tensors={"momentum": momentum})
+
+    def step_factor(self, config: FederationConfig) -> float | None:
+        return None if config.server_momentum else config.server_lr

@@ -43,15 +43,17 @@ def train(
     privacy.
     """
     if row in METHODS:
+        method = build(row, options)
+        length = method.message_length(template)
         federation = Federation(
             backbone=backbone,
             template=template,
             clients=tuple(clients),
             config=config,
-            method=build(row, options),
+            method=method,
             stream=stream,
             mechanism=mechanism,
-            aggregate=summation(config, mechanism, len(clients), template.dim).aggregate,
+            aggregate=summation(config, mechanism, len(clients), length).aggregate,
             keep=keep,
             budget=budget,
         )

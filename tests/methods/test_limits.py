@@ -49,7 +49,14 @@ def last(federation: Federation, state: TrainingState | None = None) -> Training
 
 def same(a: TrainingState, b: TrainingState) -> bool:
     """All that training goes on from, bit for bit."""
-    return a.round == b.round and torch.equal(a.adapters, b.adapters) and torch.equal(a.momentum, b.momentum)
+    kept = a.server.keys() == b.server.keys() and a.clients.keys() == b.clients.keys()
+    return (
+        kept
+        and a.round == b.round
+        and torch.equal(a.adapters, b.adapters)
+        and all(torch.equal(a.server[name], b.server[name]) for name in a.server)
+        and all(torch.equal(t, b.clients[k][n]) for k, own in a.clients.items() for n, t in own.items())
+    )
 
 
 def test_fedprox_without_its_term_is_fedavg(fedavg: Federation) -> None:

@@ -30,7 +30,7 @@ from privtalk.methods.federation.transcript import Keep
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_diverged_training_is_refused_by_round_and_with_the_way_out(value):
     adapters = torch.zeros(1, 4)
-    sound = TrainingState(round=3, adapters=adapters, momentum=torch.zeros(4, dtype=torch.float64))
+    sound = TrainingState(round=3, adapters=adapters)
     assert checked(sound) is sound
     adapters[0, 2] = value
     with pytest.raises(ValueError, match=r"diverged in round 3: .*lower federation.lr"):
@@ -78,9 +78,7 @@ def bank():
 
 
 def state(dim=3, rounds=1):
-    return TrainingState(
-        round=rounds, adapters=torch.ones(1, dim), momentum=torch.zeros(dim, dtype=torch.float64)
-    )
+    return TrainingState(round=rounds, adapters=torch.ones(1, dim))
 
 
 def test_a_checkpoint_is_gone_on_from(tmp_path, bank, capsys):

@@ -42,7 +42,7 @@ def _record(planned: Planned, place: Place, outcome: Outcome, clock: Clock, kind
         at=cell.at,
         seed=cell.seed,
         kind=kind,
-        code=code_version(),
+        code=code_version().model_copy(update={"plugins": _plugins(planned, place)}),
         environment=describe_environment(place.device, numeric_threads()),
         started=clock.started,
         timings={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
@@ -53,3 +53,12 @@ def _record(planned: Planned, place: Place, outcome: Outcome, clock: Clock, kind
         audits=outcome.audits,
         artifacts=dict(outcome.artifacts),
     )
+
+
+def _plugins(planned: Planned, place: Place) -> dict[str, str]:
+    """What people brought that could change this record: of methods its own alone."""
+    return {
+        plugin.reference: plugin.sha256
+        for plugin in place.plugins
+        if plugin.kind != "method" or plugin.name == planned.cell.method
+    }

@@ -25,6 +25,7 @@ from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
 from privtalk.core.record_parts import AttackResult, Audit, Score
 from privtalk.core.records import Federation, Kind, Sample
+from privtalk.core.run_folder import Plugin
 from privtalk.core.upgrade import tier_of
 
 
@@ -138,8 +139,8 @@ class Place:
     """Of the run."""
     resources: Any = None
     device: str = "cpu"
-    plugins: tuple[str, ...] = ()
-    """References of what people brought, which every process loads before it runs a cell."""
+    plugins: tuple[Plugin, ...] = ()
+    """What people brought, which every process enrols before it runs a cell."""
 
     def checkpoints(self, cell: Cell) -> Path:
         """The folder in which a cell keeps what it needs to go on from there."""
@@ -254,6 +255,18 @@ class Task(ABC):
         """
         kinds = {self.rows[name].kind for name in grid}
         return (*grid, *(name for name in added if name not in grid and self.rows[name].kind in kinds))
+
+    def tidied(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns a tree of settings as `settings` takes it, of one as people may write it."""
+        return tree
+
+    def condition(self, path: str) -> Condition | None:
+        """Returns when a row reads the setting at a dotted path: as it, or the nearest branch above it, says."""
+        while path:
+            if path in self.conditions:
+                return self.conditions[path]
+            path = path.rpartition(".")[0]
+        return None
 
     def placed(self, cell: Any, path: str) -> tuple[Any] | None:
         """Returns a cell's own value of the setting at a dotted path; None where it has no such part."""

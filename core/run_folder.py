@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -50,6 +50,21 @@ class PlannedRow(Frozen):
         return f"{self.row}{tier} seed {self.seed}"
 
 
+PluginKind = Literal["method", "attack", "metric", "task", "corpus"]
+
+
+class Plugin(Frozen):
+    """A thing that somebody brought to a run."""
+
+    kind: PluginKind
+    reference: str
+    """How it was named: `my.py:MyMethod`, or a module's."""
+    name: str
+    """Its own, by which it is chosen and recorded."""
+    sha256: str
+    """Of the file that it came from."""
+
+
 class RunPlan(Frozen):
     """The configuration that a folder belongs to, and all rows that were planned in it."""
 
@@ -57,8 +72,8 @@ class RunPlan(Frozen):
     suite: str
     preset: str
     settings: dict[str, Any]
-    plugins: dict[str, str] = Field(default_factory=dict)
-    """Reference of what people brought -> sha256 of its file."""
+    plugins: tuple[Plugin, ...] = ()
+    """What people brought."""
     display: Display | None = None
     """How boards show the task; None in folders from before it was written down."""
     planned: tuple[PlannedRow, ...] = ()
@@ -121,12 +136,13 @@ def write_plan(folder: Path, plan: RunPlan) -> None:
     write_atomic(folder / PLAN, json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
 
 
-def with_rows(plan: RunPlan, rows: Iterable[PlannedRow]) -> RunPlan:
-    """The plan with further rows, each once, in the order in which they were first asked for."""
+def with_rows(plan: RunPlan, more: RunPlan) -> RunPlan:
+    """The plan with the rows and plugins of another, each once, in the order in which they were first asked for."""
     merged = {row.cell_id: row for row in plan.planned}
-    for row in rows:
+    for row in more.planned:
         merged.setdefault(row.cell_id, row)
-    return plan.model_copy(update={"planned": tuple(merged.values())})
+    brought = tuple(dict.fromkeys((*plan.plugins, *more.plugins)))
+    return plan.model_copy(update={"planned": tuple(merged.values()), "plugins": brought})
 
 
 def record_failure(folder: Path, cell_id: str, reason: str) -> None:

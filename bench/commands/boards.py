@@ -16,6 +16,7 @@ from privtalk.leaderboards import show as terminal
 from privtalk.leaderboards.board import build as board
 from privtalk.leaderboards.board import loading
 from privtalk.leaderboards.escaping import visible
+from privtalk.leaderboards.markdown import to_markdown
 from privtalk.leaderboards.regression import regression, reports, table
 from privtalk.leaderboards.regression.comparison import Comparison
 from privtalk.leaderboards.regression.tolerances import read_tolerances
@@ -34,11 +35,20 @@ class Outputs:
     json: Path | None = None
 
 
-def show(folders: Sequence[Path], console: Console | None = None, *, whole: bool = False) -> None:
+def show(
+    folders: Sequence[Path],
+    console: Console | None = None,
+    *,
+    whole: bool = False,
+    markdown: Path | None = None,
+) -> None:
     """The overview and the findings of all records in run folders; `whole`: every table."""
     console = console or Console()
     runs = loading.load(_existing(folders))
     boards = board.build_all(runs)
+    if markdown is not None and boards:
+        write_report(markdown, "\n".join(to_markdown(made, whole=whole) for made in boards.values()))
+        return
     for made in boards.values():
         terminal.show(made, console, whole=whole)
     if boards and not whole:
@@ -65,7 +75,7 @@ def compare(base: Path, new: Path, tolerances: Path | None = None, outputs: Outp
     found = regression.compare_runs(old, fresh, allowed)
     table.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
     for path, report in wanted:
-        _write(path, report(found))
+        write_report(path, report(found))
     return found.exit_code
 
 
@@ -85,7 +95,8 @@ def _wanted(outputs: Outputs) -> Sequence[tuple[Path, Callable[[Comparison], str
     return wanted
 
 
-def _write(path: Path, text: str) -> None:
+def write_report(path: Path, text: str) -> None:
+    """Writes a file whole, or to the standard output where the path is `-`."""
     if path == STDOUT:
         sys.stdout.write(text)
     elif path.exists() and not path.is_file():  # a device or a pipe, which nothing can take the place of

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from privtalk.bench import suites
+from privtalk.bench import plugins, suites
 from privtalk.bench.commands import boards
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Failed, execute
@@ -27,6 +27,7 @@ from privtalk.core.locks import sole_writer
 from privtalk.core.records import RunStore
 from privtalk.core.run_folder import (
     PlannedRow,
+    Plugin,
     RunPlan,
     clear_failure,
     read_plan,
@@ -47,7 +48,10 @@ class Request:
     corpus: str | None = None
     out: Path | None = None
     seeds: tuple[int, ...] = ()
-    methods: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    """Only these."""
+    brought: tuple[tuple[plugins.Kind, str], ...] = ()
+    """Kind and reference of what the user brings."""
     tiers: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     workers: int | None = None
@@ -57,15 +61,15 @@ class Request:
 def run(request: Request, console: Console | None = None) -> int:
     """Exit code: 0, or 2 where a cell failed. Errors of the request are raised before anything is written."""
     console = console or Console(stderr=True)
-    opened, plan = prepare(request)
+    opened, plan, found = prepare(request)
     task = find_task(plan.task)
-    place = Place(request.out or default_folder(request), opened.resources, opened.device)
+    place = Place(request.out or default_folder(request), opened.resources, opened.device, found)
     workers = _workers(request, opened.device)
     store = RunStore(place.folder)
     task.check(_pending(plan, store), place, workers)
     claimable(place.folder)
     with sole_writer(place.folder, "bench run"):
-        claim(place.folder, plan)
+        claim(place.folder, plan, found)
         pending = _pending(plan, store)
         console.print(_opening(plan, pending, place.folder), highlight=False, soft_wrap=True)
         for remark in task.remarks(pending):
@@ -81,8 +85,9 @@ def _pending(plan: suites.Plan, store: RunStore) -> list[Planned]:
     return [planned for planned in plan.cells if not store.has(planned.cell.id)]
 
 
-def prepare(request: Request) -> tuple[Opened, suites.Plan]:
-    """Checks the whole request: the means of the run, and its cells."""
+def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
+    """Checks the whole request: the means of the run, its cells, and what the user brings."""
+    found = enrol(request)
     suite = suites.load(request.suite)
     task = find_task(suite.task)
     opening = Opening(corpus=request.corpus, device=request.device, changes=request.changes)
@@ -92,7 +97,8 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan]:
         suite,
         request.preset,
         seeds=request.seeds,
-        methods=request.methods,
+        methods=request.rows,
+        added=[plugin.name for plugin in found if plugin.kind == "method"],
         tiers=request.tiers,
         changes=opened.changes,
         given=opened.given,
@@ -100,7 +106,18 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan]:
     plan = expand(fixed=opened.fixed)
     if more := task.settle(opened, opening, plan.settings):
         plan = expand(fixed={**opened.fixed, **more})
-    return opened, plan
+    return opened, plan, found
+
+
+def enrol(request: Request) -> tuple[Plugin, ...]:
+    """Registers what installed packages and the user bring; a method may also be named that is there already."""
+    found = plugins.installed()
+    for kind, reference in request.brought:
+        if plugins.is_reference(reference):
+            found.append(plugins.enrol(kind, reference))
+        else:
+            found.append(plugins.known(kind, reference))
+    return tuple(dict.fromkeys(found))
 
 
 def default_folder(request: Request) -> Path:
@@ -116,13 +133,14 @@ def claimable(folder: Path) -> None:
         raise UserError(f"{folder} is a file; name a folder with -o")
 
 
-def claim(folder: Path, plan: suites.Plan) -> None:
+def claim(folder: Path, plan: suites.Plan, brought: tuple[Plugin, ...] = ()) -> None:
     """A run folder belongs to one configuration; seeds and rows may be added to it, other settings may not."""
     mine = RunPlan(
         task=plan.task,
         suite=plan.suite,
         preset=plan.preset,
         settings=plan.settings.model_dump(mode="json"),
+        plugins=brought,
         display=find_task(plan.task).display,
         planned=tuple(_row(planned) for planned in plan.cells),
     )
@@ -130,13 +148,31 @@ def claim(folder: Path, plan: suites.Plan) -> None:
     if theirs is None:
         write_plan(folder, mine)
         return
-    old, new = (held.model_dump(mode="json", exclude={"planned", "display"}) for held in (theirs, mine))
-    if changed := _differences(old, new):
+    old, new = (
+        held.model_dump(mode="json", exclude={"planned", "display", "plugins"}) for held in (theirs, mine)
+    )
+    if changed := [*_differences(old, new), *_other_plugins(theirs, mine)]:
         raise UserError(
             f"{folder} holds another configuration ({'; '.join(changed[:3])}); name another folder with -o"
         )
-    if (merged := with_rows(theirs, mine.planned)) != theirs:
+    if (merged := with_rows(theirs, mine)) != theirs:
         write_plan(folder, merged)
+
+
+def _other_plugins(theirs: RunPlan, mine: RunPlan) -> list[str]:
+    """What was brought then and is another thing now; methods may be added, what all rows are measured with may not."""
+    old = {(plugin.kind, plugin.name): plugin for plugin in theirs.plugins}
+    new = {(plugin.kind, plugin.name): plugin for plugin in mine.plugins}
+    both, apart = sorted(old.keys() & new.keys()), sorted(old.keys() ^ new.keys())
+    changed = [
+        f"{new[key].reference} was changed since" for key in both if old[key].sha256 != new[key].sha256
+    ]
+    gone = [key for key in apart if key[0] != "method"]
+    return changed + [f"{kind} {name}: {_there((kind, name) in old)}" for kind, name in gone]
+
+
+def _there(before: bool) -> str:
+    return "there before -> not now" if before else "not there before -> there now"
 
 
 def _row(planned: Planned) -> PlannedRow:
@@ -162,8 +198,9 @@ def _run(
     """Makes what the cells need, then the cells; those that failed."""
     if not pending:
         return []
+    first = Job("plugins", plugins.enrol_all, (place.plugins,)) if place.plugins else None
     for preparation in task.prepare([planned.cell for planned in pending], place):
-        make(preparation, workers, console)
+        make(preparation, workers, console, first)
     plan = {planned.key: task.costs(planned.cell) for planned in pending}
     order = sorted(
         pending, key=lambda planned: -sum(plan[planned.key].values())
@@ -171,7 +208,10 @@ def _run(
     jobs = [Job(planned.key, run_cell, (planned, place)) for planned in order]
     ids = {planned.key: planned.cell.id for planned in pending}
     failures = []
-    with display("cells", plan, console) as listen, closing(execute(jobs, workers, listen)) as outcomes:
+    with (
+        display("cells", plan, console) as listen,
+        closing(execute(jobs, workers, listen, first=first)) as outcomes,
+    ):
         for outcome in outcomes:
             log = _log_path(place.folder, outcome.key)
             if isinstance(outcome, Failed):

@@ -85,7 +85,7 @@ def test_a_damaged_plan_is_one_line_that_names_the_file(tmp_path, content):
 
 
 def test_rows_are_added_once():
-    merged = with_rows(planned(ROWS[1]), [ROWS[0], ROWS[1]])
+    merged = with_rows(planned(ROWS[1]), planned(ROWS[0], ROWS[1]))
     assert merged.planned == (ROWS[1], ROWS[0])
 
 

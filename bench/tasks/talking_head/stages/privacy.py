@@ -192,7 +192,7 @@ def calibrated(target: float, asked: Setting) -> float:
 
 
 class Accounted(NamedTuple):
-    """ε for each adversary, what it is of, and the outsider's by the other accountants at hand."""
+    """ε for each adversary, what it is of, and the outsider's by the other accountants."""
 
     epsilons: adversaries.Epsilons
     ledger: Ledger

@@ -3,11 +3,8 @@ from __future__ import annotations
 import pytest
 
 from privtalk.leaderboards.board.build import build
-from privtalk.leaderboards.sections import catalogue
 from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.attacks.findings import attackers
-from privtalk.leaderboards.sections.audits.findings import AUDIT_QUESTION
-from tests.leaderboards.attacked import audit
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +15,6 @@ def board(attacked_runs):
 @pytest.fixture(scope="module")
 def by_question(board):
     return {found.question: dict(found.answers) for found in attackers(AttackBoard(board))}
-
-
-def audited(runs, change):
-    return runs.changed(
-        lambda r: r.model_copy(update={"audits": (change(r),)}) if r.attacks and r.tier != "none" else r
-    )
 
 
 def test_there_is_a_question_for_each_family(by_question):
@@ -71,47 +62,3 @@ def test_decibels_are_written_as_such(by_question):
     assert "prior_guided" in said["no DP"]
     assert "PSNR gain +3.1" in said["no DP"]
     assert "dB not excluded" in said["ε = 2"]
-
-
-def test_audits_that_hold_are_reported_after_the_attacks(board):
-    found = leak_findings.audited(board)
-    assert found.tone == "plain"
-    assert found.answers[0].text.startswith("No: none of 14 audits")
-    questions = [x.question for x in catalogue.findings(board)]
-    assert questions.index(found.question) == len(questions) - 2
-
-
-def test_a_violation_comes_first_and_is_loud(attacked_runs):
-    broken = audited(
-        attacked_runs, lambda r: audit(r.privacy, certified=5.0 if r.method == "fedavg" else 0.4)
-    )
-    board = build(broken.records, broken.samples)
-    first = catalogue.findings(board)[0]
-    assert (first.question, first.tone) == (AUDIT_QUESTION, "error")
-    assert first.answers[0].text.startswith("YES: 2 of 14 audits")
-    assert {line.subject for line in first.lines} == {
-        "FedAvg, ε = 2, seed 0: sums",
-        "FedAvg, ε = 2, seed 1: sums",
-    }
-    assert all("ε ≥ 5" in line.figure and "PLD says ε ≤ 1.99" in line.figure for line in first.lines)
-
-
-def test_a_recorded_violation_counts_even_if_the_figures_do_not_show_it(attacked_runs):
-    broken = audited(attacked_runs, lambda r: audit(r.privacy, violations=("said by the audit",)))
-    found = leak_findings.audited(build(broken.records, broken.samples))
-    assert found.tone == "error"
-    assert found.lines[0].figure == "said by the audit"
-
-
-def test_audits_that_were_not_run_are_not_a_pass(attacked_runs):
-    none = attacked_runs.changed(
-        lambda r: r.model_copy(
-            update={"audits": tuple(a.model_copy(update={"missing": "no"}) for a in r.audits)}
-        )
-    )
-    found = leak_findings.audited(build(none.records, none.samples))
-    assert found.answers[0].text == "Not measured: none of 14 audits was run."
-
-
-def test_nothing_is_said_of_audits_where_there_are_none(runs):
-    assert leak_findings.audited(build(runs.records, runs.samples)) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError
@@ -14,8 +14,17 @@ from privtalk.core.run_folder import PLAN, MissingRow, RunPlan, missing_rows, re
 from privtalk.leaderboards.board.validation import Validation, find
 from privtalk.leaderboards.escaping import all_visible, name_fault, visible
 
-BoardKey = tuple[str, str, str]
-"""Suite, preset, corpus."""
+
+class BoardKey(NamedTuple):
+    """What all records of a board share."""
+
+    suite: str
+    preset: str
+    corpus: str
+    """Empty where the cells name none."""
+    task: str
+
+
 NAMES = ("task", "suite", "preset", "row", "started")
 """Fields of a record that name something, as all keys do."""
 
@@ -169,7 +178,7 @@ def _expected(
     planned: dict[BoardKey, set[str]] = {}
     missing: dict[BoardKey, dict[object, MissingRow]] = {}
     for folder, plan in plans.items():
-        key = (plan.suite, plan.preset, visible(plan.corpus))
+        key = BoardKey(plan.suite, plan.preset, visible(plan.corpus), visible(plan.task))
         planned.setdefault(key, set()).update(row.cell_id for row in plan.planned)
         for row in missing_rows(folder, have):
             known = missing.setdefault(key, {})

@@ -256,6 +256,18 @@ class Task(ABC):
         kinds = {self.rows[name].kind for name in grid}
         return (*grid, *(name for name in added if name not in grid and self.rows[name].kind in kinds))
 
+    def tidied(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns a tree of settings as `settings` takes it, of one as people may write it."""
+        return tree
+
+    def condition(self, path: str) -> Condition | None:
+        """Returns when a row reads the setting at a dotted path: as it, or the nearest branch above it, says."""
+        while path:
+            if path in self.conditions:
+                return self.conditions[path]
+            path = path.rpartition(".")[0]
+        return None
+
     def placed(self, cell: Any, path: str) -> tuple[Any] | None:
         """Returns a cell's own value of the setting at a dotted path; None where it has no such part."""
         value: Any = cell.model_dump()

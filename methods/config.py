@@ -83,21 +83,3 @@ class FederationConfig(Frozen):
     def share(self) -> float:
         """Expected share of clients in a round: q, or the turn's."""
         return self.rate if self.sampling == "poisson" else 1 / self.separation
-
-
-class MethodOptions(Frozen):
-    """Options of all methods; each reads its own."""
-
-    mu: float = Field(0.01, ge=0)
-    """FedProx: weight of the proximal term; 0 is FedAvg."""
-    lambda_tdc: float = Field(0.05, ge=0)
-    """PrivFedTalk: weight of temporal-denoising consistency; 0 is none."""
-    gamma: float = Field(0.5, ge=0)
-    """PrivFedTalk: sharpness of the reliability weight; 0 weighs all alike."""
-    alpha: float = Field(0.7, ge=0, le=1)
-    """PrivFedTalk: share of identity similarity, against temporal stability, in the reliability score."""
-    expected_score: float = Field(0.95, ge=0, le=1)
-    """PrivFedTalk: reliability score expected of a client, a public constant of the denominator (measured: .955)."""
-
-
-DEFAULT_OPTIONS = MethodOptions()

@@ -19,7 +19,7 @@ from privtalk.methods.config import FederationConfig
 from privtalk.methods.federated.fedavg import FedAvg
 from privtalk.methods.federation.clients import ClientData, pooled
 from privtalk.methods.federation.local import train_stacked
-from privtalk.methods.federation.server import ServerState
+from privtalk.methods.federation.memory import ServerState
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.privacy.mechanisms.clipping import norm
 
@@ -39,18 +39,19 @@ def centralised(
     """
     everyone = pooled(clients)
     config = config.model_copy(update=pooled_schedule(len(clients), config))
-    state = state or TrainingState.start(template)
+    plain = FedAvg()
+    state = state or TrainingState.start(template, server=plain.server_state(template))
     while state.round < config.rounds:
         start = state.adapters.to(backbone.device)
-        result = train_stacked(backbone, template, start, [everyone], config, FedAvg(), stream, state.round)
+        result = train_stacked(backbone, template, start, [everyone], config, plain, stream, state.round)
         update = (result.theta - start).cpu()[0]
-        server = FedAvg().server_update(
-            ServerState(state.adapters[0], state.momentum), update.double(), config
+        server = plain.server_update(
+            ServerState(template, state.adapters[0], state.server), update.double(), config
         )
         state = TrainingState(
             round=state.round + 1,
             adapters=server.adapter[None],
-            momentum=server.momentum,
+            server=server.tensors,
             curves=_extended(state, result.loss, server.adapter - state.adapters[0]),
         )
         yield state
@@ -87,7 +88,6 @@ def local_only(
         state = TrainingState(
             round=state.round + 1,
             adapters=trained,
-            momentum=state.momentum,
             curves=_extended(state, result.loss, trained - state.adapters),
         )
         yield state

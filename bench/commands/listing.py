@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def _methods() -> Iterator[Line]:
     from privtalk.methods.registry import METHODS, REFERENCES
 
     for name, method in METHODS.items():
-        yield name, "method", _sentence(sys.modules[method.__module__].__doc__)
+        yield name, "method", method.about
     yield from ((name, reference.kind, reference.about) for name, reference in REFERENCES.items())
 
 
@@ -77,11 +76,6 @@ def _weights() -> Iterator[Line]:
     from privtalk.metrics.weights import CATALOGUE
 
     yield from ((name, entry.licence, entry.about) for name, entry in CATALOGUE.items())
-
-
-def _sentence(text: str | None) -> str:
-    """The first line of a docstring."""
-    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
 
 
 def _declared_metrics() -> Iterator[Sequence[str]]:

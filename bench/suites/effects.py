@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from privtalk.bench.task import Cell, Condition, Task
+from privtalk.bench.task import Cell, Task
 from privtalk.core.errors import UserError
 from privtalk.core.frozen import Frozen
 from privtalk.core.upgrade import NO_LEVEL
@@ -57,18 +57,9 @@ def check_effect(task: Task, tree: Mapping[str, Any], asked: Frozen, cells: Sequ
         held = {repr(place[0]) for place in placed.values() if place is not None}
         if held and not reached:
             raise UserError(f"{path}={value} has no effect: rows have {', '.join(sorted(held))} there")
-        condition = _condition(task, path)
+        condition = task.condition(path)
         if condition is not None and not any(map(condition.holds, reached)):
             raise UserError(f"{path} has no effect here: what reads it is {condition.rule}")
-
-
-def _condition(task: Task, path: str) -> Condition | None:
-    """The condition of the setting, or of the nearest branch that has one."""
-    while path:
-        if path in task.conditions:
-            return task.conditions[path]
-        path = path.rpartition(".")[0]
-    return None
 
 
 def _at(tree: Mapping[str, Any], path: str) -> Any:

@@ -50,10 +50,10 @@ def expand(
     if preset not in suite.presets:
         raise unknown("preset", preset, list(suite.presets))
     task, chosen = find_task(suite.task), suite.presets[preset]
-    asked = assignments(changes)
-    for tree in (suite.base, chosen.settings, asked):
+    base, sized, asked = map(task.tidied, (suite.base, chosen.settings, assignments(changes)))
+    for tree in (base, sized, asked):
         check_reserved(task, tree)
-    wanted = merged(merged(merged(suite.base, chosen.settings), given or {}), asked)
+    wanted = merged(merged(merged(base, sized), given or {}), asked)
     settings = settled(task, merged(wanted, fixed or {}))
     rows = [
         row for grid in suite.grids for row in _rows(task, grid, tiers or chosen.tiers, bool(tiers), added)
@@ -134,7 +134,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         inside, fields = ".".join(path[:-1]), list(_fields(model, path[:-1]))
         valid = [f"{inside}.{name}" if inside else name for name in fields]
         return str(unknown("key", ".".join(path), valid))
-    return f"{'.'.join(path)}: {first['msg'].removeprefix('Value error, ')}"
+    place, text = ".".join(path), first["msg"].removeprefix("Value error, ")
+    return text if text.startswith(f"{place}.") else f"{place}: {text}"  # which option it is, is said already
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> Mapping[str, Any]:

@@ -6,16 +6,18 @@ enters once and not as a product of two noises, and half as many numbers carry i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from privtalk.methods.config import AdapterConfig
 from privtalk.methods.federated.fedavg import FedAvg
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FFALoRA(FedAvg):
+    """FedAvg of B alone."""
+
     name: ClassVar[str] = "ffa_lora"
+    about: ClassVar[str] = "FedAvg whose adapters keep A at its public initial value (Sun et al. 2024)."
+    source: ClassVar[str] = "Sun et al. 2024 (2403.12313)"
 
     @staticmethod
     def adapter(config: AdapterConfig) -> AdapterConfig:

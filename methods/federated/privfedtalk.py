@@ -7,8 +7,9 @@ losses, which need decoded frames at every step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
 
 from privtalk.methods.federated.fedavg import FedAvg
 
@@ -18,11 +19,26 @@ if TYPE_CHECKING:
     from privtalk.methods.federation.local import LocalStep, Trained
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PrivFedTalk(FedAvg):
     """λ = 0 and γ = 0 is FedAvg."""
 
     name: ClassVar[str] = "privfedtalk"
+    about: ClassVar[str] = "FedAvg plus temporal-denoising consistency and reliability weights (2604.08037)."
+    source: ClassVar[str] = "PrivFedTalk (2604.08037)"
+
+    class Options(FedAvg.Options):
+        """PrivFedTalk's own options."""
+
+        lambda_tdc: float = Field(0.05, ge=0)
+        """Weight of temporal-denoising consistency; 0 is none."""
+        gamma: float = Field(0.5, ge=0)
+        """Sharpness of the reliability weight; 0 weighs all alike."""
+        alpha: float = Field(0.7, ge=0, le=1)
+        """Share of identity similarity, against temporal stability, in the reliability score. Read where gamma > 0."""
+        expected_score: float = Field(0.95, ge=0, le=1)
+        """Reliability score expected of a client, a public constant of the denominator (measured: .955)."""
+
+    options: Options
 
     def extra_loss(self, step: LocalStep) -> Tensor:
         from privtalk.methods.federated.tdc import temporal_consistency

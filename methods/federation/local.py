@@ -8,7 +8,7 @@ Shape legend: K clients, W windows a client, F frames a window, d trainable numb
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -20,6 +20,7 @@ from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, Draw, draw
+from privtalk.methods.federation.memory import Memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,16 @@ class LocalStep:
     theta: Tensor
     """[K, d] trained adapters, with gradient."""
     start: Tensor
-    """[K, d] the adapters that the clients received."""
+    """[K, d] the adapters that training started from."""
+    server: Mapping[str, Tensor]
+    """[m] what the server sent along with the adapter, by name."""
+    own: Mapping[str, Tensor]
+    """[K, m] what each client keeps, by name."""
+
+    def errors(self) -> Tensor:
+        """[K·W, F, C, h, w] squared error of the prediction, with gradient; its mean is the diffusion loss."""
+        truth = self.backbone.diffusion.velocity(self.draw.batch.latents, self.draw.noise, self.draw.t)
+        return (self.v - truth).square()
 
     def predicted_noise(self) -> Tensor:
         """ε̂ [K·W, F, C, h, w]."""
@@ -77,6 +87,8 @@ class LocalResult(NamedTuple):
     """[K] mean over steps of the diffusion loss."""
     reliability: Tensor
     """[K] in (0, 1]."""
+    gradient: Tensor
+    """[K, d] mean over steps of the gradient of all that was minimised; of SGD (θ_start − θ) / (steps · lr)."""
 
 
 def train_stacked(
@@ -88,10 +100,13 @@ def train_stacked(
     objective: Objective,
     stream: Stream,
     round_: int,
+    memory: Memory = Memory(),
 ) -> LocalResult:
     """Train client k from `start` [K, d] on its own data; K clients, a few at a time (`config.chunk` windows)."""
     parts = [
-        _train_chunk(backbone, template, start[part], clients[part], config, objective, stream, round_)
+        _train_chunk(
+            backbone, template, start[part], clients[part], config, objective, stream, round_, memory.of(part)
+        )
         for part in chunks(len(clients), max(1, config.chunk // config.windows))
     ]
     return LocalResult(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
@@ -114,21 +129,24 @@ def _train_chunk(
     objective: Objective,
     stream: Stream,
     round_: int,
+    memory: Memory,
 ) -> LocalResult:
     theta = start.clone().requires_grad_()
     optimizer = build_optimizer(config, theta)
-    losses = []
+    losses, gradient = [], torch.zeros_like(start)
     for step in range(config.local_steps):
         drawn = draw(clients, config, backbone.config.diffusion.timesteps, stream, round_, step).to(
             theta.device
         )
         optimizer.zero_grad()
-        losses.append(_backward(backbone, template, theta, start, drawn, config, objective))
+        losses.append(_backward(backbone, template, theta, start, drawn, config, objective, memory))
+        if theta.grad is not None:
+            gradient += theta.grad / config.local_steps
         optimizer.step()
     theta = theta.detach()
     factor = objective.reliability(Trained(backbone=backbone, bank=template.unflatten(theta), draw=drawn))
     loss = torch.stack(losses).mean(0)
-    return LocalResult(theta, loss, torch.ones_like(loss) if factor is None else factor)
+    return LocalResult(theta, loss, torch.ones_like(loss) if factor is None else factor, gradient)
 
 
 def build_optimizer(config: FederationConfig, *parameters: Tensor) -> torch.optim.Optimizer:
@@ -146,6 +164,7 @@ def _backward(
     drawn: Draw,
     config: FederationConfig,
     objective: Objective,
+    memory: Memory,
 ) -> Tensor:
     """Add the gradient of the sum of the clients' losses to `theta.grad`; returns the diffusion loss [K].
 
@@ -157,7 +176,7 @@ def _backward(
     for part in chunks(windows, max(1, config.chunk // k)):
         share = (part.stop - part.start) / windows
         rows = torch.arange(k * windows).view(k, windows)[:, part].flatten()
-        step, loss = forward(backbone, template, theta, start, drawn if share == 1 else drawn[rows])
+        step, loss = forward(backbone, template, theta, start, drawn if share == 1 else drawn[rows], memory)
         extra = objective.extra_loss(step)
         objective_sum = (loss if extra is None else loss + extra).sum() * share
         objective_sum.backward()
@@ -166,7 +185,12 @@ def _backward(
 
 
 def forward(
-    backbone: Backbone, template: AdapterBank, theta: Tensor, start: Tensor, drawn: Draw
+    backbone: Backbone,
+    template: AdapterBank,
+    theta: Tensor,
+    start: Tensor,
+    drawn: Draw,
+    memory: Memory = Memory(),
 ) -> tuple[LocalStep, Tensor]:
     """One pass of K adapters `theta` [K, d] over K·W windows: the step and its diffusion loss [K].
 
@@ -175,6 +199,14 @@ def forward(
     noisy = backbone.add_noise(drawn.batch.latents, drawn.noise, drawn.t)
     with adapted(backbone.denoiser, template.unflatten(theta)):
         v = backbone.predict(noisy, drawn.t, drawn.batch)
-    step = LocalStep(backbone=backbone, draw=drawn, noisy=noisy, v=v, theta=theta, start=start)
-    truth = backbone.diffusion.velocity(drawn.batch.latents, drawn.noise, drawn.t)
-    return step, step.per_client((v - truth).square().flatten(1).mean(1))
+    step = LocalStep(
+        backbone=backbone,
+        draw=drawn,
+        noisy=noisy,
+        v=v,
+        theta=theta,
+        start=start,
+        server=memory.server,
+        own=memory.own,
+    )
+    return step, step.per_client(step.errors().flatten(1).mean(1))

@@ -26,10 +26,10 @@ from privtalk.methods.config import FederationConfig, Normalisation
 from privtalk.methods.federation.aggregation import with_shares
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.cohorts import choose_cohort
-from privtalk.methods.federation.local import LocalResult, train_stacked
+from privtalk.methods.federation.devices import Devices, kept_after, recalled, work
+from privtalk.methods.federation.memory import Memory, ServerState
 from privtalk.methods.federation.normalisation import appended_scale, carried, sensitivity, step
 from privtalk.methods.federation.residual import aggregation_residual
-from privtalk.methods.federation.server import ServerState
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, WIRE_BYTES, Keep, RoundLog
 from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
@@ -42,7 +42,7 @@ from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY, GaussianMechan
 from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism, RoundMechanism, in_round
 
 if TYPE_CHECKING:
-    from privtalk.methods.federated.fedavg import FedAvg
+    from privtalk.methods.federated.method import FederatedMethod
 
 
 class PublicConstants(NamedTuple):
@@ -72,7 +72,7 @@ class Federation:
     """Bank of one: the initial adapter, equal for every method (`AdapterBank.initial`)."""
     clients: tuple[ClientData, ...]
     config: FederationConfig
-    method: FedAvg
+    method: FederatedMethod
     stream: Stream
     mechanism: PrivacyMechanism = NO_PRIVACY
     """With discrete noise every client adds its share of it, on the grid; otherwise whoever sums adds the noise."""
@@ -117,7 +117,8 @@ def check_fit(config: FederationConfig, mechanism: PrivacyMechanism) -> None:
 
 def federate(federation: Federation, state: TrainingState | None = None) -> Iterator[TrainingState]:
     """The state after every round, from `state` (or the start) on to the last; nothing where it is the last."""
-    state = state or TrainingState.start(federation.template)
+    method, template = federation.method, federation.template
+    state = state or TrainingState.start(template, server=method.server_state(template))
     budget = federation.budget
     while state.round < federation.config.rounds and (budget is None or budget.allows(state.round)):
         state = play_round(federation, state)
@@ -128,19 +129,21 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     """One round; a pure function of its arguments."""
     mechanism = in_round(federation.mechanism, state.round, state.clip, federation.stream)
     cohort = choose_cohort(federation.clients, federation.config, federation.stream, state.round)
-    result = _train(federation, state, cohort)
-    updates = (result.theta - state.adapters.to(result.theta)).cpu()
+    result, report = work(federation.method, _devices(federation, state, cohort))
+    updates = report.message.cpu()
     weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
     factors = weights * clip_factors(updates, mechanism.clip)
     sent = _sent(federation, mechanism, state, cohort, updates * factors.to(updates)[:, None], weights)
     messages = [Message(client.index, vector) for client, vector in zip(cohort, sent, strict=True)]
     server = _update_server(federation, mechanism, state, messages)
-    log = _log(state, cohort, norm(updates), weights, sent.shape[1])
+    down = federation.method.download_length(federation.template)
+    log = _log(state, cohort, norm(updates), weights, sent.shape[1], down)
     moved = float(norm(server.adapter - state.adapters[0]))
     return TrainingState(
         round=state.round + 1,
         adapters=server.adapter[None],
-        momentum=server.momentum,
+        server=server.tensors,
+        clients=kept_after(state.clients, cohort, report.own),
         curves=state.curves_with(
             _curves(mechanism.clip, log, result.loss, moved)
             | {"residual": aggregation_residual(federation.template, result.theta)}
@@ -186,19 +189,22 @@ def client_weights(cohort: Sequence[ClientData], public: PublicConstants) -> Ten
     return (sizes / public.reference_frames).clamp(max=1)
 
 
-def _train(federation: Federation, state: TrainingState, cohort: Sequence[ClientData]) -> LocalResult:
-    start = state.adapters.to(federation.backbone.device)
-    if not cohort:
-        return LocalResult(start[:0], start.new_zeros(0), start.new_zeros(0))
-    return train_stacked(
-        federation.backbone,
-        federation.template,
-        start.expand(len(cohort), -1),
-        cohort,
-        federation.config,
-        federation.method,
-        federation.stream,
-        state.round,
+def _devices(federation: Federation, state: TrainingState, cohort: Sequence[ClientData]) -> Devices:
+    """The cohort's devices at the start of a round: what they were sent, what they hold and what they keep."""
+    method, device = federation.method, federation.backbone.device
+    received = state.adapters[0].to(device)
+    return Devices(
+        backbone=federation.backbone,
+        template=federation.template,
+        config=federation.config,
+        clients=tuple(method.trains_on(client, federation.config) for client in cohort),
+        stream=federation.stream,
+        round=state.round,
+        received=received,
+        memory=Memory(
+            {name: state.server[name].to(received) for name in method.sent_down},
+            recalled(method, federation.template, received, cohort, state.clients),
+        ),
     )
 
 
@@ -206,7 +212,7 @@ def _update_server(
     federation: Federation, mechanism: RoundMechanism, state: TrainingState, messages: Sequence[Message]
 ) -> ServerState:
     kind, scale = _normalisation(federation.config, mechanism)
-    dim = state.adapters.shape[1] + (kind != "public")
+    dim = federation.method.message_length(federation.template) + (kind != "public")
     total = of_round(federation.aggregate, state.round)(messages, dim)
     if mechanism.private and not isinstance(mechanism, DiscreteMechanism):
         joint: RoundMechanism = mechanism
@@ -218,18 +224,18 @@ def _update_server(
         total = total + noise
     mean = step(total, kind, federation.denominator, scale)
     return federation.method.server_update(
-        ServerState(state.adapters[0], state.momentum), mean, federation.config
+        ServerState(federation.template, state.adapters[0], state.server), mean, federation.config
     )
 
 
 def _log(
-    state: TrainingState, cohort: Sequence[ClientData], norms: Tensor, weights: Tensor, sent: int
+    state: TrainingState, cohort: Sequence[ClientData], norms: Tensor, weights: Tensor, up: int, down: int
 ) -> RoundLog:
     return RoundLog(
         round=state.round,
         cohort=tuple(client.index for client in cohort),
-        up_bytes=len(cohort) * sent * WIRE_BYTES,
-        down_bytes=len(cohort) * state.adapters.shape[1] * WIRE_BYTES,
+        up_bytes=len(cohort) * up * WIRE_BYTES,
+        down_bytes=len(cohort) * down * WIRE_BYTES,
         norms=tuple(norms.tolist()),
         weights=tuple(weights.tolist()),
     )

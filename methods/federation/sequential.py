@@ -22,6 +22,7 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, Draw, draw
 from privtalk.methods.federation.local import LocalResult, LocalStep, Objective, build_optimizer
+from privtalk.methods.federation.memory import Memory
 
 
 def train_sequential(
@@ -33,16 +34,20 @@ def train_sequential(
     objective: Objective,
     stream: Stream,
     round_: int,
+    memory: Memory = Memory(),
 ) -> LocalResult:
     """As `train_stacked`, one client after another; reliability factors are left at 1."""
     network = with_peft(backbone, template)
     rows = [
-        _train_one(network, template, start[k], client, config, objective, stream, round_)
+        _train_one(
+            network, template, start[k], client, config, objective, stream, round_, memory.of(slice(k, k + 1))
+        )
         for k, client in enumerate(clients)
     ]
     theta = torch.stack([row[0] for row in rows])
     loss = torch.stack([row[1] for row in rows])
-    return LocalResult(theta, loss, torch.ones_like(loss))
+    gradient = torch.stack([row[2] for row in rows])
+    return LocalResult(theta, loss, torch.ones_like(loss), gradient)
 
 
 def with_peft(backbone: Backbone, template: AdapterBank) -> Backbone:
@@ -71,31 +76,47 @@ def _train_one(
     objective: Objective,
     stream: Stream,
     round_: int,
-) -> tuple[Tensor, Tensor]:
+    memory: Memory,
+) -> tuple[Tensor, Tensor, Tensor]:
     load_adapter(network.denoiser, template.unflatten(start[None]))
     parameters = trainable(network.denoiser, template)
     optimizer = build_optimizer(config, *parameters)
-    losses = []
+    losses, gradient = [], torch.zeros_like(start)
     for step in range(config.local_steps):
         drawn = draw([client], config, network.config.diffusion.timesteps, stream, round_, step).to(
             start.device
         )
         optimizer.zero_grad()
-        taken = _step(network, parameters, start, drawn)
+        taken = _step(network, parameters, start, drawn, memory)
         truth = network.diffusion.velocity(drawn.batch.latents, drawn.noise, drawn.t)
         loss = (taken.v - truth).square().mean()
         extra = objective.extra_loss(taken)
         (loss if extra is None else loss + extra.sum()).backward()
+        gradient += (
+            torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]) / config.local_steps
+        )
         optimizer.step()
         losses.append(loss.detach())
-    return torch.cat([p.detach().flatten() for p in parameters]), torch.stack(losses).mean()
+    theta = torch.cat([p.detach().flatten() for p in parameters])
+    return theta, torch.stack(losses).mean(), gradient
 
 
-def _step(network: Backbone, parameters: Sequence[Tensor], start: Tensor, drawn: Draw) -> LocalStep:
+def _step(
+    network: Backbone, parameters: Sequence[Tensor], start: Tensor, drawn: Draw, memory: Memory
+) -> LocalStep:
     noisy = network.add_noise(drawn.batch.latents, drawn.noise, drawn.t)
     v = network.predict(noisy, drawn.t, drawn.batch)
     theta = torch.cat([p.flatten() for p in parameters])[None]
-    return LocalStep(backbone=network, draw=drawn, noisy=noisy, v=v, theta=theta, start=start[None])
+    return LocalStep(
+        backbone=network,
+        draw=drawn,
+        noisy=noisy,
+        v=v,
+        theta=theta,
+        start=start[None],
+        server=memory.server,
+        own=memory.own,
+    )
 
 
 def trainable(denoiser: nn.Module, template: AdapterBank) -> list[nn.Parameter]:

@@ -27,18 +27,22 @@ class TrainingState:
     round: int
     adapters: Tensor
     """float32 [K, d]: one global adapter, or one a client."""
-    momentum: Tensor
-    """float64 [d] of the server."""
+    server: Mapping[str, Tensor] = field(default_factory=dict)
+    """[m] what the server keeps for the method, by name."""
+    clients: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
+    """Client number -> [m] what its device keeps, by name."""
     curves: Curves = field(default_factory=dict)
     transcript: Transcript = field(default_factory=Transcript)
     clip: float | None = None
     """What adaptive clipping has come to."""
 
     @classmethod
-    def start(cls, template: AdapterBank, k: int = 1) -> TrainingState:
-        """Before the first round: `k` copies of the initial adapter."""
+    def start(
+        cls, template: AdapterBank, k: int = 1, server: Mapping[str, Tensor] | None = None
+    ) -> TrainingState:
+        """Before the first round: `k` copies of the initial adapter, and what the server starts from."""
         adapters = template.flatten().cpu().expand(k, -1).contiguous()
-        return cls(round=0, adapters=adapters, momentum=torch.zeros(template.dim, dtype=torch.float64))
+        return cls(round=0, adapters=adapters, server=dict(server or {}))
 
     def bank(self, template: AdapterBank) -> AdapterBank:
         """The K adapters; `template` is the initial bank."""
@@ -51,7 +55,9 @@ class TrainingState:
     def save(self, path: Path, of: str = "") -> None:
         """Write one safetensors file, whole or not at all; `of` says which training it belongs to."""
         said = self.transcript
-        tensors = {"adapters": self.adapters, "momentum": self.momentum}
+        tensors = {"adapters": self.adapters}
+        tensors |= {f"server.{name}": t for name, t in self.server.items()}
+        tensors |= {f"client.{k}.{name}": t for k, own in self.clients.items() for name, t in own.items()}
         tensors |= {f"messages.{r}": t for r, t in said.messages.items()}
         tensors |= {f"adapters.{r}": t for r, t in said.adapters.items()}
         log = [entry.model_dump() for entry in said.log]
@@ -69,7 +75,8 @@ class TrainingState:
             state = cls(
                 round=about.round,
                 adapters=tensors["adapters"],
-                momentum=tensors["momentum"],
+                server=_named(tensors, "server."),
+                clients=_by_client(tensors),
                 curves=about.curves,
                 transcript=said,
                 clip=about.clip,
@@ -86,12 +93,27 @@ class TrainingState:
             )
         return state
 
-    def check_fits(self, template: AdapterBank, rounds: int, adapters: Collection[int]) -> None:
-        """Raises `ValueError` unless it is of such an adapter, of as many as may be, and not past the end."""
+    def check_fits(
+        self,
+        template: AdapterBank,
+        rounds: int,
+        adapters: Collection[int],
+        server: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Raises `ValueError` unless it is of such an adapter, of as many as may be, not past the end, and the server
+        keeps what `server` starts from.
+        """
         k, dim = self.adapters.shape
         if dim != template.dim or k not in adapters:
             raise ValueError(
                 f"the state holds {k} adapters of {dim} numbers, training has others of {template.dim}"
+            )
+        held, wanted = (
+            {n: tuple(t.shape) for n, t in (part or {}).items()} for part in (self.server, server)
+        )
+        if server is not None and held != wanted:
+            raise ValueError(
+                f"the state's server keeps {held or 'nothing'}, the method's {wanted or 'nothing'}"
             )
         if self.round > rounds:
             raise ValueError(f"the state is of round {self.round}, training ends with {rounds}")
@@ -111,16 +133,14 @@ class _About(BaseModel):
 
 def _check(state: TrainingState, tensors: int) -> None:
     """Raises `ValueError` where the parts of a state do not belong together."""
-    said, dim = state.transcript, state.momentum.numel()
-    floats = (state.adapters.dtype, state.momentum.dtype) == (torch.float32, torch.float64)
-    if (
-        not floats
-        or state.adapters.ndim != 2
-        or state.adapters.shape[1:] != state.momentum.shape
-        or not len(state.adapters)
-    ):
-        raise ValueError("its adapters and momentum are not float32 [K, d] and float64 [d]")
-    if tensors != 2 + len(said.messages) + len(said.adapters):
+    said = state.transcript
+    if state.adapters.dtype != torch.float32 or state.adapters.ndim != 2 or not len(state.adapters):
+        raise ValueError("its adapters are not float32 [K, d]")
+    dim = state.adapters.shape[1]
+    kept = [*state.server.values(), *(t for own in state.clients.values() for t in own.values())]
+    if not all(t.is_floating_point() for t in kept):
+        raise ValueError("what its server and clients keep is not of floating point")
+    if tensors != 1 + len(kept) + len(said.messages) + len(said.adapters):
         raise ValueError("it holds tensors that a state does not have")
     numbers = [entry.round for entry in said.log]
     if numbers not in ([], list(range(state.round))):
@@ -133,8 +153,20 @@ def _check(state: TrainingState, tensors: int) -> None:
     for r, adapter in said.adapters.items():
         if r not in numbers or adapter.shape != (dim,):
             raise ValueError(f"its adapter of round {r} is not one of {dim} numbers")
-    if not all(bool(t.isfinite().all()) for t in (state.adapters, state.momentum)):
+    if not all(bool(t.isfinite().all()) for t in (state.adapters, *kept)):
         raise ValueError("it holds NaN or infinite numbers")
+
+
+def _named(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _by_client(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    found: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _named(tensors, "client.").items():
+        index, _, own = name.partition(".")
+        found.setdefault(int(index), {})[own] = tensor
+    return dict(sorted(found.items()))
 
 
 def _numbered(tensors: Mapping[str, Tensor], prefix: str) -> dict[int, Tensor]:

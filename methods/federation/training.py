@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.config import DEFAULT_OPTIONS, FederationConfig, MethodOptions
+from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.rounds import Federation, federate
@@ -28,7 +29,7 @@ def train(
     config: FederationConfig,
     stream: Stream,
     *,
-    options: MethodOptions = DEFAULT_OPTIONS,
+    options: Mapping[str, Any] | None = None,
     mechanism: PrivacyMechanism = NO_PRIVACY,
     budget: Budget | None = None,
     evaluated: Sequence[ClientData] = (),
@@ -37,19 +38,22 @@ def train(
 ) -> Iterator[TrainingState]:
     """The state after each round, going on from `state`.
 
-    `evaluated`: the clients whose own adapters `local_only` trains. The mechanism is a federated method's only:
-    reference rows are trained without privacy.
+    `options`: the method's own, by name; those left out are at their defaults. `evaluated`: the clients whose own
+    adapters `local_only` trains. The mechanism is a federated method's only: reference rows are trained without
+    privacy.
     """
     if row in METHODS:
+        method = build(row, options)
+        length = method.message_length(template)
         federation = Federation(
             backbone=backbone,
             template=template,
             clients=tuple(clients),
             config=config,
-            method=build(row, options),
+            method=method,
             stream=stream,
             mechanism=mechanism,
-            aggregate=summation(config, mechanism, len(clients), template.dim).aggregate,
+            aggregate=summation(config, mechanism, len(clients), length).aggregate,
             keep=keep,
             budget=budget,
         )

@@ -35,7 +35,7 @@ def test_the_ablation_is_the_full_grid():
     found = {}
     for planned in plan.cells:
         options = planned.cell.training.options
-        found[planned.row, planned.cell.tier] = (options.gamma > 0, options.lambda_tdc > 0)
+        found[planned.row, planned.cell.tier] = (options["gamma"] > 0, options["lambda_tdc"] > 0)
     switches = {
         "adapters only": (False, False),
         "isfa": (True, False),

@@ -6,7 +6,10 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptions
+from privtalk.methods.config import AdapterConfig, FederationConfig
+from privtalk.methods.federated.fedavg import FedAvg
+from privtalk.methods.federated.fedprox import FedProx
+from privtalk.methods.federated.privfedtalk import PrivFedTalk
 
 
 @pytest.mark.parametrize(
@@ -19,8 +22,9 @@ from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptio
         (FederationConfig, {"rate": 1.5}),
         (FederationConfig, {"lr": float("nan")}),
         (FederationConfig, {"optimizer": "lion"}),
-        (MethodOptions, {"mu": -1.0}),
-        (MethodOptions, {"lambda_tcd": 0.05}),
+        (FedProx.Options, {"mu": -1.0}),
+        (PrivFedTalk.Options, {"lambda_tcd": 0.05}),
+        (FedAvg.Options, {"mu": 0.1}),
     ],
 )
 def test_nonsense_is_refused(model: type[AdapterConfig], values: dict[str, object]) -> None:

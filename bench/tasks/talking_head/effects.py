@@ -32,7 +32,7 @@ def _private(holds: Callable[[PrivacySpec], bool], rule: str) -> Condition:
     return _federated(lambda training: training.privacy.epsilon is not None and holds(training.privacy), rule)
 
 
-def _row(method: str, holds: Callable[[Any], bool] = lambda options: True, rule: str = "") -> Condition:
+def row_of(method: str, holds: Callable[[Any], bool] = lambda options: True, rule: str = "") -> Condition:
     """A condition of one method's row, by its options."""
     return _training(
         lambda cell: cell.method == method and holds(cell.training.options) if cell.training else False,
@@ -52,6 +52,10 @@ _VICTIMS = _federated(
 _TRAINED = _training(lambda cell: True, "a row that trains")
 _SAMPLED = Condition(
     lambda cell: cell.method == "difftalk" or cell.training is not None, "a row that generates by sampling"
+)
+
+_WEIGHED = row_of(
+    "privfedtalk", lambda options: options["gamma"] > 0, " with options.privfedtalk.gamma above 0"
 )
 
 CONDITIONS: Mapping[str, Condition] = {
@@ -83,13 +87,8 @@ CONDITIONS: Mapping[str, Condition] = {
         lambda cell: cell.method in REFERENCES and REFERENCES[cell.method].trains == "pooled",
         "a row trained on pooled data",
     ),
-    "options.mu": _row("fedprox"),
-    "options.lambda_tdc": _row("privfedtalk"),
-    "options.gamma": _row("privfedtalk"),
-    "options.alpha": _row("privfedtalk", lambda options: options.gamma > 0, " with options.gamma above 0"),
-    "options.expected_score": _row(
-        "privfedtalk", lambda options: options.gamma > 0, " with options.gamma above 0"
-    ),
+    "options.privfedtalk.alpha": _WEIGHED,
+    "options.privfedtalk.expected_score": _WEIGHED,
     "privacy": _ANY_TIER,
     "privacy.quantile": _private(
         lambda privacy: privacy.clipping == "adaptive", "a row with an epsilon and privacy.clipping=adaptive"

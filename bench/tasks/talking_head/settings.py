@@ -3,15 +3,16 @@ else (no path, device or worker count)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from privtalk.bench import task
 from privtalk.bench.corpus.spec import MOST, MOST_PEOPLE, CorpusSpec, PartitionSpec
 from privtalk.core.frozen import Frozen
 from privtalk.core.upgrade import tier_of
-from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptions
+from privtalk.methods.config import AdapterConfig, FederationConfig
+from privtalk.methods.registry import options as method_options
 
 
 class PrivacySpec(Frozen):
@@ -120,11 +121,20 @@ class Settings(Frozen):
     partition: PartitionSpec = PartitionSpec()
     adapter: AdapterConfig = AdapterConfig()
     federation: FederationConfig = FederationConfig()
-    options: MethodOptions = MethodOptions()
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Method -> its own options, those that differ from the method's defaults or were written out."""
     privacy: PrivacySpec = PrivacySpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     attack: AttackSpec = AttackSpec()
     backbone: BackboneSpec = BackboneSpec()
+
+    @field_validator("options")
+    @classmethod
+    def _known(cls, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {
+            name: method_options(name, own).model_dump(mode="json", exclude_unset=True)
+            for name, own in given.items()
+        }
 
 
 class Training(Frozen):
@@ -132,9 +142,13 @@ class Training(Frozen):
 
     adapter: AdapterConfig
     federation: FederationConfig
-    options: MethodOptions
+    options: dict[str, Any]
+    """The method's own, all of them; empty for reference rows. So another method's options leave the id alone."""
     privacy: PrivacySpec
     attack: AttackSpec
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # options are a mapping, which has no hash of its own
 
 
 class Cell(task.Cell):

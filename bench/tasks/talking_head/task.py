@@ -7,14 +7,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from privtalk.bench import task
-from privtalk.bench.task import Axis, Opened, Opening, Outcome, Place, Planned, Preparation, Row, Wanted, Work
+from privtalk.bench.task import (
+    Axis,
+    Condition,
+    Opened,
+    Opening,
+    Outcome,
+    Place,
+    Planned,
+    Preparation,
+    Row,
+    Wanted,
+    Work,
+)
 from privtalk.bench.tasks.talking_head import effects
 from privtalk.bench.tasks.talking_head import settings as own_settings
 from privtalk.bench.tasks.talking_head.display import DISPLAY
 from privtalk.bench.tasks.talking_head.networks import Means, choose_device, find_network
+from privtalk.bench.tasks.talking_head.options import BRANCH, owned
 from privtalk.bench.tasks.talking_head.settings import Cell, PrivacySpec, Settings, Training
 from privtalk.core.errors import UserError
 from privtalk.methods.registry import METHODS, REFERENCES
+from privtalk.methods.registry import options as method_options
 
 
 def parse_epsilon(text: str) -> str:
@@ -52,7 +66,7 @@ class TalkingHead(task.Task):
 
     @property
     def rows(self) -> Mapping[str, Row]:
-        methods = {name: Row("method", getattr(method, "about", "")) for name, method in METHODS.items()}
+        methods = {name: Row("method", method.about) for name, method in METHODS.items()}
         return methods | {name: Row(found.kind, found.about) for name, found in REFERENCES.items()}
 
     @property
@@ -81,6 +95,12 @@ class TalkingHead(task.Task):
     def settle(self, opened: Opened, opening: Opening, settings: Settings) -> Mapping[str, Any]:
         from privtalk.bench.corpus.opening import recorded_settings
 
+        size, takes = settings.corpus.size, opened.resources.network.size
+        if size != takes:
+            raise UserError(
+                f"corpus.size is {size}, the backbone takes {takes} pixels; make one with: "
+                f"bench pretrain --size {size} -o weights, and add --set backbone=weights"
+            )
         if opening.corpus is None:
             return {}
         return {"corpus": recorded_settings(opening.corpus, settings.corpus)}
@@ -98,9 +118,22 @@ class TalkingHead(task.Task):
             training=_training(settings, wanted) if trained else None,
         )
 
+    def tidied(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+        return owned(tree)
+
+    def condition(self, path: str) -> Condition | None:
+        """Returns the setting's own, or that a method's options are read by its own row."""
+        branch, _, rest = path.partition(".")
+        own = effects.row_of(rest.partition(".")[0]) if branch == BRANCH else None
+        return super().condition(path) or own
+
     def placed(self, cell: Cell, path: str) -> tuple[Any] | None:
-        branch = path.partition(".")[0]
+        branch, _, rest = path.partition(".")
         holder = cell if branch in Cell.model_fields else cell.training
+        if branch == BRANCH:
+            method, _, option = rest.partition(".")
+            path = f"{BRANCH}.{option}"
+            holder = cell.training if cell.method == method else None
         return None if holder is None else super().placed(holder, path)
 
     def check(self, pending: Sequence[Planned], place: Place, workers: int) -> None:
@@ -111,12 +144,6 @@ class TalkingHead(task.Task):
         own = cast("Sequence[own_settings.Planned]", pending)
         if not own:
             return
-        size = own[0].cell.corpus.size
-        if size != means.network.size:
-            raise UserError(
-                f"corpus.size is {size}, the backbone takes {means.network.size} pixels; make one with: "
-                f"bench pretrain --size {size} -o weights, and add --set backbone=weights"
-            )
         population = open_population(own[0].cell.corpus, means.corpus)
         preflight.check(own, means.network, population, workers)
 
@@ -146,10 +173,20 @@ def _training(settings: Settings, wanted: Wanted) -> Training:
     return Training(
         adapter=settings.adapter,
         federation=settings.federation,
-        options=type(settings.options).model_validate(settings.options.model_dump() | dict(wanted.options)),
+        options=_options(wanted.method, {**settings.options.get(wanted.method, {}), **wanted.options}),
         privacy=PrivacySpec.model_validate(settings.privacy.model_dump() | target),
         attack=settings.attack,
     )
+
+
+def _options(row: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a row's method; none of a reference row."""
+    if row not in METHODS:
+        return {}
+    try:
+        return method_options(row, given).model_dump(mode="json")
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def split_backbone(changes: Sequence[str]) -> tuple[str, list[str]]:

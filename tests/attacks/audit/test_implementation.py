@@ -128,9 +128,12 @@ def test_a_round_is_the_federations(normalisation):
         denominator=aggregator.expected,
         aggregate=plain_sum,
         stream=lambda *_: stream("noise"),
-        method=SimpleNamespace(server_update=lambda state, mean, config: mean),
+        template=None,
+        method=SimpleNamespace(
+            server_update=lambda state, mean, config: mean, message_length=lambda template: aggregator.dim
+        ),
     )
-    state = SimpleNamespace(round=0, adapters=torch.zeros(1, aggregator.dim), momentum=torch.zeros(1))
+    state = SimpleNamespace(round=0, adapters=torch.zeros(1, aggregator.dim), server={})
     sent = federation._sent(run, GAUSSIAN, state, (), trained.updates * factors[:, None], weights)
     messages = [Message(k, vector) for k, vector in enumerate(sent)]
     assert torch.equal(found.means[0], federation._update_server(run, GAUSSIAN, state, messages))

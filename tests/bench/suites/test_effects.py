@@ -11,6 +11,7 @@ from privtalk.bench.tasks.talking_head.effects import CONDITIONS, FILLED_IN
 from privtalk.bench.tasks.talking_head.settings import Settings
 from privtalk.bench.tasks.talking_head.task import BY_AXIS
 from privtalk.core.errors import UserError
+from privtalk.methods.registry import METHODS
 
 
 def expand(*changes, suite="privacy_utility", preset="small", **options):
@@ -48,7 +49,12 @@ def expand(*changes, suite="privacy_utility", preset="small", **options):
         (["federation.grid_bound=2"], "federation.grid_bound has no effect here"),
         (["attack.worlds=0", "attack.world_steps=3"], "attack.world_steps has no effect here"),
         (["attack.victims=0", "attack.inversion_steps=3"], "attack.inversion_steps has no effect here"),
-        (["options.gamma=0", "options.alpha=0.2"], "options.alpha has no effect here"),
+        (["options.gamma=0", "options.alpha=0.2"], "options.privfedtalk.alpha has no effect here"),
+        (
+            ["options.privfedtalk.gamma=0", "options.alpha=0.2"],
+            "options.privfedtalk.alpha has no effect here",
+        ),
+        (["options.fedprox={}"], "options.fedprox={} sets nothing"),
         (["federation={}"], "federation={} sets nothing"),
     ],
 )
@@ -68,6 +74,7 @@ def test_a_setting_without_effect_is_refused(changes, line):
         ["privacy.clipping=adaptive", "privacy.quantile=0.3", "privacy.placement=central"],
         ["partition={kind: dirichlet, alpha: 1}"],
         ["options.mu=0"],
+        ["options.fedprox.mu=0"],
         ["federation.secure_aggregation=true", "federation.grid_bound=2"],
         ["federation.normalisation=appended", "federation.appended_share=0.5"],
         ["adapter.targets=['*.to_v']"],
@@ -80,7 +87,7 @@ def test_a_setting_with_effect_is_taken(changes):
 
 def test_factors_of_the_grid_decide_for_some_rows_alone():
     assert expand("options.gamma=0.9", suite="ablation").cells
-    with pytest.raises(UserError, match=r"options\.mu has no effect here: what reads it is a row of fedprox"):
+    with pytest.raises(UserError, match=r"options\.fedprox\.mu has no effect here: .* is a row of fedprox"):
         expand("options.mu=0.9", suite="ablation")
 
 
@@ -144,6 +151,7 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> list[str]:
 def test_conditions_are_of_settings_that_exist():
     """A setting that is renamed must not lose its condition in silence."""
     there = settings_of(Settings)
+    there += [f"options.{name}.{own}" for name in METHODS for own in METHODS[name].Options.model_fields]
     branches = {path.partition(".")[0] for path in there}
     for path in [*CONDITIONS, *FILLED_IN, *BY_AXIS]:
         assert path in there or path in branches, path

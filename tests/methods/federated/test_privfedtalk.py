@@ -11,7 +11,7 @@ from torch import Tensor
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.config import FederationConfig, MethodOptions
+from privtalk.methods.config import FederationConfig
 from privtalk.methods.federated import isfa
 from privtalk.methods.federated.privfedtalk import PrivFedTalk
 from privtalk.methods.federated.tdc import temporal_consistency
@@ -99,6 +99,6 @@ def test_scores_of_a_stack_are_those_of_each_client(
 
 
 def test_expected_reliability_is_public() -> None:
-    method = PrivFedTalk(options=MethodOptions(gamma=0.5, expected_score=0.6))
+    method = PrivFedTalk(PrivFedTalk.Options(gamma=0.5, expected_score=0.6))
     assert method.expected_reliability() == pytest.approx(2.718281828 ** (0.5 * (0.6 - 1)))
-    assert PrivFedTalk(options=MethodOptions(gamma=0.0)).expected_reliability() == 1.0
+    assert PrivFedTalk(PrivFedTalk.Options(gamma=0.0)).expected_reliability() == 1.0

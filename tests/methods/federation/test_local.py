@@ -8,12 +8,14 @@ import torch
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.config import AdapterConfig, FederationConfig, MethodOptions
+from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federated.fedavg import FedAvg
 from privtalk.methods.federation.clients import ClientData, draw
 from privtalk.methods.federation.local import forward, train_stacked
 from privtalk.methods.federation.sequential import train_sequential
 from privtalk.methods.registry import build
+
+OPTIONS = {"fedprox": {"mu": 0.5}, "privfedtalk": {"lambda_tdc": 0.5, "gamma": 0.0}}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_stacked_is_sequential(
         local_steps=4, windows=2, window_frames=3, optimizer=optimizer, lr=0.02, chunk=6
     )  # type: ignore[arg-type]
     template = AdapterBank.initial(exact.denoiser, AdapterConfig(rank=2, freeze_a=freeze_a), stream)
-    objective = build(method, MethodOptions(mu=0.5, lambda_tdc=0.5, gamma=0.0))
+    objective = build(method, OPTIONS.get(method))
     people, start = doubled(clients), starts(template, 5)
     fast = train_stacked(exact, template, start, people, config, objective, stream, 1)
     slow = train_sequential(exact, template, start, people, config, objective, stream, 1)
@@ -95,7 +97,7 @@ def test_chunks_change_rounding_only(
     """Also where one client's windows do not fit a pass (chunk 1 and 3 of 5 windows)."""
     template = AdapterBank.initial(exact.denoiser, AdapterConfig(), stream)
     config = FederationConfig(local_steps=2, windows=5, window_frames=2, lr=0.02, chunk=100)
-    objective = build("fedprox", MethodOptions(mu=0.5))
+    objective = build("fedprox", {"mu": 0.5})
     people, start = doubled(clients)[1:3], starts(template, 2)
     whole = train_stacked(exact, template, start, people, config, objective, stream, 0)
     parts = train_stacked(

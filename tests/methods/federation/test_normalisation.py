@@ -10,7 +10,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privtalk.methods.config import MethodOptions
 from privtalk.methods.federated.isfa import reliability
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.normalisation import appended_scale, carried, sensitivity, step
@@ -108,7 +107,7 @@ def test_a_negative_noisy_weight_does_not_turn_the_step_around():
 
 @pytest.fixture
 def federation(backbone, template, clients: tuple[ClientData, ...], config, stream) -> Federation:
-    method = build("privfedtalk", MethodOptions(gamma=3.0))
+    method = build("privfedtalk", {"gamma": 3.0})
     return Federation(
         backbone=backbone, template=template, clients=clients, config=config, method=method, stream=stream
     )

@@ -11,7 +11,7 @@ from privtalk.core.seeds import torch_stream
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.config import FederationConfig, MethodOptions
+from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, draw
 from privtalk.methods.federation.cohorts import sample_cohort
 from privtalk.methods.federation.local import forward, train_stacked
@@ -65,7 +65,7 @@ def test_a_round_is_its_definition(federation: Federation) -> None:
     clip = 0.3
     for method in (
         build("fedavg"),
-        build("privfedtalk", MethodOptions(gamma=2.0, lambda_tdc=0.1, expected_score=0.5)),
+        build("privfedtalk", {"gamma": 2.0, "lambda_tdc": 0.1, "expected_score": 0.5}),
     ):
         run = replace(federation, method=method, mechanism=GaussianMechanism(clip=clip))
         start = TrainingState.start(run.template)
@@ -126,11 +126,9 @@ def test_noise_is_of_the_stated_size_and_independent_of_the_method(federation: F
     moved = []
     for name in ("fedavg", "fedprox"):
         run = replace(federation, method=build(name))
-        plain = play_round(
-            replace(run, mechanism=GaussianMechanism(clip=0.5)), TrainingState.start(run.template)
-        )
-        noisy = play_round(replace(run, mechanism=mechanism), TrainingState.start(run.template))
-        moved.append((noisy.momentum - plain.momentum) * run.denominator)
+        plain = next(federate(replace(run, mechanism=GaussianMechanism(clip=0.5))))
+        noisy = next(federate(replace(run, mechanism=mechanism)))
+        moved.append((noisy.server["momentum"] - plain.server["momentum"]) * run.denominator)
     assert float(moved[0].std()) == pytest.approx(1.5, rel=0.1)
     torch.testing.assert_close(moved[0], moved[1])
 

@@ -24,7 +24,8 @@ LOG = tuple(
 STATE = TrainingState(
     round=2,
     adapters=torch.ones(1, 3),
-    momentum=torch.zeros(3, dtype=torch.float64),
+    server={"momentum": torch.zeros(3, dtype=torch.float64), "control": torch.ones(2)},
+    clients={0: {"control": torch.ones(2)}, 11: {"control": torch.full((2,), 0.1)}},
     curves={"loss": (0.1, None), "odd": (float("nan"), 1.0)},
     transcript=Transcript(LOG, {1: torch.ones(2, 4)}, {0: torch.ones(3), 1: torch.ones(3)}),
     clip=0.3,
@@ -39,6 +40,10 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     assert str(found.curves) == str(STATE.curves)
     assert torch.equal(found.transcript.messages[1], STATE.transcript.messages[1])
     assert torch.equal(found.adapters, STATE.adapters)
+    assert list(found.server) == ["control", "momentum"]
+    assert {k: own["control"].tolist() for k, own in found.clients.items()} == {
+        k: own["control"].tolist() for k, own in STATE.clients.items()
+    }
     found.save(tmp_path / "again", "cell")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
@@ -52,12 +57,13 @@ def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
 Change = Callable[[dict[str, Tensor], dict[str, Any]], object]
 CHANGES: dict[str, Change] = {
     "no adapters": lambda t, m: t.pop("adapters"),
-    "no momentum": lambda t, m: t.pop("momentum"),
     "flat adapters": lambda t, m: t.update(adapters=torch.ones(3)),
     "no adapter": lambda t, m: t.update(adapters=torch.ones(0, 3)),
     "other size": lambda t, m: t.update(adapters=torch.ones(1, 4)),
     "other floats": lambda t, m: t.update(adapters=torch.ones(1, 3, dtype=torch.float64)),
-    "whole numbers": lambda t, m: t.update(momentum=torch.zeros(3, dtype=torch.int64)),
+    "whole numbers": lambda t, m: t.update({"server.momentum": torch.zeros(3, dtype=torch.int64)}),
+    "a client without a number": lambda t, m: t.update({"client.x.control": torch.zeros(2)}),
+    "a client that keeps no number": lambda t, m: t.update({"client.0.control": torch.full((2,), torch.inf)}),
     "not finite": lambda t, m: t.update(adapters=torch.full((1, 3), torch.nan)),
     "left over": lambda t, m: t.update(x=torch.ones(1)),
     "a message of no round": lambda t, m: t.update({"messages.7": torch.ones(2, 4)}),
@@ -118,6 +124,9 @@ def test_a_state_that_does_not_fit_a_training_says_so(template: AdapterBank) -> 
         STATE.check_fits(template, 3, {1})
     with pytest.raises(ValueError, match="of round 2, training ends with 1"):
         STATE.check_fits(_of_three(), 1, {1})
+    STATE.check_fits(_of_three(), 2, {1}, STATE.server)
+    with pytest.raises(ValueError, match=r"the state's server keeps .*'momentum': .*, the method's nothing"):
+        STATE.check_fits(_of_three(), 2, {1}, {})
 
 
 def _of_three() -> AdapterBank:

@@ -93,7 +93,8 @@ def test_too_little_disk_is_told_with_a_way_out(request_for, nothing_is_made, mo
 
 
 def test_the_size_of_an_adapter_is_known_without_making_one(request_for):
-    network, plan = command.prepare(request_for("fedavg", "ffa_lora"))
+    opened, plan, _ = command.prepare(request_for("fedavg", "ffa_lora"))
+    network = opened.resources.network
     for planned in plan.cells:
         config = preflight.adapter_config(planned.cell.method, planned.cell.training.adapter)
         made = AdapterBank.initial(open_backbone(network).denoiser, config, lambda *names: _generator())
@@ -108,7 +109,7 @@ def _generator():
 
 def test_cohorts_are_those_that_training_draws(request_for):
     request = request_for("fedavg", tiers=("none",), changes=("attack.worlds=0", "attack.victims=0"))
-    _, plan = command.prepare(request)
+    _, plan, _ = command.prepare(request)
     cell = plan.cells[0].cell
     assert command.run(request) == command.OK
     [record] = command.RunStore(request.out)
@@ -135,7 +136,7 @@ def test_a_void_delta_is_said_before_the_run_and_in_its_record(request_for, caps
 def test_the_disk_that_footage_takes_is_known_before_it_is_filmed(request_for):
     """Files of the small world are mostly what is known of a frame beside its pixels: the harder case."""
     request = request_for("static")
-    _, plan = command.prepare(request)
+    _, plan, _ = command.prepare(request)
     assert command.run(request) == command.OK
     files = EmbeddedPopulation(plan.settings.corpus).files()
     taken = sum(shard.path.stat().st_size for shard in files)

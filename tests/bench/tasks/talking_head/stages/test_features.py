@@ -8,9 +8,10 @@ import torch
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.execution import Succeeded, execute
+from privtalk.bench.preparing import make
 from privtalk.bench.tasks.talking_head.networks import find_network, open_backbone
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
-from privtalk.bench.tasks.talking_head.stages.prepare import make_features, make_footage
+from privtalk.bench.tasks.talking_head.stages.prepare import features, footage
 
 SPEC = CorpusSpec.model_validate(
     {
@@ -30,8 +31,8 @@ SPEC = CorpusSpec.model_validate(
 def store(world):
     population = open_population(SPEC, None)
     network = find_network("tiny")
-    assert make_footage(population, 1) == 5
-    assert make_features(population, network, True, 1) == 5
+    assert make(footage(population), 1) == 5
+    assert make(features(population, network, True), 1) == 5
     return FeatureStore(population, network, True)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
-from privtalk.bench.tasks.talking_head.stages.prepare import make_footage
+from privtalk.bench.tasks.talking_head.stages.prepare import footage
 from privtalk.core import cache
 
 
@@ -36,5 +36,5 @@ def test_leftovers_of_dead_writers_are_gone_from_the_cache(
     folder.mkdir(parents=True)
     for name in ("a.safetensors", f"a.safetensors.{dead.pid}.part", f"a.safetensors.sha256.{dead.pid}.part"):
         (folder / name).touch()
-    make_footage(Nobody(), 1)
+    footage(Nobody())
     assert [path.name for path in folder.iterdir()] == ["a.safetensors"]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from privtalk.bench.commands.run import prepare
-from privtalk.bench.corpus.opening import open_population
-from privtalk.bench.runner import Place, open_world
-from privtalk.bench.tasks.talking_head.stages.prepare import make_features, make_footage
+from privtalk.bench.preparing import make
+from privtalk.bench.tasks.talking_head.run import open_world
+from privtalk.bench.tasks.talking_head.stages.prepare import preparations
 from privtalk.bench.tasks.talking_head.stages.train import (
     checked,
     client_data,
@@ -31,7 +30,7 @@ from privtalk.methods.federation.transcript import Keep
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_diverged_training_is_refused_by_round_and_with_the_way_out(value):
     adapters = torch.zeros(1, 4)
-    sound = TrainingState(round=3, adapters=adapters, momentum=torch.zeros(4, dtype=torch.float64))
+    sound = TrainingState(round=3, adapters=adapters)
     assert checked(sound) is sound
     adapters[0, 2] = value
     with pytest.raises(ValueError, match=r"diverged in round 3: .*lower federation.lr"):
@@ -41,12 +40,12 @@ def test_diverged_training_is_refused_by_round_and_with_the_way_out(value):
 @pytest.mark.parametrize("row", ["fedavg", "privfedtalk"])
 def test_a_message_moves_the_global_adapter_by_its_factor(request_for, row):
     """Without noise, the step of a round is the sum of its messages times the factor."""
-    network, plan = prepare(request_for(row))
+    opened, plan, _ = prepare(request_for(row))
     cell = next(p.cell for p in plan.cells if p.cell.tier == "none")
-    place = Place(Path("unused"), network)
-    make_footage(open_population(cell.corpus, None), 1)
-    make_features(open_population(cell.corpus, None), network, False, 1)
-    world = open_world(cell, place)
+    means = opened.resources
+    for preparation in preparations([cell], means):
+        make(preparation, 1)
+    world = open_world(cell, means)
     data = client_data(world.clients, world.people, world.store)
     training = cell.training
     template = initial_adapter(cell, training, world.backbone)
@@ -66,7 +65,7 @@ def test_a_message_moves_the_global_adapter_by_its_factor(request_for, row):
 
 
 def test_published_weights_have_no_factor(request_for):
-    _, plan = prepare(request_for("fedavg", changes=("federation.normalisation=cohort",)))
+    _, plan, _ = prepare(request_for("fedavg", changes=("federation.normalisation=cohort",)))
     cell = plan.cells[0].cell
     assert message_factor(cell, cell.training, []) == 0
 
@@ -79,9 +78,7 @@ def bank():
 
 
 def state(dim=3, rounds=1):
-    return TrainingState(
-        round=rounds, adapters=torch.ones(1, dim), momentum=torch.zeros(dim, dtype=torch.float64)
-    )
+    return TrainingState(round=rounds, adapters=torch.ones(1, dim))
 
 
 def test_a_checkpoint_is_gone_on_from(tmp_path, bank, capsys):

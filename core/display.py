@@ -13,8 +13,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from privtalk.core.frozen import Frozen
+from privtalk.core.upgrade import NO_LEVEL, at_of
 
-DEFAULT = "none"
+DEFAULT = NO_LEVEL
 """Place of a row on no axis: every axis at its default."""
 
 
@@ -178,7 +179,7 @@ class Display(Frozen):
         >>> shown.at_label("eps=8"), shown.at_label("none"), shown.at_label("odd"), shown.at_label("steps=4")
         ('ε = 8', 'no DP', 'odd', 'no DP, steps = 4')
         """
-        at = parse_tier(tier)
+        at = _at(tier)
         if at is None:
             return tier
         return ", ".join(filter(None, (axis.text(at.get(axis.name)) for axis in self._axes(at))))
@@ -190,7 +191,7 @@ class Display(Frozen):
         >>> sorted(["eps=2", "odd", "none", "eps=8"], key=shown.at_order)
         ['none', 'eps=8', 'eps=2', 'odd']
         """
-        at = parse_tier(tier)
+        at = _at(tier)
         places = [] if at is None else [axis.place(at.get(axis.name)) for axis in self._axes(at)]
         return (at is None, places, tier)
 
@@ -209,13 +210,7 @@ class Display(Frozen):
         return words.get(name, Wording())
 
 
-def parse_tier(tier: str) -> dict[str, str] | None:
-    """Axis -> value of a record's `tier`; None for what is written otherwise.
-
-    >>> parse_tier("none"), parse_tier("budget=8, eps=2"), parse_tier("odd")
-    ({}, {'budget': '8', 'eps': '2'}, None)
-    """
-    if tier == DEFAULT:
-        return {}
-    parts = [part.partition("=") for part in tier.split(", ")]
-    return {axis: value for axis, _, value in parts} if all(equals for _, equals, _ in parts) else None
+def _at(tier: str) -> dict[str, str] | None:
+    """Axis -> value of a record's `tier`; None for a text that names no values."""
+    at = at_of(tier)
+    return at if all(at.values()) else None

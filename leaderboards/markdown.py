@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from privtalk.leaderboards import columns, formats
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.board import columns
+from privtalk.leaderboards.board.model import Board, Metric, Row
 from privtalk.leaderboards.escaping import markdown
-from privtalk.leaderboards.findings import findings
-from privtalk.leaderboards.model import Board, Metric, Row
-from privtalk.leaderboards.tables import column_name, notes
+from privtalk.leaderboards.sections.catalogue import findings
+from privtalk.leaderboards.sections.utility.tables import column_name, notes
 
 
 def to_markdown(board: Board, *, whole: bool = False) -> str:
@@ -45,22 +46,18 @@ def _line(cells: Sequence[str]) -> str:
 def _utility(board: Board, metrics: Sequence[Metric], *, compared: bool) -> list[str]:
     """Rows and metrics; with place and difference in the headline where they are `compared`."""
     headline = board.metric(board.headline) if compared and board.headline and board.baseline else None
-    heads = ["row", "tier"]
-    if headline is not None and board.baseline is not None:
-        baseline = formats.method_label(board.baseline.method)
-        heads += ["#", f"{headline.name} {formats.MINUS} {baseline}"]
+    heads = ["row", board.display.at_heading]
+    if headline is not None:
+        heads += ["#", f"{headline.name} {formats.MINUS} {board.base}"]
     heads += [" ".join(column_name(metric).split()) for metric in metrics]
     rows = [list(_cells(row, headline, metrics)) for row in board.rows]
-    rows += [
-        [f"{row.label}*", formats.tier_label(row.tier), *[formats.MISSING] * (len(heads) - 2)]
-        for row in board.absent
-    ]
+    rows += [[f"{row.label}*", row.at, *[formats.MISSING] * (len(heads) - 2)] for row in board.absent]
     return markdown_table(heads, rows, right=2)
 
 
 def _cells(row: Row, headline: Metric | None, metrics: Sequence[Metric]) -> Iterator[str]:
     yield row.label + ("*" if row.incomplete else "!" if row.flags else "")
-    yield formats.tier_label(row.key.tier) if row.kind == "method" else row.kind
+    yield row.placed
     if headline is not None:
         cell = row.cells[headline.name]
         yield formats.rank(cell.rank)

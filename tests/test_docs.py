@@ -20,7 +20,7 @@ from privtalk.attacks.catalogue import CATALOGUE
 from privtalk.bench import cli
 from privtalk.bench.commands import listing
 from privtalk.core.records import RunStore
-from privtalk.leaderboards.tolerances import read_tolerances
+from privtalk.leaderboards.regression.tolerances import read_tolerances
 from privtalk.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]

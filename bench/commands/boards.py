@@ -12,11 +12,14 @@ from rich.text import Text
 
 from privtalk.core.errors import UserError
 from privtalk.core.files import write_atomic
-from privtalk.leaderboards import board, loading, regression, reports, tables
-from privtalk.leaderboards.comparison import Comparison
+from privtalk.leaderboards import show as terminal
+from privtalk.leaderboards.board import build as board
+from privtalk.leaderboards.board import loading
 from privtalk.leaderboards.escaping import visible
 from privtalk.leaderboards.markdown import to_markdown
-from privtalk.leaderboards.tolerances import read_tolerances
+from privtalk.leaderboards.regression import regression, reports, table
+from privtalk.leaderboards.regression.comparison import Comparison
+from privtalk.leaderboards.regression.tolerances import read_tolerances
 
 STDOUT = Path("-")
 
@@ -47,7 +50,7 @@ def show(
         write_report(markdown, "\n".join(to_markdown(made, whole=whole) for made in boards.values()))
         return
     for made in boards.values():
-        tables.show(made, console, whole=whole)
+        terminal.show(made, console, whole=whole)
     if boards and not whole:
         line = f"all families of metrics and all attacks: bench show --all {' '.join(map(str, folders))}"
         console.print(Text(visible(line), style="dim"), soft_wrap=True)
@@ -57,7 +60,7 @@ def show(
 
 def publish(folders: Sequence[Path], out: Path) -> None:
     """The static site."""
-    from privtalk.leaderboards import site
+    from privtalk.leaderboards.site import publish as site
 
     page = site.publish(_existing(folders), out)
     Console().print(Text(visible(f"wrote {page}; open it in a browser")), soft_wrap=True)
@@ -70,7 +73,7 @@ def compare(base: Path, new: Path, tolerances: Path | None = None, outputs: Outp
     metrics = {name for runs in (old, fresh) for record in runs.records for name in record.metrics}
     allowed = None if tolerances is None else read_tolerances(tolerances, metrics)
     found = regression.compare_runs(old, fresh, allowed)
-    tables.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
+    table.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
     for path, report in wanted:
         write_report(path, report(found))
     return found.exit_code

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from privtalk.core import display
-from privtalk.core.display import Axis, Display, MetricFamily, ShareOfBase, Wording, parse_tier
+from privtalk.core.display import Axis, Display, MetricFamily, ShareOfBase, Wording
 
 
 def test_examples_in_docstrings():
@@ -52,7 +52,6 @@ def test_several_axes_are_sorted_one_after_the_other():
 
 def test_a_place_that_is_none_is_shown_as_it_is_and_comes_last():
     shown = Display(axes=(Axis(name="eps"),))
-    assert parse_tier("odd") is None
     assert sorted(["odd", "eps=1", "none"], key=shown.at_order)[-1] == "odd"
 
 

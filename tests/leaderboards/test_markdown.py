@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from privtalk.leaderboards.board import build
+from privtalk.leaderboards.board.build import build
 from privtalk.leaderboards.markdown import markdown_table, to_markdown
 
 

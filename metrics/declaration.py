@@ -1,4 +1,4 @@
-"""What a metric declares about itself, so that boards can read its direction and never guess it."""
+"""The declaration of a metric about itself, so that boards can read its direction and never guess it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["higher", "lower", "reference"]
-"""Which way is better; `reference` for a value that is only to be compared with ground truth's."""
+"""The way that is better; `reference` for a value that is only to be compared with ground truth's."""
 
 Family = Literal["quality", "distribution", "identity", "landmarks", "temporal", "sync", "mesh"]
-"""What kind of question a metric answers; boards group their columns by it."""
+"""The kind of question that a metric answers; boards group their columns by it."""
 
 Need = Literal["truth", "landmarks", "audio", "mouth_reader", "weights", "vertices"]
-"""What a metric is computed from, beside the generated frames."""
+"""The things that a metric is computed from, beside the generated frames."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ class MetricFamily(Frozen):
 
 
 class Axis(Frozen):
-    """What sets rows of a method apart: a privacy tier, a budget, a number of steps."""
+    """The property that sets rows of a method apart: a privacy tier, a budget, a number of steps."""
 
     name: str
     label: str = ""
@@ -48,9 +48,9 @@ class Axis(Frozen):
     default: str = ""
     """Label of rows that are not placed on it, such as `no DP`."""
     about: str = ""
-    """What a chart writes along it."""
+    """The words that a chart writes along it."""
     order: Literal["rising", "falling"] | tuple[str, ...] = "rising"
-    """Of values that are numbers, or all values in their order; rows at the default come first."""
+    """The order of values that are numbers, or all values in their order; rows at the default come first."""
 
     @property
     def heading(self) -> str:
@@ -94,7 +94,7 @@ class FloorRule(Frozen):
     """How a floor is called, and where it is none: a still picture is a real one of the right person."""
 
     phrase: str = ""
-    """What is said of a row that does not clear it; empty: `not above` its label."""
+    """The words for a row that does not clear it; empty: `not above` its label."""
     none_in: tuple[str, ...] = ()
     """Families of metrics in which it is no floor."""
     if_beaten_in: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class PublishedSystem(Frozen):
 
 
 class PublishedFigures(Frozen):
-    """What others published on other data: for orientation, never ranked beside measured rows."""
+    """Figures that others published on other data: for orientation, never ranked beside measured rows."""
 
     note: str = ""
     metrics: tuple[str, ...] = ()

@@ -65,7 +65,7 @@ SCHEMA_VERSION = 5
 """1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did. 3: before a record
 held the hash of its samples. 4: before a record named its task (`upgrade`)."""
 Kind = Literal["method", "floor", "ceiling", "reference"]
-"""What a row is on a board."""
+"""The part that a row plays on a board."""
 
 LAST_UNSEALED = 3
 """Last schema whose records do not hold the hash of their samples."""
@@ -95,7 +95,7 @@ class Federation(Frozen):
 NOT_FEDERATED = Federation(
     privacy=Privacy(mechanism="none", guarantee=False, reason="the task trains on nobody's data")
 )
-"""What is said of a record without such a block."""
+"""The block that stands for a missing one."""
 
 
 class Record(Frozen):
@@ -105,7 +105,7 @@ class Record(Frozen):
     upgraded_from: int | None = None
     """Schema that its file was written in, where that is an older one."""
     task: str
-    """What kind of run it is of (`bench.task`)."""
+    """The kind of run that it is of (`bench.task`)."""
     cell_id: str
     cell: dict[str, Any]
     suite: str
@@ -131,7 +131,7 @@ class Record(Frozen):
     artifacts: dict[str, str] = Field(default_factory=dict)
     """Name -> path relative to the run folder (adapter, clips, sample strips)."""
     samples_sha256: str | None = None
-    """Of the bytes of its samples' file, by which samples that were cut or changed are told; filled in when written."""
+    """The hash of its samples' file, by which samples that were cut or changed are told; filled in when written."""
 
     @property
     def tier(self) -> str:
@@ -301,7 +301,7 @@ def _fewer(samples: list[Sample], record: Record) -> bool:
 
 
 def _first(error: ValidationError) -> str:
-    """Where and what the first fault is."""
+    """The place and the text of the first fault."""
     fault = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
     return f"{where}: {fault['msg']}" if where else fault["msg"]

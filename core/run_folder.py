@@ -62,7 +62,7 @@ class Plugin(Frozen):
     name: str
     """Its own, by which it is chosen and recorded."""
     sha256: str
-    """Of the file that it came from."""
+    """The hash of the file that it came from."""
 
 
 class RunPlan(Frozen):
@@ -73,7 +73,7 @@ class RunPlan(Frozen):
     preset: str
     settings: dict[str, Any]
     plugins: tuple[Plugin, ...] = ()
-    """What people brought."""
+    """The plugins that people brought."""
     display: Display | None = None
     """How boards show the task; None in folders from before it was written down."""
     planned: tuple[PlannedRow, ...] = ()

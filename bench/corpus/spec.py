@@ -26,12 +26,12 @@ class Footage(Frozen):
 
 
 class CorpusSpec(Frozen):
-    """Whose clips. The three purposes are `population.Purpose`'s."""
+    """The people whose clips are used. The three purposes are `population.Purpose`'s."""
 
     name: str = EMBEDDED
     """`embedded`, or `recorded-HASH` for prepared videos."""
     version: int = EMBEDDED_VERSION
-    """Of the embedded corpus; 0 for prepared videos, whose hash is in the name."""
+    """The version of the embedded corpus; 0 for prepared videos, whose hash is in the name."""
     seed: int = 0
     """Population's seed: cells of several seeds train on the same people."""
     size: int = Field(64, ge=32, le=1024)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,4 +83,4 @@ def choose_device(wanted: str) -> str:
 
 
 def _embedded() -> Path:
-    return Path(__file__).resolve().parent.parent / "methods" / "backbone" / "weights_embedded"
+    return Path(str(files("privtalk.methods.backbone") / "weights_embedded"))

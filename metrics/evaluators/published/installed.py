@@ -22,11 +22,11 @@ class Loader(NamedTuple):
     weights: str
     """Its name in the catalogue of weights."""
     module: str
-    """Where it is, in this package."""
+    """The module that holds it, in this package."""
     build: str
     """Its class there."""
     arguments: tuple[str, ...] = ()
-    """What its class takes before the path."""
+    """The arguments that its class takes before the path."""
     extra: str | None = None
     """The optional dependencies that it needs."""
 

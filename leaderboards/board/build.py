@@ -50,9 +50,7 @@ def build(
     """
     found = list(records)
     if not found:
-        raise ValueError(
-            "no records to make a board of; run a suite first: bench run --suite privacy_utility"
-        )
+        raise ValueError("no records to make a board of; run a suite first: bench run")
     shown = display_of(found[0].task) if display is None else display
     kept, repeated = assembly.unique(found, shown)
     if len(homes := {(r.suite, r.preset, r.task) for r in kept}) > 1:

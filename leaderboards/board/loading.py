@@ -96,7 +96,9 @@ def load(folders: Sequence[Path]) -> Runs:
     plans = {folder: plan for folder in folders if (plan := _plan(folder, runs)) is not None}
     for folder in folders:
         _find_orphans(folder, plans.get(folder), runs)
-    runs.displays.update({plan.task: plan.display for plan in plans.values() if plan.display is not None})
+    runs.displays.update(
+        {plan.task: _visible(plan.display) for plan in plans.values() if plan.display is not None}
+    )
     runs.expected.update(_expected(plans, set(newest), refused))
     return runs
 
@@ -159,6 +161,10 @@ def _plan(folder: Path, runs: Runs) -> RunPlan | None:
         runs.problems.append(visible(str(error)))
         return None
     return plan
+
+
+def _visible(display: Display) -> Display:
+    return Display.model_validate(all_visible(display.model_dump()))
 
 
 def _find_orphans(folder: Path, plan: RunPlan | None, runs: Runs) -> None:

@@ -26,6 +26,11 @@ METHODS = {
     "fedprox": "FedProx",
     "ffa_lora": "FFA-LoRA",
     "privfedtalk": "PrivFedTalk",
+    "scaffold": "SCAFFOLD",
+    "fedadam": "FedAdam",
+    "ditto": "Ditto",
+    "fedsa_lora": "FedSA-LoRA",
+    "smp_lora": "SMP-LoRA",
 }
 """Names of rows as people write them; a row that is not here is shown under its own name."""
 

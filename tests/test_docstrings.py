@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HALVES = ("Of", "What", "Which", "Where", "Whose")
-MENDED = ("core", "metrics", "methods/privacy", "bench/corpus", "bench/pretraining")
+MENDED = ("core", "metrics", "methods/privacy", "attacks", "bench/corpus", "bench/pretraining")
 """Folders where none is left."""
 
 
@@ -35,7 +35,7 @@ def test_docstrings_begin_with_a_noun(folder):
     found = {
         f"{path.relative_to(ROOT)}:{line}": text
         for path in sorted((ROOT / folder).rglob("*.py"))
-        if "mechanisms" not in path.parts
+        if path.parent.name not in ("mechanisms", "audit")
         for line, text in halves(path.read_text(encoding="utf-8"))
     }
     assert found == {}

@@ -97,6 +97,14 @@ def enrolled(kind: Kind) -> list[Plugin]:
     return [plugin for (of, _), plugin in _ENROLLED.items() if of == kind]
 
 
+def forget() -> None:
+    """Forgets what was loaded from files, so that the next reference reads its file again; names stay taken."""
+    for kind, reference in list(_ENROLLED):
+        del _ENROLLED[kind, reference]
+    for name in [name for name in sys.modules if name.startswith(MODULES)]:
+        del sys.modules[name]
+
+
 _ENROLLED: dict[tuple[Kind, str], Plugin] = {}
 
 

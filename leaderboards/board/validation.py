@@ -52,8 +52,8 @@ def publish(validation: Validation, site: Path) -> str:
 def noise_floors(raw: Any) -> dict[str, NoiseFloor]:
     """Entries of `metrics.json` that say what they should.
 
-    >>> noise_floors({"noise_floor": {"psnr": {"n": 40, "value": 0.1}, "ssim": {"n": 40}, "fid": None}})
-    {'psnr': NoiseFloor(n=40, value=0.1)}
+    >>> noise_floors({"noise_floor": {"near": {"n": 40, "value": 0.1}, "far": {"n": 40}, "odd": None}})
+    {'near': NoiseFloor(n=40, value=0.1)}
     """
     entries = raw.get("noise_floor") if isinstance(raw, Mapping) else None
     floors = {}

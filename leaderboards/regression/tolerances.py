@@ -23,8 +23,8 @@ RELATIVE_TOLERANCE = 0.01
 def tolerance(metric: str, base: float, tolerances: Tolerances) -> float:
     """Tolerance of a metric, by its full name, else by the name before its evaluator, else relative.
 
-    >>> allowed = {"near": 0.1, "fid": ShareOfBase(share=0.25)}
-    >>> tolerance("near", 24.0, allowed), tolerance("fid[net]", 20.0, allowed), tolerance("other", -50.0, allowed)
+    >>> allowed = {"near": 0.1, "far": ShareOfBase(share=0.25)}
+    >>> tolerance("near", 24.0, allowed), tolerance("far[net]", 20.0, allowed), tolerance("other", -50.0, allowed)
     (0.1, 5.0, 0.5)
     """
     for name in (metric, metric.split("[")[0]):

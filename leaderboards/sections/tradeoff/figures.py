@@ -46,7 +46,7 @@ def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
     attack = AttackBoard(board).beside_utility
     away = off_scale(board, metric.name)
     caption = (
-        "Methods stand side by side at each guarantee; bars are 95 % intervals, bands those of the references."
+        f"Methods stand side by side at each {_place(board)}; bars are 95 % intervals, bands those of the references."
         + (f" Off the scale: {formats.listing(away)}." if away else "")
     )
     rows = chart_data.utility_rows(board, metric.name)
@@ -61,6 +61,10 @@ def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
         alt=_described(board, metric),
         caption=caption,
     )
+
+
+def _place(board: Board) -> str:
+    return "guarantee" if board.federated else board.display.at_heading
 
 
 def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:

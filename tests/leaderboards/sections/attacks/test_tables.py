@@ -8,6 +8,7 @@ from rich.console import Console
 from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards import show as terminal
 from privtalk.leaderboards.board.build import build
+from privtalk.leaderboards.sections.audits.section import Audits
 from tests.leaderboards.attacked import GAINS, KINDS, audit
 
 

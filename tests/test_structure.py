@@ -151,7 +151,8 @@ def test_nothing_but_its_own_folder_names_a_task() -> None:
         if names_a_task(module, path)
     ]
     assert found == []
-    assert all(names_a_task(module, MODULES[module]) for module in TOOLS if module in MODULES)
+    for tool in TOOLS:  # an exception that is needed no more goes
+        assert any(names_a_task(module, path) for module, path in MODULES.items() if module.startswith(tool))
 
 
 def test_the_checks_have_the_power_to_fail() -> None:

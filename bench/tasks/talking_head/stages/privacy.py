@@ -216,5 +216,7 @@ def _checks(asked: Setting, noise_multiplier: float) -> dict[str, float]:
         return {"closed form": accounting.gaussian_epsilon(noise_multiplier, 1, asked.delta)}
     of_round = noise_multiplier, asked.rate, asked.rounds, asked.delta
     if asked.placement == "distributed":
-        return {"pld of a Gaussian alike": accounting.epsilon(*of_round)}
+        others = accounting.checks(*of_round)
+        alike = {"pld": accounting.epsilon(*of_round), "prv[opacus]": others.get("prv[opacus]")}
+        return {f"{name} of a Gaussian alike": found for name, found in alike.items() if found is not None}
     return accounting.checks(*of_round)

@@ -33,7 +33,7 @@ class Metric:
     about: str
     """One line for the board."""
     level: Literal["clip", "set"] = "clip"
-    """`set`: of many clips together (a Fréchet distance); a clip's figure is then its share (`streaming`)."""
+    """`set`: of many clips together (a Fréchet distance); a clip's figure is then its share of it."""
 
     @property
     def evaluator(self) -> str | None:

@@ -62,7 +62,7 @@ def _upper(guarantee: Privacy, clients: int) -> UpperBound:
 
 
 def _sums(training: Training, trained: Trained, mechanism: PrivacyMechanism) -> Sums:
-    """Of the last rounds, as they were kept."""
+    """The sums of the last rounds, as they were kept."""
     said, dim = trained.state.transcript, trained.template.dim
     sent = [(r, messages[:, :dim]) for r, messages in said.messages.items() if len(messages)]
     if not sent:

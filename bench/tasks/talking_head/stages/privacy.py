@@ -76,7 +76,7 @@ def mechanism(training: Training, clients: int, dim: int) -> PrivacyMechanism:
 
 
 def budget(training: Training, clients: int, dim: int) -> Budget | None:
-    """What training may spend where the noise is given; calibrated noise spends it on all rounds."""
+    """The budget that training may spend where the noise is given; calibrated noise spends it on all rounds."""
     privacy = training.privacy
     if privacy.epsilon is None or privacy.noise_multiplier is None:
         return None
@@ -144,7 +144,7 @@ def account(
 
 
 def _voided(claimed: Privacy, reason: str) -> Privacy:
-    """What was released, without the figures that guarantee nothing."""
+    """The block of what was released, without the figures that guarantee nothing."""
     assumed = claimed.epsilons.assumptions
     epsilons = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, reason))
     return claimed.model_copy(

@@ -33,7 +33,7 @@ STATE = "state.safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What training leaves."""
+    """The outcome of training."""
 
     state: TrainingState
     template: AdapterBank
@@ -97,7 +97,7 @@ def message_factor(cell: Cell, training: Training, clients: Sequence[ClientData]
 
 
 def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:
-    """What training starts from, equal for all rows of a seed."""
+    """The adapter that training starts from, equal for all rows of a seed."""
     config = adapter_config(cell.method, training.adapter)
     return AdapterBank.initial(backbone.denoiser, config, partial(torch_stream, cell.seed))
 
@@ -142,7 +142,7 @@ def forget(checkpoints: Path) -> None:
 
 
 def client_data(clients: Sequence[Client], people: Sequence[Person], store: FeatureStore) -> list[ClientData]:
-    """What each client trains on."""
+    """The data that each client trains on."""
     by_name = {person.name: person for person in people}
     device = store.network.device
     found = []

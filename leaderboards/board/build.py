@@ -42,7 +42,7 @@ def build(
     planned: int = 0,
     missing: Sequence[MissingRow] = (),
 ) -> Board:
-    """Board of the records of one suite, preset and corpus; mixing several is refused.
+    """Board of the records of one suite, preset, corpus and task; mixing several is refused.
 
     Without a `display` that of the records' task is asked for, and without a `baseline` the display's is taken.
     `problems` are what went wrong before, when records were read; the board keeps them among its own. `planned` and
@@ -50,13 +50,13 @@ def build(
     """
     found = list(records)
     if not found:
-        raise ValueError(
-            "no records to make a board of; run a suite first: bench run --suite privacy_utility"
-        )
+        raise ValueError("no records to make a board of; run a suite first: bench run")
     shown = display_of(found[0].task) if display is None else display
     kept, repeated = assembly.unique(found, shown)
-    if len(homes := {(r.suite, r.preset) for r in kept}) > 1:
-        raise ValueError(f"one board shows one suite and preset, not {sorted(homes)}; split with group()")
+    if len(homes := {(r.suite, r.preset, r.task) for r in kept}) > 1:
+        raise ValueError(
+            f"one board shows one suite and preset of a task, not {sorted(homes)}; split with group()"
+        )
     grouped = assembly.by_row(kept, shown)
     scores = {key: assembly.scores_of(rs, samples) for key, rs in grouped.items()}
     wanted = baseline or (shown.baseline.row if shown.baseline else "")
@@ -93,7 +93,7 @@ def build_all(runs: Runs) -> dict[BoardKey, Board]:
     """Every board of some runs; of one without any record, all boards say that it is missing."""
     groups = ordered(group(runs.records), runs)
     lost = [
-        f"{formats.listing([part for part in key if part])}: none of {known.planned} planned rows has a record"
+        f"{formats.listing([part for part in key[:3] if part])}: none of {known.planned} planned rows has a record"
         for key, known in runs.expected.items()
         if key not in groups
     ]
@@ -103,7 +103,7 @@ def build_all(runs: Runs) -> dict[BoardKey, Board]:
         boards[key] = build(
             records,
             runs.samples,
-            display=runs.display(records[0].task),
+            display=runs.display(key.task),
             problems=[*runs.problems, *lost],
             planned=known.planned,
             missing=known.missing,
@@ -112,10 +112,10 @@ def build_all(runs: Runs) -> dict[BoardKey, Board]:
 
 
 def group(records: Iterable[Record]) -> dict[BoardKey, list[Record]]:
-    """Records by (suite, preset, corpus), each of which makes a board."""
+    """Records by suite, preset, corpus and task, each of which makes a board."""
     groups: dict[BoardKey, list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.suite, record.preset, corpus_name(record)].append(record)
+        groups[BoardKey(record.suite, record.preset, corpus_name(record), record.task)].append(record)
     return dict(sorted(groups.items()))
 
 
@@ -123,8 +123,8 @@ def ordered(groups: Mapping[BoardKey, list[Record]], runs: Runs) -> dict[BoardKe
     """The boards in the order in which their tasks name the suites."""
 
     def place(key: BoardKey) -> tuple[int, BoardKey]:
-        suites = list(runs.display(groups[key][0].task).suites)
-        return (suites.index(key[0]) if key[0] in suites else len(suites), key)
+        suites = list(runs.display(key.task).suites)
+        return (suites.index(key.suite) if key.suite in suites else len(suites), key)
 
     return {key: groups[key] for key in sorted(groups, key=place)}
 

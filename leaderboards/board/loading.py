@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError
@@ -14,8 +14,17 @@ from privtalk.core.run_folder import PLAN, MissingRow, RunPlan, missing_rows, re
 from privtalk.leaderboards.board.validation import Validation, find
 from privtalk.leaderboards.escaping import all_visible, name_fault, visible
 
-BoardKey = tuple[str, str, str]
-"""Suite, preset, corpus."""
+
+class BoardKey(NamedTuple):
+    """What all records of a board share."""
+
+    suite: str
+    preset: str
+    corpus: str
+    """Empty where the cells name none."""
+    task: str
+
+
 NAMES = ("task", "suite", "preset", "row", "started")
 """Fields of a record that name something, as all keys do."""
 
@@ -87,7 +96,9 @@ def load(folders: Sequence[Path]) -> Runs:
     plans = {folder: plan for folder in folders if (plan := _plan(folder, runs)) is not None}
     for folder in folders:
         _find_orphans(folder, plans.get(folder), runs)
-    runs.displays.update({plan.task: plan.display for plan in plans.values() if plan.display is not None})
+    runs.displays.update(
+        {plan.task: _visible(plan.display) for plan in plans.values() if plan.display is not None}
+    )
     runs.expected.update(_expected(plans, set(newest), refused))
     return runs
 
@@ -152,6 +163,10 @@ def _plan(folder: Path, runs: Runs) -> RunPlan | None:
     return plan
 
 
+def _visible(display: Display) -> Display:
+    return Display.model_validate(all_visible(display.model_dump()))
+
+
 def _find_orphans(folder: Path, plan: RunPlan | None, runs: Runs) -> None:
     """Samples whose record is gone, unless it stands among the planned ones that are missing."""
     planned = {row.cell_id for row in plan.planned} if plan else set()
@@ -169,7 +184,7 @@ def _expected(
     planned: dict[BoardKey, set[str]] = {}
     missing: dict[BoardKey, dict[object, MissingRow]] = {}
     for folder, plan in plans.items():
-        key = (plan.suite, plan.preset, visible(plan.corpus))
+        key = BoardKey(plan.suite, plan.preset, visible(plan.corpus), visible(plan.task))
         planned.setdefault(key, set()).update(row.cell_id for row in plan.planned)
         for row in missing_rows(folder, have):
             known = missing.setdefault(key, {})

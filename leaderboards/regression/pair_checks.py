@@ -11,7 +11,7 @@ from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Samples, placed
 from privtalk.leaderboards.board.statistics import Scores
 from privtalk.leaderboards.regression.comparison import Check
-from privtalk.leaderboards.sections.catalogue import SECTIONS
+from privtalk.leaderboards.sections.catalogue import worse
 
 Pair = tuple[Record, Record]
 
@@ -19,11 +19,10 @@ Pair = tuple[Record, Record]
 def pair_checks(old: Record, fresh: Record, base: Samples, new: Samples, display: Display) -> list[Check]:
     """Everything that does not hold; what makes the pair incomparable first."""
     failed = _incomparable(old, fresh, base, new)
-    worse = [text for section in SECTIONS for text in section.worse(old, fresh, display)]
-    worse += _lost_scores(old, fresh, base, new)
+    found = worse(old, fresh, display) + _lost_scores(old, fresh, base, new)
     return [
         *(Check(text=f"{where(old, display)}: {text}", status="failure") for text in failed),
-        *(Check(text=f"{where(old, display)}: {text}", status="regression") for text in worse),
+        *(Check(text=f"{where(old, display)}: {text}", status="regression") for text in found),
     ]
 
 

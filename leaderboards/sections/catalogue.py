@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from privtalk.core.display import Display
+from privtalk.core.records import Record
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.sections.answers import Finding
 from privtalk.leaderboards.sections.attacks.section import Attacks
@@ -34,6 +36,11 @@ SECTIONS: tuple[type[Section], ...] = (
 def sections_of(board: Board) -> tuple[Section, ...]:
     """The sections that a board has something to show of."""
     return tuple(section(board) for section in SECTIONS if section.present(board))
+
+
+def worse(old: Record, fresh: Record, display: Display) -> list[str]:
+    """What any section finds worse between two records of a cell, in words."""
+    return [text for section in SECTIONS for text in section.worse(old, fresh, display)]
 
 
 def findings(board: Board, sections: Sequence[Section] = ()) -> tuple[Finding, ...]:

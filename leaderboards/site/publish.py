@@ -47,7 +47,7 @@ def publish(run_folders: Sequence[Path], out: Path) -> Path:
 
 
 def boards_of(runs: Runs) -> dict[BoardKey, Board]:
-    """(suite, preset, corpus) -> board, as strangers may read it."""
+    """Every board, as strangers may read it."""
     if not runs.records:
         raise ValueError(f"no record could be read: {formats.first_of(runs.problems)}")
     expected = {
@@ -68,13 +68,13 @@ def _without_paths(problem: str, runs: Runs) -> str:
 
 
 def _links(boards: Mapping[BoardKey, Board]) -> list[page.Link]:
-    """Page of each board, the first being the index; the corpus is named where a suite has several."""
+    """Page of each board, the first being the index; corpus and task are named where a suite has several."""
     links = []
-    for index, ((suite, preset, corpus), board) in enumerate(boards.items()):
-        several = sum(key[:2] == (suite, preset) for key in boards) > 1
-        parts = [suite, preset, *([corpus] if several else [])]
-        name = f"{board.display.suites.get(suite, suite)}, {preset} preset{f', {corpus}' if several else ''}"
-        href = "index.html" if index == 0 else f"{joined_name(*parts)}.html"
+    for index, (key, board) in enumerate(boards.items()):
+        alike = [other for other in boards if other[:2] == key[:2]]
+        told = [part for k, part in enumerate(key) if k > 1 and len({other[k] for other in alike}) > 1]
+        name = ", ".join([board.display.suites.get(key.suite, key.suite), f"{key.preset} preset", *told])
+        href = "index.html" if index == 0 else f"{joined_name(key.suite, key.preset, *told)}.html"
         links.append(page.Link(href=href, title=name))
     return links
 

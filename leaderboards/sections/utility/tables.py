@@ -33,6 +33,16 @@ def utility_tables(board: Board, width: int) -> Iterator[Table]:
             yield from _split(board, title, _names(board), family.measured, width)
 
 
+def overview_columns(board: Board) -> list[Column]:
+    """Rows, place and difference in the headline, and the metrics of the overview."""
+    return [*_leading(board), *(_metric_column(board, m) for m in columns.overview(board))]
+
+
+def metric_columns(board: Board, metrics: Sequence[Metric]) -> list[Column]:
+    """Rows and some metrics."""
+    return [*_names(board), *(_metric_column(board, m) for m in metrics)]
+
+
 def _split(
     board: Board, title: str, leading: Sequence[Column], metrics: Sequence[Metric], width: int
 ) -> Iterator[Table]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from privtalk.bench.tasks.talking_head.display import DISPLAY
 from privtalk.core.records import Control, Estimate, Measure, Privacy, Strength
 from privtalk.leaderboards.board.attacks import Headline, attack_summary, headline_of, verdict_of
 from tests.leaderboards.attacked import KINDS, membership, reconstruction
@@ -138,7 +139,9 @@ def test_the_last_point_of_a_curve_may_lie_elsewhere_in_each_seed():
     ],
 )
 def test_a_headline_is_written_once(name, unit, label, shown):
-    head = Headline(name=name, estimate=Estimate(value=0.1), chance=0.0, unit=unit, sign=1)
+    result = reconstruction("gidm", 2.2, 0)
+    told = Measure(estimate=Estimate(value=0.1), chance=0.0, unit=unit)
+    head = headline_of([result.model_copy(update={"headline": name, "measures": {name: told}})], DISPLAY)
     assert (head.label, head.shown_unit) == (label, shown)
 
 

@@ -166,14 +166,16 @@ def test_rows_on_other_corpora_are_remarked(runs):
     assert any("corpus.name" in problem for problem in build(moved.records, moved.samples).problems)
 
 
-def test_group_splits_by_suite_preset_and_corpus(runs):
+def test_group_splits_by_suite_preset_corpus_and_task(runs):
     smoke = [r.model_copy(update={"preset": "smoke"}) for r in runs.records]
     real = [r.model_copy(update={"cell": {**r.cell, "corpus": {"name": "films"}}}) for r in runs.records]
-    groups = group([*smoke, *real, *runs.records])
+    toys = [r.model_copy(update={"task": "toy"}) for r in runs.records]
+    groups = group([*smoke, *real, *toys, *runs.records])
     assert list(groups) == [
-        ("privacy_utility", "default", "films"),
-        ("privacy_utility", "default", "talkhead"),
-        ("privacy_utility", "smoke", "talkhead"),
+        ("privacy_utility", "default", "films", "talking_head"),
+        ("privacy_utility", "default", "talkhead", "talking_head"),
+        ("privacy_utility", "default", "talkhead", "toy"),
+        ("privacy_utility", "smoke", "talkhead", "talking_head"),
     ]
     assert all(len(records) == len(runs.records) for records in groups.values())
 

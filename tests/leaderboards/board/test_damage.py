@@ -39,7 +39,7 @@ def sides(three, tmp_path):
 
 def plan_rows(folder: Path) -> None:
     rows = tuple(
-        PlannedRow(cell_id=r.cell_id, row=r.method, method=r.method, tier=r.tier, seed=r.seed)
+        PlannedRow(cell_id=r.cell_id, row=r.method, method=r.method, at=r.at, seed=r.seed)
         for r in RunStore(folder)
     )
     settings = {"corpus": {"name": "talkhead"}}

@@ -35,7 +35,7 @@ def folder(make, tmp_path):
     runs = make(ROWS, clients=5).changed(trimmed)
     runs.write(tmp_path / "run")
     rows = tuple(
-        PlannedRow(cell_id=r.cell_id, row=r.method, method=r.method, tier=r.tier, seed=r.seed)
+        PlannedRow(cell_id=r.cell_id, row=r.method, method=r.method, at=r.at, seed=r.seed)
         for r in runs.records
     )
     plan = RunPlan(
@@ -165,7 +165,7 @@ def test_a_board_without_any_record_is_told_on_the_others(folder, tmp_path):
             suite="ablation",
             preset="smoke",
             settings={"corpus": {"name": "talkhead"}},
-            planned=(PlannedRow(cell_id="abc", row="ISFA", method="privfedtalk", tier="none", seed=0),),
+            planned=(PlannedRow(cell_id="abc", row="ISFA", method="privfedtalk", seed=0),),
         ),
     )
     (other / "records").mkdir()

@@ -13,6 +13,7 @@ import pytest
 
 from privtalk.bench import cli
 from privtalk.core.cache import content_hash
+from privtalk.core.display import Axis, Baseline, Display, FloorRule, PublishedFigures, Wording
 from privtalk.core.records import RunStore, Sample, load_record
 from privtalk.core.run_folder import PlannedRow, RunPlan, record_failure, write_plan
 from privtalk.leaderboards.board.loading import load
@@ -153,7 +154,7 @@ def test_every_text_is_refused_by_name_or_shown(folder, tmp_path, capsys):
         else:
             assert not RAW.search(json.dumps([r.model_dump() for r in runs.records], ensure_ascii=False))
             let_through.append(at)
-    assert {("suite",), ("method",), ("tier",), ("cell_id",), ("kind",)} <= set(refused)
+    assert {("suite",), ("row",), ("task",), ("cell_id",), ("kind",)} <= set(refused)
     assert len(let_through) > 30
     whole = raw
     for at in let_through:
@@ -173,7 +174,7 @@ def copied(folder: Path, to: Path) -> Path:
 
 def free_texts(raw: dict) -> list[Path_]:
     """Texts that are not names: reasons, units, descriptions, versions, settings."""
-    names = ("suite", "preset", "method", "tier", "started", "cell_id", "kind", "samples_sha256")
+    names = ("task", "suite", "preset", "row", "at", "started", "cell_id", "kind", "samples_sha256")
     fixed = ("direction", "level")
     return [
         at
@@ -193,7 +194,7 @@ def test_hostile_texts_are_shown_as_text(folder, spoilt, capsys, kind):
         assert f"{path.name}: not a record (holds text that is not Unicode)" in out.replace("\n", "")
 
 
-NAMES = ("preset", "method")
+NAMES = ("preset", "row", "task")
 REFUSED = (
     "escape",
     "c1",
@@ -330,13 +331,29 @@ def test_hostile_samples_are_refused_by_file_or_shown(folder, spoilt, capsys, ki
 def test_a_plan_and_notes_of_failure_are_shown_as_text(folder, spoilt, capsys):
     records = list(RunStore(spoilt))
     rows = [
-        PlannedRow(cell_id=r.cell_id, row=r.method, method=r.method, tier=r.tier, seed=r.seed)
-        for r in records
+        PlannedRow(cell_id=r.cell_id, row=r.method, method=r.method, at=r.at, seed=r.seed) for r in records
     ]
-    rows.append(PlannedRow(cell_id="abc", row=ALL, method=ALL, tier=ALL, seed=3))
+    rows.append(PlannedRow(cell_id="abc", row=ALL, method=ALL, at={"x": ALL}, seed=3))
     settings = {"corpus": {"name": "talkhead"}}
+    odd = Wording(label=ALL, about=ALL)
+    display = Display(
+        rows={"difftalk": odd},
+        metrics={"psnr": odd},
+        axes=(Axis(name="eps", label=ALL, value=ALL, default=ALL, about=ALL),),
+        baseline=Baseline(row="difftalk", phrase=ALL),
+        suites={"privacy_utility": ALL},
+        floors={"static": FloorRule(phrase=ALL)},
+        published=PublishedFigures(note=ALL),
+    )
     write_plan(
-        spoilt, RunPlan(suite="privacy_utility", preset="default", settings=settings, planned=tuple(rows))
+        spoilt,
+        RunPlan(
+            suite="privacy_utility",
+            preset="default",
+            settings=settings,
+            display=display,
+            planned=tuple(rows),
+        ),
     )
     record_failure(spoilt, "abc", ALL)
     out = shown(spoilt, folder, capsys)
@@ -368,7 +385,7 @@ def test_odd_numbers_take_nothing_down(folder, spoilt, capsys, number):
             return value
         return int(number) if isinstance(value, int) else float(number)
 
-    for part in ("metrics", "attacks", "privacy", "timings", "communication_bytes", "training", "audits"):
+    for part in ("metrics", "attacks", "federation", "timings", "audits"):
         raw[part] = spread(raw[part])
     put(spoilt, raw)
     shown(spoilt, folder, capsys)

@@ -99,16 +99,17 @@ def test_the_page_explains_tallies_and_gains_on_hover(text):
     assert "identity gain" in titles
 
 
-@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("schema", [1, 2, 3])
 def test_old_records_still_make_a_page(tmp_path, schema):
-    record = load_record(ROOT / "core" / "golden" / f"record-schema-{schema}.json")
-    assert record.schema_version == schema
+    golden = ROOT / "core" / "golden" / f"record-schema-{schema}.json"
+    record = load_record(golden)
+    assert record.upgraded_from == schema
     store = RunStore(tmp_path / "run")
     measured = {n: s.estimate.value for n, s in record.metrics.items() if s.estimate.n}
     samples = [Sample(client=f"c{k}", clip="u", scores=measured) for k in range(6)]
-    for path, lines in ((store.record_path, [record]), (store.samples_path, samples)):
+    lines = "".join(sample.model_dump_json() + "\n" for sample in samples)
+    for path, text in ((store.record_path, golden.read_text(encoding="utf-8")), (store.samples_path, lines)):
         path(record.cell_id).parent.mkdir(parents=True)
-        text = "".join(line.model_dump_json() + "\n" for line in lines)
         path(record.cell_id).write_text(text, encoding="utf-8")
     assert store.read(record.cell_id).samples_sha256 is None
     page = site.publish([tmp_path / "run"], tmp_path / "site").read_text(encoding="utf-8")

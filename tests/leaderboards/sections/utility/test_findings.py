@@ -5,6 +5,8 @@ import pytest
 from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards.board.build import build
 from privtalk.leaderboards.sections import catalogue
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
+from privtalk.leaderboards.sections.attacks.findings import attackers
 from privtalk.leaderboards.sections.guarantee.findings import price_of_privacy
 from privtalk.leaderboards.sections.utility import findings as f
 
@@ -112,7 +114,7 @@ def test_price_is_paired_with_the_same_method_without_dp(board):
 
 
 def test_an_attack_at_chance_is_no_proof_of_privacy(board):
-    said = answers(f.attackers(board)[0])
+    said = answers(attackers(AttackBoard(board))[0])
     assert said["no DP"].startswith("From the released adapter: yes, for every method")
     assert "not excluded" in said["ε = 2"]
     assert "strength not shown" in said["ε = 2"]
@@ -128,7 +130,7 @@ def test_failed_controls_warn(runs):
 
     spoilt = runs.changed(spoil)
     board = build(spoilt.records, spoilt.samples)
-    (found,) = f.attackers(board)
+    (found,) = attackers(AttackBoard(board))
     assert found.tone == "warning"
     assert "no valid answer for any method" in answers(found)["ε = 8"]
     lines = catalogue.findings(board)[-1].lines

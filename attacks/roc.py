@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
+from sklearn import metrics
 
 from privtalk.core.intervals import LEVEL, Interval
 
@@ -91,10 +92,9 @@ def roc_curve(members: ArrayLike, nonmembers: ArrayLike) -> tuple[Rates, ...]:
     >>> [(rates.fpr, rates.tpr) for rates in roc_curve([3, 2], [1, 2])]
     [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)]
     """
-    x, y = np.sort(_scores(members, "members")), np.sort(_scores(nonmembers, "non-members"))
-    thresholds = np.concatenate([[np.inf], np.unique(np.concatenate([x, y]))[::-1]])
-    tpr = 1 - np.searchsorted(x, thresholds) / len(x)
-    fpr = 1 - np.searchsorted(y, thresholds) / len(y)
+    x, y = _scores(members, "members"), _scores(nonmembers, "non-members")
+    labels = np.arange(len(x) + len(y)) < len(x)
+    fpr, tpr, thresholds = metrics.roc_curve(labels, np.concatenate([x, y]), drop_intermediate=False)
     return tuple(map(Rates._make, zip(thresholds.tolist(), fpr.tolist(), tpr.tolist(), strict=True)))
 
 

@@ -40,7 +40,9 @@ app.add_typer(weights, name="weights")
 
 @app.command()
 def run(
-    suite: Annotated[str, typer.Option("--suite", "-s", help="Which suite (see: bench suites).")],
+    suite: Annotated[
+        str, typer.Option("--suite", "-s", help="Which suite (see: bench list suites), or a YAML file.")
+    ],
     preset: Annotated[str, typer.Option("--preset", "-p", help="Its size: smoke, small or paper.")] = "small",
     corpus: Annotated[
         Path | None, typer.Option(help="Folder made by `bench data prepare`, instead of the embedded corpus.")
@@ -50,8 +52,22 @@ def run(
         typer.Option("--out", "-o", help="Folder for records and clips [default: runs/SUITE-PRESET]."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Only these seeds, such as 0,1,2.")] = None,
-    methods: Annotated[
-        str | None, typer.Option(help="Only these rows or methods, such as fedavg,privfedtalk.")
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", "--methods", help="Only these rows or methods, such as fedavg,privfedtalk."),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE.py:NAME", help="Add a method of your own, or one by its name."),
+    ] = None,
+    attack: Annotated[
+        list[str] | None, typer.Option(metavar="FILE.py:NAME", help="Add an attack of your own.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="FILE.py:NAME", help="Add a metric of your own.")
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="FILE.py:NAME", help="Add a task of your own, for --suite.")
     ] = None,
     tiers: Annotated[
         str | None, typer.Option(help="Privacy tiers in place of the suite's, such as none,eps=1.")
@@ -77,10 +93,16 @@ def run(
             command.Request(
                 suite=suite,
                 preset=preset,
-                corpus=corpus,
+                corpus=None if corpus is None else str(corpus),
                 out=out,
                 seeds=command.numbers(seeds),
-                methods=command.words(methods),
+                rows=command.words(rows),
+                brought=(
+                    *(("task", reference) for reference in task or ()),
+                    *(("method", reference) for reference in method or ()),
+                    *(("attack", reference) for reference in attack or ()),
+                    *(("metric", reference) for reference in metric or ()),
+                ),
                 tiers=command.words(tiers),
                 changes=tuple(change or ()),
                 workers=workers,
@@ -96,21 +118,27 @@ def show(
     whole: Annotated[
         bool, typer.Option("--all", help="Also each family of metrics, and every attack.")
     ] = False,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write it as Markdown instead; - for standard output.")
+    ] = None,
 ) -> None:
     """Print the overview and the findings of runs, as `bench run` does at its end."""
     from privtalk.bench.commands import boards
 
-    boards.show(runs, whole=whole)
+    boards.show(runs, whole=whole, markdown=markdown)
 
 
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Argument(help="suites, methods, attacks, metrics or weights.")],
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a table of all that is declared; - for standard output.")
+    ] = None,
 ) -> None:
     """List what there is to run, to attack with and to score with."""
     from privtalk.bench.commands import listing
 
-    listing.show(kind)
+    listing.show(kind, markdown)
 
 
 @app.command()

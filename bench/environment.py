@@ -44,6 +44,13 @@ def describe_environment(device: str, threads: int) -> dict[str, str]:
     return described | {name: _version(name) for name in PACKAGES}
 
 
+def numeric_threads() -> int:
+    """Threads that torch computes with in this process."""
+    import torch
+
+    return torch.get_num_threads()
+
+
 def usable_cores() -> int:
     """Cores this process may use (a container's or taskset's limit counts)."""
     if hasattr(os, "sched_getaffinity"):

@@ -101,14 +101,21 @@ class Estimator:
 
 
 class Display:
-    """Draws an estimator on a terminal; elsewhere writes a line for every finished task, where `lines` are wanted."""
+    """Draws an estimator on a terminal; elsewhere writes lines.
 
-    def __init__(self, console: Console, title: str, estimator: Estimator, lines: bool = True) -> None:
+    every: None for a line a finished task; seconds for a line at the end and otherwise at most one in that time, for
+    tasks that are many or long.
+    """
+
+    def __init__(
+        self, console: Console, title: str, estimator: Estimator, every: float | None = None
+    ) -> None:
         self.console = console
         self.title = title
-        self.lines = lines
+        self.every = every
         self.estimator = estimator
         self.live: Live | None = None
+        self.said = estimator.started
 
     def hear(self, event: Event) -> None:
         """The listener to hand to an executor."""
@@ -119,12 +126,25 @@ class Display:
             self.console.print(
                 f"[red]failed[/] {escape(f'{event.key}: {event.reason}')}", highlight=False, soft_wrap=True
             )
-        elif isinstance(event, Succeeded) and self.live is None and self.lines:
-            self.console.print(self._line(event.key), highlight=False, soft_wrap=True)
+        elif self.live is None and self._due(event):
+            self.said = self.estimator.clock()
+            self.console.print(self._line(event.key), markup=False, highlight=False, soft_wrap=True)
+
+    def _due(self, event: Event) -> bool:
+        """Whether an event is worth a line."""
+        if self.every is None or len(self.estimator.finished) == len(self.estimator.plan):
+            return isinstance(event, Succeeded)
+        return self.estimator.clock() - self.said >= self.every
 
     def _line(self, key: str) -> str:
-        count, of = len(self.estimator.finished), len(self.estimator.plan)
-        return f"{self.title} {count}/{of}: {key} done, {describe_remaining(self.estimator.remaining())}"
+        estimator = self.estimator
+        count, of = len(estimator.finished), len(estimator.plan)
+        remaining = describe_remaining(estimator.remaining())
+        if self.every is None:
+            return f"{self.title} {count}/{of}: {key} done, {remaining}"
+        if count == of:
+            return f"{self.title} {count}/{of}: done in {estimator.clock() - estimator.started:.0f} s"
+        return f"{self.title} {count}/{of}: {estimator.done / max(estimator.total, 1e-9):.0%}, {remaining}"
 
     def _drawn(self) -> Table:
         estimator = self.estimator
@@ -140,11 +160,15 @@ class Display:
 
 @contextmanager
 def display(
-    title: str, plan: Mapping[str, Costs], console: Console | None = None, lines: bool = True
+    title: str,
+    plan: Mapping[str, Costs],
+    console: Console | None = None,
+    every: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Callable[[Event], None]]:
-    """A listener that shows progress while the block runs."""
+    """A listener that shows progress while the block runs; `every` is `Display`'s."""
     console = console or Console(stderr=True)
-    shown = Display(console, title, Estimator(plan), lines)
+    shown = Display(console, title, Estimator(plan, clock), every)
     if not console.is_terminal:
         yield shown.hear
         return

@@ -24,7 +24,7 @@ VARIABLE = "PRIVTALK_CACHE"
 
 
 def cache_folder() -> Path:
-    """Where caches lie: `$PRIVTALK_CACHE`, or the user's cache folder."""
+    """The folder in which caches lie: `$PRIVTALK_CACHE`, or the user's cache folder."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen)
     import platformdirs

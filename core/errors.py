@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 class UserError(ValueError):
-    """What the user asked for cannot be done: one line that names the thing, the rule and the way out."""
+    """A request that cannot be carried out: one line that names the thing, the rule and the way out."""
 
 
 class WorkFailed(RuntimeError):

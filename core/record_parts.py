@@ -9,7 +9,7 @@ from pydantic import Field
 from privtalk.core.frozen import Frozen
 
 Direction = Literal["higher", "lower", "reference"]
-"""Which way is better; `reference` for a value that is only to be compared with ground truth's."""
+"""The way that is better; `reference` for a value that is only to be compared with ground truth's."""
 
 
 class Estimate(Frozen):
@@ -35,9 +35,9 @@ class Score(Frozen):
     ground_truth: float | None = None
     """The same metric of the true clips, where it is not trivially perfect (temporal jitter, sync offset)."""
     family: str = ""
-    """Which group of columns it stands in (`metrics.declaration.Family`); empty in records of schema 1."""
+    """The group of columns that it stands in (`metrics.declaration.Family`); empty in records of schema 1."""
     about: str = ""
-    """What it measures, in a line."""
+    """The meaning of the metric, in a line."""
     level: Literal["clip", "set"] = "clip"
     """`set`: of all clips together; a sample then holds its clip's share, and the mean of the shares is the value."""
 
@@ -64,10 +64,10 @@ class Measure(Frozen):
 
     estimate: Estimate
     chance: float
-    """What an attacker who knows nothing gets in expectation."""
+    """The value that an attacker who knows nothing gets in expectation."""
     unit: str
     direction: Literal["higher", "lower"] = "higher"
-    """Which way the attacker gains."""
+    """The direction in which the attacker gains."""
     about: str = ""
 
 
@@ -76,14 +76,14 @@ class Strength(Frozen):
 
     estimate: Estimate
     planted: str
-    """What was planted, in a line."""
+    """The planted thing, in a line."""
 
 
 class AttackResult(Frozen):
     """An attack, n positives against m negatives."""
 
     view: str
-    """What the adversary sees: `release`, `server` (each client's message), `sums` or `client`."""
+    """The view of the adversary: `release`, `server` (each client's message), `sums` or `client`."""
     statistic: str
     positives: int
     negatives: int
@@ -97,15 +97,15 @@ class AttackResult(Frozen):
     valid: bool
     """All controls passed; false where the attack was not run."""
     seconds: float
-    """Of this attack and those that share its passes over people: the attacks of one view."""
+    """The time of this attack and of those that share its passes over people: the attacks of one view."""
     family: str = "membership"
     """`membership`, `identity`, `reconstruction` or `aggregation` (`attacks.declaration.Family`)."""
     source: str = ""
     """Paper."""
     footage: str = "fresh"
-    """What the attacker holds of a person: `fresh` windows, or the `exact` clips of a member's device."""
+    """The footage that the attacker holds of a person: `fresh` windows, or the `exact` clips of a member's device."""
     headline: str = "auc"
-    """What a board shows: `auc`, or a key of `measures`."""
+    """The measure that a board shows: `auc`, or a key of `measures`."""
     measures: dict[str, Measure] = Field(default_factory=dict)
     curves: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
     """Series -> (x, y) points, such as the AUC by the number of clients in a sum."""
@@ -128,7 +128,7 @@ class Epsilons(Frozen):
 
 
 class Privacy(Frozen):
-    """What was guaranteed, by which mechanism."""
+    """The guarantee, and the mechanism that gives it."""
 
     mechanism: str
     """`none`, `central-gaussian` or `distributed-skellam`."""
@@ -152,7 +152,7 @@ class Privacy(Frozen):
     secure_aggregation_bits: int | None = None
     """b of the sums mod 2^b; None without secure aggregation."""
     accountant: str | None = None
-    """What composed the ledger: `PLD` or `RDP`."""
+    """The accountant that composed the ledger: `PLD` or `RDP`."""
     epsilons: Epsilons = Field(default_factory=Epsilons)
     checks: dict[str, float] = Field(default_factory=dict)
     """The same guarantee under other accountants, by name."""
@@ -190,7 +190,7 @@ class EpsilonEstimate(Frozen):
 
 
 class Audit(Frozen):
-    """What canary clients say of a run's ε, seen by one adversary."""
+    """The evidence of canary clients about a run's ε, seen by one adversary."""
 
     view: str
     """`sums`: every round's sum; `release`: the final adapter."""
@@ -199,7 +199,7 @@ class Audit(Frozen):
     norm: float
     """L2 norm of a canary: the clip, or the usual message's where nothing is clipped."""
     auc: Estimate
-    """Of telling canaries that are in from those that are out."""
+    """The AUC of telling canaries that are in from those that are out."""
     upper: tuple[UpperBound, ...]
     certified: tuple[LowerBound, ...]
     estimates: tuple[EpsilonEstimate, ...] = ()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from privtalk.core.cache import content_hash
 from privtalk.core.files import write_atomic
@@ -33,6 +33,7 @@ from privtalk.core.record_parts import (
     Strength,
     UpperBound,
 )
+from privtalk.core.upgrade import tier_of, upgrade
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -44,6 +45,8 @@ __all__ = [
     "EpsilonEstimate",
     "Epsilons",
     "Estimate",
+    "Federation",
+    "Kind",
     "LowerBound",
     "Measure",
     "NewerRecord",
@@ -58,34 +61,61 @@ __all__ = [
     "load_record",
 ]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did. 3: before a record
-held the hash of its samples."""
+held the hash of its samples. 4: before a record named its task (`upgrade`)."""
+Kind = Literal["method", "floor", "ceiling", "reference"]
+"""The part that a row plays on a board."""
+
 LAST_UNSEALED = 3
 """Last schema whose records do not hold the hash of their samples."""
 AGAIN = "delete it and run the suite again"
 
 
 class Code(Frozen):
+    """The code that a record was made by."""
+
     version: str
     commit: str | None = None
     dirty: bool | None = None
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """Reference of a plugin (`my.py:MyMethod`, or a package's entry point) -> sha256 of its file."""
+
+
+class Federation(Frozen):
+    """The block of rows that train on clients' data."""
+
+    privacy: Privacy
+    training: dict[str, list[float | None]] = Field(default_factory=dict)
+    """Curves by round: loss, cohort size, norms (empty for rows that do not train); None: an empty cohort has none."""
+    communication_bytes: dict[str, int] = Field(default_factory=lambda: {"up": 0, "down": 0})
+    """`up` and `down`, summed over the run."""
+
+
+NOT_FEDERATED = Federation(
+    privacy=Privacy(mechanism="none", guarantee=False, reason="the task trains on nobody's data")
+)
+"""The block that stands for a missing one."""
 
 
 class Record(Frozen):
     """One cell's run. `cell` is its semantic configuration, whose hash is `cell_id`."""
 
     schema_version: int = SCHEMA_VERSION
+    upgraded_from: int | None = None
+    """Schema that its file was written in, where that is an older one."""
+    task: str
+    """The kind of run that it is of (`bench.task`)."""
     cell_id: str
     cell: dict[str, Any]
     suite: str
     preset: str
-    method: str
+    row: str
     """Row of the board: a method's or a reference row's name."""
-    tier: str
-    """Privacy tier: `none`, or the target such as `eps=8`."""
+    at: dict[str, str] = Field(default_factory=dict)
+    """Axis -> value, such as `{"eps": "8"}`; an axis that is not named is at its default."""
     seed: int
-    kind: Literal["method", "floor", "ceiling", "reference"]
+    kind: Kind
     code: Code
     environment: dict[str, str]
     started: str
@@ -93,18 +123,40 @@ class Record(Frozen):
     timings: dict[str, float]
     """Seconds by stage."""
     peak_memory_mib: float
-    communication_bytes: dict[str, int]
-    """`up` and `down`, summed over the run."""
-    training: dict[str, list[float | None]]
-    """Curves by round: loss, cohort size, norms (empty for rows that do not train); None: an empty cohort has none."""
-    privacy: Privacy
     metrics: dict[str, Score]
-    attacks: dict[str, AttackResult]
+    federation: Federation | None = None
+    """Guarantee, curves and communication, of tasks that train on clients' data."""
+    attacks: dict[str, AttackResult] = Field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
-    artifacts: dict[str, str]
+    artifacts: dict[str, str] = Field(default_factory=dict)
     """Name -> path relative to the run folder (adapter, clips, sample strips)."""
     samples_sha256: str | None = None
-    """Of the bytes of its samples' file, by which samples that were cut or changed are told; filled in when written."""
+    """The hash of its samples' file, by which samples that were cut or changed are told; filled in when written."""
+
+    @property
+    def tier(self) -> str:
+        """The place on the axes as text: `none`, or such as `eps=8`."""
+        return tier_of(self.at)
+
+    @property
+    def method(self) -> str:
+        """The row's name."""
+        return self.row
+
+    @property
+    def privacy(self) -> Privacy:
+        """The guarantee; none where nothing is federated."""
+        return (self.federation or NOT_FEDERATED).privacy
+
+    @property
+    def training(self) -> dict[str, list[float | None]]:
+        """The curves by round; none where nothing is federated."""
+        return (self.federation or NOT_FEDERATED).training
+
+    @property
+    def communication_bytes(self) -> dict[str, int]:
+        """The bytes `up` and `down`; zero where nothing is federated."""
+        return (self.federation or NOT_FEDERATED).communication_bytes
 
 
 class Sample(Frozen):
@@ -212,7 +264,9 @@ def load_record(path: Path) -> Record:
             f"{path}: written by a newer version (schema {version} > {SCHEMA_VERSION}); upgrade privtalk-bench"
         )
     try:
-        record = Record.model_validate(raw)
+        record = Record.model_validate(upgrade(raw, SCHEMA_VERSION))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a valid record (without {error}); {AGAIN}") from error
     except ValidationError as error:
         raise ValueError(f"{path}: not a valid record ({_first(error)}); {AGAIN}") from error
     if version > LAST_UNSEALED and record.samples_sha256 is None:
@@ -239,7 +293,7 @@ def parse_samples(path: Path, content: bytes) -> list[Sample]:
 
 def _fewer(samples: list[Sample], record: Record) -> bool:
     """Whether clips are gone, by the counts in a record that holds no hash; schema 1 counted otherwise for sets."""
-    return record.schema_version > 1 and any(
+    return record.upgraded_from != 1 and any(
         score.estimate.value is not None
         and sum(sample.scores.get(name) is not None for sample in samples) < score.estimate.n
         for name, score in record.metrics.items()
@@ -247,7 +301,7 @@ def _fewer(samples: list[Sample], record: Record) -> bool:
 
 
 def _first(error: ValidationError) -> str:
-    """Where and what the first fault is."""
+    """The place and the text of the first fault."""
     fault = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
     return f"{where}: {fault['msg']}" if where else fault["msg"]

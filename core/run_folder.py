@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from privtalk.core.display import Display
 from privtalk.core.files import write_atomic
 from privtalk.core.frozen import Frozen
 from privtalk.core.json_files import read_json
+from privtalk.core.upgrade import FIRST_TASK, at_of, tier_of
 
 PLAN = "run.json"
 NOT_YET = "not run yet (the run was stopped before it, or goes on)"
-_KEY = re.compile(r"(?P<row>.+?)(?: (?P<tier>eps=\S+))? seed (?P<seed>-?\d{1,9})")
+_KEY = re.compile(r"(?P<row>.+?)(?: (?P<tier>[A-Za-z_]\w*=\S+(?:, \w+=\S+)*))? seed (?P<seed>-?\d{1,9})")
 
 CellId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.=-]{0,99}$")]
 """Safe as a file's name."""
@@ -33,8 +35,13 @@ class PlannedRow(Frozen):
     row: str
     """Name on the board."""
     method: str
-    tier: str
+    at: dict[str, str] = Field(default_factory=dict)
     seed: int
+
+    @property
+    def tier(self) -> str:
+        """The place on the axes as text."""
+        return tier_of(self.at)
 
     @property
     def key(self) -> str:
@@ -43,12 +50,32 @@ class PlannedRow(Frozen):
         return f"{self.row}{tier} seed {self.seed}"
 
 
+PluginKind = Literal["method", "attack", "metric", "task", "corpus"]
+
+
+class Plugin(Frozen):
+    """A thing that somebody brought to a run."""
+
+    kind: PluginKind
+    reference: str
+    """How it was named: `my.py:MyMethod`, or a module's."""
+    name: str
+    """Its own, by which it is chosen and recorded."""
+    sha256: str
+    """The hash of the file that it came from."""
+
+
 class RunPlan(Frozen):
     """The configuration that a folder belongs to, and all rows that were planned in it."""
 
+    task: str = FIRST_TASK
     suite: str
     preset: str
     settings: dict[str, Any]
+    plugins: tuple[Plugin, ...] = ()
+    """The plugins that people brought."""
+    display: Display | None = None
+    """How boards show the task; None in folders from before it was written down."""
     planned: tuple[PlannedRow, ...] = ()
     """Empty in folders from before rows were written down."""
 
@@ -82,7 +109,7 @@ def read_plan(folder: Path) -> RunPlan | None:
     if not path.exists():
         return None
     try:
-        return RunPlan.model_validate(read_json(path))
+        return RunPlan.model_validate(_upgraded(read_json(path)))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"])
@@ -92,16 +119,30 @@ def read_plan(folder: Path) -> RunPlan | None:
     raise ValueError(f"{path}: not a run's plan ({said}); name another folder, or put the file back")
 
 
+def _upgraded(raw: Any) -> Any:
+    """Rows of older plans name their tier in one text."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("planned"), list):
+        return raw
+    rows = [
+        {key: value for key, value in row.items() if key != "tier"} | {"at": at_of(row["tier"])}
+        if isinstance(row, dict) and isinstance(row.get("tier"), str)
+        else row
+        for row in raw["planned"]
+    ]
+    return raw | {"planned": rows}
+
+
 def write_plan(folder: Path, plan: RunPlan) -> None:
     write_atomic(folder / PLAN, json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
 
 
-def with_rows(plan: RunPlan, rows: Iterable[PlannedRow]) -> RunPlan:
-    """The plan with further rows, each once, in the order in which they were first asked for."""
+def with_rows(plan: RunPlan, more: RunPlan) -> RunPlan:
+    """The plan with the rows and plugins of another, each once, in the order in which they were first asked for."""
     merged = {row.cell_id: row for row in plan.planned}
-    for row in rows:
+    for row in more.planned:
         merged.setdefault(row.cell_id, row)
-    return plan.model_copy(update={"planned": tuple(merged.values())})
+    brought = tuple(dict.fromkeys((*plan.plugins, *more.plugins)))
+    return plan.model_copy(update={"planned": tuple(merged.values()), "plugins": brought})
 
 
 def record_failure(folder: Path, cell_id: str, reason: str) -> None:

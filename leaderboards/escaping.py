@@ -78,7 +78,7 @@ def drawable(value: Any) -> Any:
 def name_fault(name: str) -> str:
     """Why a text cannot name anything; empty where it can.
 
-    >>> name_fault("fid[talkhead]"), name_fault("a\\x07b"), name_fault("")
+    >>> name_fault("near[net]"), name_fault("a\\x07b"), name_fault("")
     ('', "the name 'a\\\\x07b' holds hidden characters", 'a name is empty')
     """
     if not name.strip():
@@ -103,8 +103,8 @@ def markdown(text: object) -> str:
 def file_name(name: str) -> str:
     """A name that is safe as a file's, different for different names: one that had to change ends in a hash.
 
-    >>> file_name("psnr_mouth"), file_name("../a b")
-    ('psnr_mouth', 'a-b-2c2c791a')
+    >>> file_name("near_mouth"), file_name("../a b")
+    ('near_mouth', 'a-b-2c2c791a')
     """
     kept = _kept(name)
     plain = kept == name and _PLAIN.fullmatch(name) and not _HASHED.fullmatch(name)
@@ -126,8 +126,8 @@ def joined_name(*parts: str) -> str:
 def metric_file(name: str) -> str:
     """A metric's or attack's name as part of a file's; the evaluator follows a dash.
 
-    >>> metric_file("fid[talkhead]"), metric_file("lira"), metric_file("fid-talkhead") == "fid-talkhead"
-    ('fid-talkhead', 'lira', False)
+    >>> metric_file("near[net]"), metric_file("lira"), metric_file("near-net") == "near-net"
+    ('near-net', 'lira', False)
     """
     match = _READ_BY.fullmatch(name)
     return joined_name(*match.groups()) if match else joined_name(name)

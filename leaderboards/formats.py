@@ -5,123 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from privtalk.core.records import Estimate
-from privtalk.leaderboards.statistics import Difference, Rank
+from privtalk.core.records import Code, Estimate
+from privtalk.leaderboards.board.statistics import Difference, Rank
 
 MISSING = "-"
 MINUS = "\N{MINUS SIGN}"
 FIXED = 6
 """Most decimals that are written out."""
-
-METHODS = {
-    "truth": "Ground truth",
-    "autoencoder": "Autoencoder",
-    "noise": "Noise",
-    "static": "Static reference",
-    "difftalk": "Zero-shot DiffTalk",
-    "local": "Local only",
-    "local_only": "Local only",
-    "centralised": "Centralised",
-    "fedavg": "FedAvg",
-    "fedprox": "FedProx",
-    "ffa_lora": "FFA-LoRA",
-    "privfedtalk": "PrivFedTalk",
-    "scaffold": "SCAFFOLD",
-    "fedadam": "FedAdam",
-    "ditto": "Ditto",
-    "fedsa_lora": "FedSA-LoRA",
-    "smp_lora": "SMP-LoRA",
-}
-"""Names of rows as people write them; a row that is not here is shown under its own name."""
-
-METRICS = {
-    "psnr": "Peak signal-to-noise ratio against the true frames",
-    "psnr_face": "Peak signal-to-noise ratio in the box around the true face",
-    "psnr_mouth": "Peak signal-to-noise ratio in the box around the true mouth",
-    "ssim": "Structural similarity to the true frames",
-    "ssim_face": "Structural similarity in the box around the true face",
-    "ssim_mouth": "Structural similarity in the box around the true mouth",
-    "ms_ssim": "Structural similarity over several scales",
-    "lpips": "Learned perceptual distance to the true frames",
-    "fid": "Fréchet distance between the frames' distribution and the true frames'",
-    "kid": "Kernel distance between the frames' distribution and the true frames'",
-    "fvd": "Fréchet distance between the clips' distribution and the true clips'",
-    "identity": "Similarity of the face to the person's",
-    "lmd": "Distance of the face's landmarks from the true ones",
-    "jitter": "Mean change from frame to frame, to be compared with the true clips'; a frozen face scores 0",
-    "jitter_error": "Relative distance of the jitter from the true clips'",
-    "warping_error": "Change from frame to frame that motion does not explain",
-    "mouth_sync": "Correlation over time of the mouth opening with the true one",
-    "mouth_sync_offset": "Frames by which the mouth lags behind the true one",
-    "mouth_opening_error": "Mean absolute error of the mouth opening",
-    "lse_c": "Confidence with which lips and speech are found in step",
-    "lse_d": "Distance of lips and speech at their best offset",
-    "av_offset": "Frames by which the lips lag behind the speech",
-    "sync": "Agreement of the mouth's movement with the speech",
-}
-"""What a metric measures, by the name before its evaluator, for records that do not say it (schema 1)."""
-
-ACRONYMS = {
-    word: word.upper()
-    for word in ("psnr", "ssim", "ms", "lpips", "fid", "kid", "fvd", "lmd", "lse", "av", "vmaf", "csim")
-}
-JOINED = {"MS SSIM": "MS-SSIM", "LSE c": "LSE-C", "LSE d": "LSE-D"}
-
-
-def method_label(method: str) -> str:
-    """Name of a row.
-
-    >>> method_label("fedavg"), method_label("local-only"), method_label("mine")
-    ('FedAvg', 'Local only', 'mine')
-    """
-    return METHODS.get(method.replace("-", "_"), method)
-
-
-def metric_help(metric: str) -> str:
-    """One line about a metric; empty where nothing is known.
-
-    >>> metric_help("ssim[mouth]")
-    'Structural similarity to the true frames'
-    """
-    return METRICS.get(metric) or METRICS.get(metric.split("[")[0], "")
-
-
-def metric_label(name: str) -> str:
-    """A metric's name before its evaluator, as people write it.
-
-    >>> metric_label("psnr_mouth"), metric_label("lse_c[syncnet]"), metric_label("jitter_error")
-    ('PSNR mouth', 'LSE-C', 'jitter error')
-    """
-    label = " ".join(ACRONYMS.get(word, word) for word in name.partition("[")[0].split("_"))
-    for apart, joined in JOINED.items():
-        label = label.replace(apart, joined)
-    return label
-
-
-def tier_epsilon(tier: str) -> float | None:
-    """Target of a privacy tier; infinite without DP, None for a tier that states none.
-
-    >>> tier_epsilon("eps=8"), tier_epsilon("none"), tier_epsilon("odd")
-    (8.0, inf, None)
-    """
-    if tier == "none":
-        return math.inf
-    try:
-        return float(tier.removeprefix("eps="))
-    except ValueError:
-        return None
-
-
-def tier_label(tier: str) -> str:
-    """Name of a privacy tier.
-
-    >>> tier_label("eps=8"), tier_label("none")
-    ('ε = 8', 'no DP')
-    """
-    epsilon = tier_epsilon(tier)
-    if epsilon is None:
-        return tier
-    return "no DP" if math.isinf(epsilon) else f"ε = {epsilon:g}"
 
 
 def number(value: float | None, digits: int, *, signed: bool = False) -> str:
@@ -273,3 +163,13 @@ def first_of(items: Sequence[str], most: int = 3) -> str:
     if len(items) <= most + 1:
         return listing(items)
     return listing([*items[:most], f"{len(items) - most} more"])
+
+
+def code_name(code: Code) -> str:
+    """Version, commit and dirtiness of the code behind a record.
+
+    >>> code_name(Code(version="1.0", commit="0123456789abcdef", dirty=True))
+    'version 1.0, commit 0123456789, uncommitted changes'
+    """
+    commit = f", commit {code.commit[:10]}" if code.commit else ""
+    return f"version {code.version}{commit}{', uncommitted changes' if code.dirty else ''}"

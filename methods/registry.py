@@ -77,6 +77,11 @@ def register(cls: Method) -> Method:
     return cls
 
 
+def forget(name: str) -> None:
+    """Takes out a method that was entered, so that its name is free again."""
+    del _methods[name]
+
+
 def check(cls: object) -> None:
     """Raises `ValueError` in one line unless a thing is a method that can be built without arguments."""
     if not (isinstance(cls, type) and issubclass(cls, FederatedMethod)):

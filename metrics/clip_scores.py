@@ -55,7 +55,7 @@ def score_clip(pair: Pair, name: str = "clip") -> ClipScores:
 
 @contextmanager
 def _named(metric: str, name: str) -> Iterator[None]:
-    """What a function says of its arrays, with the clip and the metric that it is about."""
+    """A block in which a function's complaint about its arrays gets the clip and the metric that it is about."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a metric declares about itself, so that boards can read its direction and never guess it."""
+"""The declaration of a metric about itself, so that boards can read its direction and never guess it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["higher", "lower", "reference"]
-"""Which way is better; `reference` for a value that is only to be compared with ground truth's."""
+"""The way that is better; `reference` for a value that is only to be compared with ground truth's."""
 
 Family = Literal["quality", "distribution", "identity", "landmarks", "temporal", "sync", "mesh"]
-"""What kind of question a metric answers; boards group their columns by it."""
+"""The kind of question that a metric answers; boards group their columns by it."""
 
 Need = Literal["truth", "landmarks", "audio", "mouth_reader", "weights", "vertices"]
-"""What a metric is computed from, beside the generated frames."""
+"""The things that a metric is computed from, beside the generated frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Metric:
     about: str
     """One line for the board."""
     level: Literal["clip", "set"] = "clip"
-    """`set`: of many clips together (a Fréchet distance); a clip's figure is then its share (`streaming`)."""
+    """`set`: of many clips together (a Fréchet distance); a clip's figure is then its share of it."""
 
     @property
     def evaluator(self) -> str | None:

@@ -23,7 +23,7 @@ from privtalk.metrics.spool import Spool
 
 
 class Source(NamedTuple):
-    """What a metric of a set is computed from."""
+    """The features that a metric of a set is computed from."""
 
     metric: Metric
     key: tuple[str, str]

@@ -1,4 +1,4 @@
-"""What functions of metrics are held to: type, shape and range of their arrays, one line an error.
+"""The checks that functions of metrics are held to: type, shape and range of their arrays, one line an error.
 
 An array that is of another kind than a formula is for gives a figure all the same (floats on 0..1 a ratio of signals
 48 dB too high, a longer clip a mean over what it has in common); so it is refused.

@@ -27,7 +27,7 @@ LEAST_WINDOWS = 10
 
 
 class Sync(NamedTuple):
-    """What the distances of a clip say."""
+    """The reading of a clip's distances."""
 
     confidence: float
     """LSE-C: median over shifts of d, minus its minimum."""

@@ -38,7 +38,7 @@ class Reading:
     _known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What `make` gives, or why it has no value, made at the first call."""
+        """The result of `make`, or the reason why it has no value, made at the first call."""
         if key not in self._known:
             try:
                 self._known[key] = make()

@@ -1,4 +1,4 @@
-"""Where the mouth and the face are, and how far the mouth is open, from 68 iBUG landmarks.
+"""The places of mouth and face, and the mouth's opening, from 68 iBUG landmarks.
 
 Landmarks are [T, 68, 2] (x, y) in pixels, (0, 0) the top-left corner of the top-left pixel.
 """

@@ -1,4 +1,4 @@
-"""Which function scores which metric of a clip, in the order of the board's columns."""
+"""The function that scores each metric of a clip, in the order of the board's columns."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def ssim_map(generated: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[
 
 
 def _check_size(frames: NDArray[Any]) -> None:
-    """Of [T, H, W, ...]."""
+    """Checks the size of [T, H, W, ...]."""
     if min(frames.shape[1:3]) < WINDOW:
         raise Undefined(f"frames are smaller than SSIM's window of {WINDOW} px")
 

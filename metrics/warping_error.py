@@ -28,7 +28,7 @@ SIDE = 128
 WINDOW = 5
 """Pixels over which the flow is smoothed; 7, 9 and 15 px left more error in the true clips."""
 RELATIVE, ABSOLUTE = 0.01, 0.5
-"""Of the squared flows, and px²: inconsistency from which a pixel counts as occluded (Ruder et al., 2016)."""
+"""The inconsistency from which a pixel is occluded: a share of the squared flows, and px² (Ruder et al., 2016)."""
 
 WARPING_ERROR = Metric(
     name="warping_error",

@@ -125,6 +125,36 @@ def test_no_neighbouring_folders_stand_in_a_circle() -> None:
     assert circle(between_neighbours(GRAPH)) == []
 
 
+TOOLS = {
+    "core.upgrade": "what records were of before they said it",
+    "bench.stages.generate": "a name that scripts import",
+    "bench.commands.data": "films the corpus of that task",
+    "bench.commands.audit": "plays the mechanisms of that task",
+    "leaderboards.validation": "shows how far that task's metrics can be trusted",
+}
+"""What may name a task, and why."""
+
+
+def names_a_task(module: str, path: Path) -> bool:
+    """Whether a file of the harness, the records or the boards knows one task from another."""
+    tasks = {other.split(".")[2] for other in MODULES if other.startswith("bench.tasks.")}
+    return any(name in path.read_text() for name in tasks)
+
+
+def test_nothing_but_its_own_folder_names_a_task() -> None:
+    own = ("bench.tasks.", *TOOLS)
+    found = [
+        module
+        for module, path in MODULES.items()
+        if module.partition(".")[0] in ("core", "bench", "leaderboards")
+        if not module.startswith(own)
+        if names_a_task(module, path)
+    ]
+    assert found == []
+    for tool in TOOLS:  # an exception that is needed no more goes
+        assert any(names_a_task(module, path) for module, path in MODULES.items() if module.startswith(tool))
+
+
 def test_the_checks_have_the_power_to_fail() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
     tree = ast.parse(

@@ -2,8 +2,8 @@
 in collaborative learning", 1805.04049).
 
 The attacker knows the attribute for some clients (its own, or public figures) and learns it for the rest. Features are
-a client's updates, less the cohort's mean, scaled to length 1 and summed over its rounds; the classifier is ridge
-regression on one-hot labels with classes weighted equally, in its dual form,
+a client's updates, less the cohort's mean, scaled to length 1 and summed over its rounds; the classifier is
+scikit-learn's kernel ridge on one-hot labels with classes weighted equally,
 
     scores = X_test X_trainᵀ (X_train X_trainᵀ + λ l W⁻¹)⁻¹ (Y - 1 / C),    W = diag(1 / class size), l = mean ‖X_k‖²
 
@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import norm
+from sklearn.kernel_ridge import KernelRidge
 from torch import Tensor
 
 from privtalk.attacks.controls import LEVEL, Control, judge
@@ -107,9 +108,9 @@ def predicted(products: Values, labels: Labels, fold: Labels) -> Labels:
         train, test = fold != f, fold == f
         sizes = np.bincount(labels[train], minlength=classes)
         weights = 1 / sizes[labels[train]]
-        ridged = products[np.ix_(train, train)] + RIDGE * np.diag(weights.mean() / weights)
-        dual = np.linalg.solve(ridged, targets[train])
-        found[test] = (products[np.ix_(test, train)] @ dual).argmax(1)
+        model = KernelRidge(alpha=RIDGE, kernel="precomputed")
+        model.fit(products[np.ix_(train, train)], targets[train], sample_weight=weights / weights.mean())
+        found[test] = model.predict(products[np.ix_(test, train)]).argmax(1)
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,8 +14,9 @@ from rich.text import Text
 from privtalk.attacks.audit.implementation import DELTAS, Aggregator, audit
 from privtalk.attacks.audit.report import AuditReport
 from privtalk.bench import suites
-from privtalk.bench.spec import Planned, Training
-from privtalk.bench.stages.privacy import mechanism
+from privtalk.bench.tasks.talking_head.settings import Planned, Settings, Training
+from privtalk.bench.tasks.talking_head.stages.privacy import mechanism
+from privtalk.bench.tasks.talking_head.task import TASK
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
@@ -78,13 +80,16 @@ def run(request: Request) -> int:
 
 def subjects(request: Request) -> tuple[Subject, ...]:
     """The distinct mechanisms of a preset's private rows, calibrated as if updates had `dim` numbers."""
-    plan = suites.expand(suites.load(request.suite), request.preset, changes=request.changes)
+    suite = suites.load(request.suite)
+    if suite.task != TASK.name:
+        raise UserError(f"suite {suite.name} has no mechanisms to audit; name one of task {TASK.name}")
+    plan = suites.expand(suite, request.preset, changes=request.changes)
     groups: dict[str, list[tuple[str, Training]]] = {}
-    for name, training in _private(plan.cells):
+    for name, training in _private(cast("Sequence[Planned]", plan.cells)):
         groups.setdefault(f"{training.privacy.tier}, {training.federation.normalisation}", []).append(
             (name, training)
         )
-    clients = plan.settings.corpus.clients
+    clients = cast("Settings", plan.settings).corpus.clients
     return tuple(
         Subject(
             tier=tier,

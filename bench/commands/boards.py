@@ -12,10 +12,14 @@ from rich.text import Text
 
 from privtalk.core.errors import UserError
 from privtalk.core.files import write_atomic
-from privtalk.leaderboards import board, loading, regression, reports, tables
-from privtalk.leaderboards.comparison import Comparison
+from privtalk.leaderboards import show as terminal
+from privtalk.leaderboards.board import build as board
+from privtalk.leaderboards.board import loading
 from privtalk.leaderboards.escaping import visible
-from privtalk.leaderboards.tolerances import read_tolerances
+from privtalk.leaderboards.markdown import to_markdown
+from privtalk.leaderboards.regression import regression, reports, table
+from privtalk.leaderboards.regression.comparison import Comparison
+from privtalk.leaderboards.regression.tolerances import read_tolerances
 
 STDOUT = Path("-")
 
@@ -31,13 +35,22 @@ class Outputs:
     json: Path | None = None
 
 
-def show(folders: Sequence[Path], console: Console | None = None, *, whole: bool = False) -> None:
+def show(
+    folders: Sequence[Path],
+    console: Console | None = None,
+    *,
+    whole: bool = False,
+    markdown: Path | None = None,
+) -> None:
     """The overview and the findings of all records in run folders; `whole`: every table."""
     console = console or Console()
     runs = loading.load(_existing(folders))
     boards = board.build_all(runs)
+    if markdown is not None and boards:
+        write_report(markdown, "\n".join(to_markdown(made, whole=whole) for made in boards.values()))
+        return
     for made in boards.values():
-        tables.show(made, console, whole=whole)
+        terminal.show(made, console, whole=whole)
     if boards and not whole:
         line = f"all families of metrics and all attacks: bench show --all {' '.join(map(str, folders))}"
         console.print(Text(visible(line), style="dim"), soft_wrap=True)
@@ -47,7 +60,7 @@ def show(folders: Sequence[Path], console: Console | None = None, *, whole: bool
 
 def publish(folders: Sequence[Path], out: Path) -> None:
     """The static site."""
-    from privtalk.leaderboards import site
+    from privtalk.leaderboards.site import publish as site
 
     page = site.publish(_existing(folders), out)
     Console().print(Text(visible(f"wrote {page}; open it in a browser")), soft_wrap=True)
@@ -60,9 +73,9 @@ def compare(base: Path, new: Path, tolerances: Path | None = None, outputs: Outp
     metrics = {name for runs in (old, fresh) for record in runs.records for name in record.metrics}
     allowed = None if tolerances is None else read_tolerances(tolerances, metrics)
     found = regression.compare_runs(old, fresh, allowed)
-    tables.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
+    table.show_comparison(found, Console(stderr=any(path == STDOUT for path, _ in wanted)))
     for path, report in wanted:
-        _write(path, report(found))
+        write_report(path, report(found))
     return found.exit_code
 
 
@@ -82,7 +95,8 @@ def _wanted(outputs: Outputs) -> Sequence[tuple[Path, Callable[[Comparison], str
     return wanted
 
 
-def _write(path: Path, text: str) -> None:
+def write_report(path: Path, text: str) -> None:
+    """Writes a file whole, or to the standard output where the path is `-`."""
     if path == STDOUT:
         sys.stdout.write(text)
     elif path.exists() and not path.is_file():  # a device or a pipe, which nothing can take the place of

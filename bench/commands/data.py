@@ -11,15 +11,20 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from privtalk.bench import suites
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.environment import usable_cores
+from privtalk.bench.preparing import make
+from privtalk.bench.tasks.talking_head.settings import Settings
 from privtalk.core.cache import cache_folder
+from privtalk.core.errors import UserError
 
 
 def build(suite: str, preset: str, workers: int | None) -> None:
     """Films the embedded corpus of a suite's preset."""
-    from privtalk.bench.stages.prepare import make_footage
+    from privtalk.bench.tasks.talking_head.stages.prepare import footage
 
-    spec = suites.expand(suites.load(suite), preset).settings.corpus
-    made = make_footage(EmbeddedPopulation(spec), workers or usable_cores())
+    settings = suites.expand(suites.load(suite), preset).settings
+    if not isinstance(settings, Settings):
+        raise UserError(f"suite {suite} films no corpus; name another one")
+    made = make(footage(EmbeddedPopulation(settings.corpus)), workers or usable_cores())
     console = Console()
     console.print(f"{made} files made, the rest was there: {cache_folder()}", soft_wrap=True, highlight=False)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -15,10 +16,15 @@ Line = tuple[str, str, str]
 """Name, group, and what it is, in a line."""
 
 
-def show(kind: str) -> None:
-    """A line for each of a kind."""
+def show(kind: str, markdown: Path | None = None) -> None:
+    """A line for each of a kind; as a table in a file where `markdown` names one."""
     if kind not in KINDS:
         raise unknown("kind", kind, list(KINDS))
+    if markdown is not None:
+        from privtalk.bench.commands.boards import write_report
+
+        write_report(markdown, reference(kind))
+        return
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(max_width=24, overflow="fold")
@@ -26,6 +32,14 @@ def show(kind: str) -> None:
     for line in KINDS[kind]():
         table.add_row(*map(Text, line))
     Console().print(table)
+
+
+def reference(kind: str) -> str:
+    """All that is declared of a kind, as a table in Markdown."""
+    from privtalk.leaderboards.markdown import markdown_table
+
+    heads, rows = DECLARED.get(kind, (("name", "kind", "what it is"), KINDS[kind]))
+    return "\n".join(markdown_table(heads, list(rows())))
 
 
 def _suites() -> Iterator[Line]:
@@ -63,6 +77,36 @@ def _weights() -> Iterator[Line]:
 
     yield from ((name, entry.licence, entry.about) for name, entry in CATALOGUE.items())
 
+
+def _declared_metrics() -> Iterator[Sequence[str]]:
+    from privtalk.metrics import METRICS
+
+    arrows = {"higher": "↑", "lower": "↓", "reference": "as the truth's"}
+    for name, metric in METRICS.items():
+        low, high = (f"{bound:g}".replace("inf", "∞").replace("-", "−") for bound in metric.range)
+        told = (metric.unit, f"{low} to {high}", metric.level, ", ".join(metric.needs))
+        yield name, metric.family, arrows[metric.direction], *told, metric.about
+
+
+def _declared_attacks() -> Iterator[Sequence[str]]:
+    from privtalk.attacks.catalogue import CATALOGUE
+
+    for name, attack in CATALOGUE.items():
+        told = (attack.family, attack.view, attack.footage, attack.headline)
+        yield name, *told, attack.statistic, attack.source
+
+
+DECLARED: Mapping[str, tuple[Sequence[str], Callable[[], Iterator[Sequence[str]]]]] = {
+    "metrics": (
+        ("metric", "family", "better", "unit", "range", "of a", "needs", "about"),
+        _declared_metrics,
+    ),
+    "attacks": (
+        ("attack", "family", "sees", "footage", "headline", "statistic", "source"),
+        _declared_attacks,
+    ),
+}
+"""Kind -> heads and rows of a table of all that its members declare."""
 
 KINDS: Mapping[str, Callable[[], Iterator[Line]]] = {
     "suites": _suites,

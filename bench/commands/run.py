@@ -12,23 +12,22 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from privtalk.bench import preflight, suites
+from privtalk.bench import plugins, suites
 from privtalk.bench.commands import boards
-from privtalk.bench.corpus.opening import open_population
-from privtalk.bench.corpus.population import Population
 from privtalk.bench.environment import usable_cores
-from privtalk.bench.execution import Failed, Task, execute
-from privtalk.bench.networks import Network, choose_device, find_network
+from privtalk.bench.execution import Failed, execute
+from privtalk.bench.execution import Task as Job
+from privtalk.bench.preparing import make
 from privtalk.bench.progress import display
-from privtalk.bench.runner import Place, costs, run_cell
-from privtalk.bench.spec import Planned
-from privtalk.bench.stages.prepare import make_features, make_footage, make_worlds
+from privtalk.bench.runner import run_cell
+from privtalk.bench.task import Opened, Opening, Place, Planned, Task, find_task
 from privtalk.core.errors import UserError
 from privtalk.core.files import write_atomic
 from privtalk.core.locks import sole_writer
 from privtalk.core.records import RunStore
 from privtalk.core.run_folder import (
     PlannedRow,
+    Plugin,
     RunPlan,
     clear_failure,
     read_plan,
@@ -36,7 +35,6 @@ from privtalk.core.run_folder import (
     with_rows,
     write_plan,
 )
-from privtalk.metrics.evaluators.bundle import fingerprint
 
 OK, FAILED = 0, 2
 
@@ -47,10 +45,13 @@ class Request:
 
     suite: str
     preset: str = "small"
-    corpus: Path | None = None
+    corpus: str | None = None
     out: Path | None = None
     seeds: tuple[int, ...] = ()
-    methods: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    """Only these."""
+    brought: tuple[tuple[plugins.Kind, str], ...] = ()
+    """Kind and reference of what the user brings."""
     tiers: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     workers: int | None = None
@@ -60,22 +61,23 @@ class Request:
 def run(request: Request, console: Console | None = None) -> int:
     """Exit code: 0, or 2 where a cell failed. Errors of the request are raised before anything is written."""
     console = console or Console(stderr=True)
-    network, plan = prepare(request)
-    folder, workers = request.out or default_folder(request), _workers(request, network)
-    population = open_population(plan.settings.corpus, request.corpus)
-    store = RunStore(folder)
-    preflight.check(_pending(plan, store), network, population, workers)
-    claimable(folder)
-    with sole_writer(folder, "bench run"):
-        claim(folder, plan)
+    opened, plan, found = prepare(request)
+    task = find_task(plan.task)
+    place = Place(request.out or default_folder(request), opened.resources, opened.device, found)
+    workers = _workers(request, opened.device)
+    store = RunStore(place.folder)
+    task.check(_pending(plan, store), place, workers)
+    claimable(place.folder)
+    with sole_writer(place.folder, "bench run"):
+        claim(place.folder, plan, found)
         pending = _pending(plan, store)
-        console.print(_opening(plan, pending, folder), highlight=False, soft_wrap=True)
-        for remark in preflight.remarks(pending):
+        console.print(_opening(plan, pending, place.folder), highlight=False, soft_wrap=True)
+        for remark in task.remarks(pending):
             console.print(f"[yellow]{escape(remark)}[/]", highlight=False, soft_wrap=True)
-        failures = _run(pending, population, Place(folder, network, request.corpus), workers, console)
+        failures = _run(task, pending, place, workers, console)
     if any(store.has(planned.cell.id) for planned in plan.cells):
-        boards.show([folder])
-    console.print(_closing(folder, failures), highlight=False, soft_wrap=True)
+        boards.show([place.folder])
+    console.print(_closing(place.folder, failures), highlight=False, soft_wrap=True)
     return FAILED if failures else OK
 
 
@@ -83,48 +85,45 @@ def _pending(plan: suites.Plan, store: RunStore) -> list[Planned]:
     return [planned for planned in plan.cells if not store.has(planned.cell.id)]
 
 
-def prepare(request: Request) -> tuple[Network, suites.Plan]:
-    """Checks the whole request: the network it runs on and its cells."""
+def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
+    """Checks the whole request: the means of the run, its cells, and what the user brings."""
+    found = enrol(request)
     suite = suites.load(request.suite)
-    name, changes = split_backbone(request.changes)
-    network = find_network(name, choose_device(request.device))
-    fixed: dict[str, Any] = {
-        "backbone": network.spec.model_dump(),
-        "evaluation": {"evaluators": fingerprint(embedded=request.corpus is None)},
-    }
-    small = network.folder is None or request.corpus is not None
+    task = find_task(suite.task)
+    opening = Opening(corpus=request.corpus, device=request.device, changes=request.changes)
+    opened = task.open(opening)
     expand = partial(
         suites.expand,
         suite,
         request.preset,
         seeds=request.seeds,
-        methods=request.methods,
+        methods=request.rows,
+        added=[plugin.name for plugin in found if plugin.kind == "method"],
         tiers=request.tiers,
-        changes=changes,
-        given={"corpus": {"size": network.size}} if small else {},
+        changes=opened.changes,
+        given=opened.given,
     )
-    plan = expand(fixed=fixed)
-    if request.corpus is not None:
-        from privtalk.bench.corpus.opening import recorded_settings
-
-        plan = expand(fixed=fixed | {"corpus": recorded_settings(request.corpus, plan.settings.corpus)})
-    if plan.settings.corpus.size != network.size:
-        raise UserError(
-            f"corpus.size is {plan.settings.corpus.size}, the backbone takes {network.size} pixels; make one with: "
-            f"bench pretrain --size {plan.settings.corpus.size} -o weights, and add --set backbone=weights"
-        )
-    return network, plan
+    plan = expand(fixed=opened.fixed)
+    if more := task.settle(opened, opening, plan.settings):
+        plan = expand(fixed={**opened.fixed, **more})
+    return opened, plan, found
 
 
-def split_backbone(changes: Sequence[str]) -> tuple[str, list[str]]:
-    """The network that `--set backbone=NAME` names, and the other changes."""
-    named = [change.partition("=")[2] for change in changes if change.startswith("backbone=")]
-    return (named[-1] if named else "embedded"), [c for c in changes if not c.startswith("backbone=")]
+def enrol(request: Request) -> tuple[Plugin, ...]:
+    """Registers what installed packages and the user bring; a method may also be named that is there already."""
+    found = plugins.installed()
+    for kind, reference in request.brought:
+        if plugins.is_reference(reference):
+            found.append(plugins.enrol(kind, reference))
+        else:
+            found.append(plugins.known(kind, reference))
+    return tuple(dict.fromkeys(found))
 
 
 def default_folder(request: Request) -> Path:
     """runs/SUITE-PRESET, with the corpus's name where it is not the embedded one."""
-    parts = [request.suite, request.preset, *([request.corpus.resolve().name] if request.corpus else [])]
+    corpus = [Path(request.corpus).resolve().name] if request.corpus else []
+    parts = [suites.load(request.suite).name, request.preset, *corpus]
     return Path("runs") / "-".join(parts)
 
 
@@ -134,30 +133,51 @@ def claimable(folder: Path) -> None:
         raise UserError(f"{folder} is a file; name a folder with -o")
 
 
-def claim(folder: Path, plan: suites.Plan) -> None:
+def claim(folder: Path, plan: suites.Plan, brought: tuple[Plugin, ...] = ()) -> None:
     """A run folder belongs to one configuration; seeds and rows may be added to it, other settings may not."""
     mine = RunPlan(
+        task=plan.task,
         suite=plan.suite,
         preset=plan.preset,
         settings=plan.settings.model_dump(mode="json"),
+        plugins=brought,
+        display=find_task(plan.task).display,
         planned=tuple(_row(planned) for planned in plan.cells),
     )
     theirs = read_plan(folder)
     if theirs is None:
         write_plan(folder, mine)
         return
-    old, new = (held.model_dump(mode="json", exclude={"planned"}) for held in (theirs, mine))
-    if changed := _differences(old, new):
+    old, new = (
+        held.model_dump(mode="json", exclude={"planned", "display", "plugins"}) for held in (theirs, mine)
+    )
+    if changed := [*_differences(old, new), *_other_plugins(theirs, mine)]:
         raise UserError(
             f"{folder} holds another configuration ({'; '.join(changed[:3])}); name another folder with -o"
         )
-    if (merged := with_rows(theirs, mine.planned)) != theirs:
+    if (merged := with_rows(theirs, mine)) != theirs:
         write_plan(folder, merged)
+
+
+def _other_plugins(theirs: RunPlan, mine: RunPlan) -> list[str]:
+    """What was brought then and is another thing now; methods may be added, what all rows are measured with may not."""
+    old = {(plugin.kind, plugin.name): plugin for plugin in theirs.plugins}
+    new = {(plugin.kind, plugin.name): plugin for plugin in mine.plugins}
+    both, apart = sorted(old.keys() & new.keys()), sorted(old.keys() ^ new.keys())
+    changed = [
+        f"{new[key].reference} was changed since" for key in both if old[key].sha256 != new[key].sha256
+    ]
+    gone = [key for key in apart if key[0] != "method"]
+    return changed + [f"{kind} {name}: {_there((kind, name) in old)}" for kind, name in gone]
+
+
+def _there(before: bool) -> str:
+    return "there before -> not now" if before else "not there before -> there now"
 
 
 def _row(planned: Planned) -> PlannedRow:
     cell = planned.cell
-    return PlannedRow(cell_id=cell.id, row=planned.row, method=cell.method, tier=cell.tier, seed=cell.seed)
+    return PlannedRow(cell_id=cell.id, row=planned.row, method=cell.method, at=cell.at, seed=cell.seed)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -173,23 +193,25 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def _run(
-    pending: Sequence[Planned], population: Population, place: Place, workers: int, console: Console
+    task: Task, pending: Sequence[Planned], place: Place, workers: int, console: Console
 ) -> list[Failed]:
     """Makes what the cells need, then the cells; those that failed."""
     if not pending:
         return []
-    make_footage(population, workers, console)
-    masked = any(planned.cell.evaluation.track == "inpaint" for planned in pending)
-    make_features(population, place.network, masked, workers, console)
-    make_worlds((p.cell for p in pending), place.network, place.corpus, workers, console)
-    plan = {planned.key: costs(planned.cell) for planned in pending}
+    first = Job("plugins", plugins.enrol_all, (place.plugins,)) if place.plugins else None
+    for preparation in task.prepare([planned.cell for planned in pending], place):
+        make(preparation, workers, console, first)
+    plan = {planned.key: task.costs(planned.cell) for planned in pending}
     order = sorted(
         pending, key=lambda planned: -sum(plan[planned.key].values())
     )  # the longest must not come last
-    tasks = [Task(planned.key, run_cell, (planned, place)) for planned in order]
+    jobs = [Job(planned.key, run_cell, (planned, place)) for planned in order]
     ids = {planned.key: planned.cell.id for planned in pending}
     failures = []
-    with display("cells", plan, console) as listen, closing(execute(tasks, workers, listen)) as outcomes:
+    with (
+        display("cells", plan, console) as listen,
+        closing(execute(jobs, workers, listen, first=first)) as outcomes,
+    ):
         for outcome in outcomes:
             log = _log_path(place.folder, outcome.key)
             if isinstance(outcome, Failed):
@@ -206,11 +228,11 @@ def _log_path(folder: Path, key: str) -> Path:
     return folder / "logs" / f"{key.replace(' ', '-').replace('=', '')}.log"
 
 
-def _workers(request: Request, network: Network) -> int:
+def _workers(request: Request, device: str) -> int:
     """One process a core; one for a GPU, whose memory they would share."""
     if request.workers is not None:
         return request.workers
-    return 1 if network.device.startswith("cuda") else usable_cores()
+    return 1 if device.startswith("cuda") else usable_cores()
 
 
 def _opening(plan: suites.Plan, pending: Sequence[Planned], folder: Path) -> str:

@@ -13,11 +13,12 @@ from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Task
 from privtalk.bench.progress import display
 from privtalk.core.errors import UserError
-from privtalk.leaderboards import board, loading
+from privtalk.leaderboards.board import build as board
+from privtalk.leaderboards.board import loading
+from privtalk.leaderboards.board.validation import FOLDER
 from privtalk.leaderboards.validation import footage, page, work
 from privtalk.leaderboards.validation.checks import Check, exit_code
 from privtalk.leaderboards.validation.floors import Floor, of_run
-from privtalk.leaderboards.validation.result import FOLDER
 from privtalk.metrics.evaluators.bundle import fingerprint
 
 COLOURS = {"pass": "green", "fail": "red", "not done": "yellow"}

@@ -19,7 +19,7 @@ MASK_LABELS = ("background", "body", "skin", "eyes", "lips", "mouth", "hair", "b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What only a rendered clip knows exactly. T frames, frame t shows the time (t + 0.5) / fps."""
+    """The truth that only a rendered clip knows exactly. T frames, frame t shows the time (t + 0.5) / fps."""
 
     visemes: NDArray[np.float32]
     """[T, 15] weight of each viseme (`performance.VISEMES`), 0..1."""

@@ -10,22 +10,23 @@ from rich.markup import escape
 
 from privtalk.bench.corpus.population import Population
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
-from privtalk.bench.spec import CorpusSpec
+from privtalk.bench.corpus.spec import CorpusSpec
 
 
-def open_population(spec: CorpusSpec, folder: Path | None) -> Population:
+def open_population(spec: CorpusSpec, folder: str | None) -> Population:
     """The embedded population, or that of a prepared folder."""
     if folder is None:
         return EmbeddedPopulation(spec)
     from privtalk.bench.corpus.prepared.recorded import open_recorded
 
-    return open_recorded(folder, spec)
+    return open_recorded(Path(folder), spec)
 
 
-def recorded_settings(folder: Path, spec: CorpusSpec) -> dict[str, Any]:
+def recorded_settings(name: str, spec: CorpusSpec) -> dict[str, Any]:
     """The corpus settings that a prepared folder determines: its name, and as many people as it has."""
     from privtalk.bench.corpus.prepared.recorded import PREFIX, check_distinct, survey
 
+    folder = Path(name)
     found = survey(folder, spec)
     check_distinct(folder, spec)
     for name, reason in found.refused.items():

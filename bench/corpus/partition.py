@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privtalk.bench.corpus.population import Person
-from privtalk.bench.spec import PartitionSpec
+from privtalk.bench.corpus.spec import PartitionSpec
 from privtalk.core.seeds import numpy_stream
 
 

@@ -1,4 +1,4 @@
-"""What a face does over time: the interface between speech and head."""
+"""The movement of a face over time: the interface between speech and head."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Person:
     index: int
     """Position in the role."""
     attributes: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """What splits and strata use (accent, pitch, glasses ...)."""
+    """The attributes that splits and strata use (accent, pitch, glasses ...)."""
 
 
 def identity_name(role: Role, index: int) -> str:

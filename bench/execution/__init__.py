@@ -37,8 +37,12 @@ def execute(
     workers: int,
     listen: Callable[[Event], None] = lambda event: None,
     threads: int = 1,
+    first: Task | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Outcomes of all tasks, on `workers` processes (1: in this one)."""
+    """Outcomes of all tasks, on `workers` processes (1: in this one).
+
+    `first` is run in every other process before it is given a task; this one is taken to be ready.
+    """
     if workers <= 1 or len(tasks) == 1:
         return run_in_process(tasks, listen, threads)
-    return run_in_pool(tasks, workers, listen, threads)
+    return run_in_pool(tasks, workers, listen, threads, first)

@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -37,13 +38,14 @@ def run_in_pool(
     workers: int,
     listen: Callable[[Event], None] = lambda event: None,
     threads: int = 1,
+    first: Task | None = None,
 ) -> Generator[Outcome, None, None]:
     """Outcomes as they arrive; tasks start in the given order, so put the longest first.
 
     Closing the iterator (Ctrl-C among others) ends the workers at once.
     """
     waiting = deque(tasks)
-    team = [_Worker(threads) for _ in range(min(workers, len(tasks)))]
+    team = [_Worker(threads, first) for _ in range(min(workers, len(tasks)))]
     try:
         for worker in team:
             worker.begin(waiting.popleft(), listen)
@@ -69,14 +71,14 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, first: Task | None) -> None:
+        self.threads, self.first = threads, first
         self.task: Task | None = None
         self.restart()
 
     def restart(self) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, self.threads), daemon=True)
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, self.threads, self.first), daemon=True)
         with pinned_environment(self.threads):
             self.process.start()
         theirs.close()
@@ -95,6 +97,8 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             self.process.join(timeout=5)
             message = Failed(self.task.key, _death(self.process.exitcode), "")
+        if isinstance(message, Failed):
+            message = replace(message, key=self.task.key)
         if not isinstance(message, Progressed):
             self.task = None
         return message
@@ -114,12 +118,19 @@ def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
     return [worker for worker in workers if worker.pipe in pipes]
 
 
-def _serve(pipe: Connection, threads: int) -> None:
-    """A worker's life: tasks in, events and outcomes out, until the other end is closed."""
+def _serve(pipe: Connection, threads: int, first: Task | None) -> None:
+    """A worker's life: tasks in, events and outcomes out, until the other end is closed.
+
+    `first` comes before all else: without it what a task is made of may not even be known here.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pin_threads(threads)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        failed = None if first is None else attempt(first, lambda stage, done, total: None)
+        while isinstance(failed, Failed):
+            pipe.recv_bytes()  # which perhaps cannot be understood here
+            pipe.send(failed)
         while True:
             task: Task = pipe.recv()
             key = task.key

@@ -53,7 +53,7 @@ class Pool(BaseModel):
         return list(self._shards("public", self.people, self.clips, self.frames))
 
     def validation(self) -> list[Shard]:
-        """Of the broader world that clients come from, which is the harder test."""
+        """The people of the broader world that clients come from, which is the harder test."""
         return list(self._shards("heldout", self.validation_people, 2, self.validation_frames))
 
     def _shards(self, role: Role, people: int, clips: int, frames: int) -> Iterator[Shard]:

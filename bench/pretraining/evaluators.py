@@ -143,7 +143,7 @@ def fit_landmarks(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[s
 
 
 def fit_features(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[str, Any]:
-    """What is where, how it is posed, a thumbnail and the detail of clean and damaged frames."""
+    """Teaches the features what is where, how it is posed, a thumbnail, and the detail of clean and damaged frames."""
     sat = sittings(studio.files("public", recipe.public), workers, tell)
     config = FeatureConfig()
     problem = FeatureProblem(sat.frames, sat.masks, sat.landmarks, sat.controls, config, _stream())

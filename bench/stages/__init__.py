@@ -1,1 +1,1 @@
-"""The steps of a run, in the order of the data: features -> train -> generate -> score -> attack -> record."""
+"""The former place of the talking head's stages; names that people import by stay here."""

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SerializeAsAny, ValidationError
 
-from privtalk.bench.spec import Cell, Planned, PrivacySpec, Settings, Training
 from privtalk.bench.suites.effects import check_effect, check_reserved
-from privtalk.bench.suites.options import owned
 from privtalk.bench.suites.schema import Factor, Grid, Suite
+from privtalk.bench.task import Planned, Task, Wanted, find_task
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
-from privtalk.methods.registry import METHODS, REFERENCES
-from privtalk.methods.registry import options as method_options
+from privtalk.core.upgrade import NO_LEVEL, at_of
 
 
 class Plan(Frozen):
     """A preset, expanded."""
 
+    task: str
     suite: str
     preset: str
-    settings: Settings
+    settings: SerializeAsAny[Frozen]
+    """The task's."""
     cells: tuple[Planned, ...]
 
 
@@ -35,6 +34,7 @@ def expand(
     *,
     seeds: Sequence[int] = (),
     methods: Sequence[str] = (),
+    added: Sequence[str] = (),
     tiers: Sequence[str] = (),
     changes: Sequence[str] = (),
     given: Mapping[str, Any] | None = None,
@@ -42,42 +42,52 @@ def expand(
 ) -> Plan:
     """The cells of a preset, grids and seeds expanded.
 
-    `seeds` and `methods` (rows or methods) keep only those; `tiers` stand in place of those of the grids that have
-    several; `changes` are `key=value` settings, each of which must have an effect on some row of the preset. `given`
-    are settings of the network at hand, which changes may contradict (and are then refused with a better reason
-    later); `fixed` are those that the corpus and the network determine, which nothing contradicts.
+    `seeds` and `methods` (rows or methods) keep only those; `added` methods join the grids (`Task.extend`); `tiers`
+    stand in place of those of the grids that have several; `changes` are `key=value` settings, each of which must have
+    an effect on some row of the preset. `given` are settings of the means at hand, which changes may contradict (and
+    are then refused with a better reason later); `fixed` are those that the means determine, which nothing contradicts.
     """
     if preset not in suite.presets:
         raise unknown("preset", preset, list(suite.presets))
-    chosen = suite.presets[preset]
-    base, sized, asked = map(owned, (suite.base, chosen.settings, assignments(changes)))
+    task, chosen = find_task(suite.task), suite.presets[preset]
+    base, sized, asked = map(task.tidied, (suite.base, chosen.settings, assignments(changes)))
     for tree in (base, sized, asked):
-        check_reserved(tree)
+        check_reserved(task, tree)
     wanted = merged(merged(merged(base, sized), given or {}), asked)
-    settings = settled(merged(wanted, fixed or {}))
-    rows = [row for grid in suite.grids for row in _rows(grid, tiers or chosen.tiers, bool(tiers), settings)]
+    settings = settled(task, merged(wanted, fixed or {}))
+    rows = [
+        row for grid in suite.grids for row in _rows(task, grid, tiers or chosen.tiers, bool(tiers), added)
+    ]
+    if strange := [name for name in added if name not in {row.method for row in rows}]:
+        raise UserError(f"suite {suite.name} has no grid that takes {strange[0]}; name another suite")
     planned = _distinct(
         [
             Planned(
                 suite=suite.name,
                 preset=preset,
-                row=name,
-                cell=_cell(method, seed, settings, options, privacy),
+                row=row.name,
+                cell=task.cell(settings, Wanted(row.method, row.at, seed, row.options)),
             )
             for seed in seeds or chosen.seeds or suite.seeds
-            for name, method, options, privacy in rows
+            for row in rows
         ]
     )
-    check_effect(asked, settled(wanted), [plan.cell for plan in planned])
-    return Plan(suite=suite.name, preset=preset, settings=settings, cells=tuple(_only(planned, methods)))
+    check_effect(task, asked, settled(task, wanted), [plan.cell for plan in planned])
+    return Plan(
+        task=task.name,
+        suite=suite.name,
+        preset=preset,
+        settings=settings,
+        cells=tuple(_only(planned, methods)),
+    )
 
 
-def settled(tree: Mapping[str, Any]) -> Settings:
-    """Validated settings; a mistake is a `UserError`."""
+def settled(task: Task, tree: Mapping[str, Any]) -> Frozen:
+    """Validated settings of a task; a mistake is a `UserError`."""
     try:
-        return Settings.model_validate(tree)
+        return task.settings.model_validate(tree)
     except ValidationError as error:
-        raise UserError(explain(error, Settings)) from error
+        raise UserError(explain(error, task.settings)) from error
 
 
 def assignments(changes: Sequence[str]) -> dict[str, Any]:
@@ -138,24 +148,49 @@ def _fields(model: type[BaseModel], path: Sequence[str]) -> Mapping[str, Any]:
     return model.model_fields
 
 
-Row = tuple[str, str, Mapping[str, Any], PrivacySpec]
-"""Name, method, options, privacy."""
+class _Row(NamedTuple):
+    """A row of a grid, of any seed."""
+
+    name: str
+    method: str
+    at: dict[str, str]
+    options: dict[str, Any]
 
 
-def _rows(grid: Grid, tiers: Sequence[str] | None, instead: bool, settings: Settings) -> list[Row]:
+def _rows(
+    task: Task, grid: Grid, tiers: Sequence[str] | None, instead: bool, added: Sequence[str]
+) -> list[_Row]:
     """A grid's rows; `tiers` pick from its tiers, or stand `instead` of them where it has several."""
-    rows: list[Row] = []
     wanted = [tier for tier in grid.tier if tiers is None or tier in tiers]
     if instead:
         wanted = list(tiers or ()) if len(grid.tier) > 1 else list(grid.tier)
-    for method, tier in itertools.product(grid.method, wanted):
-        if method not in METHODS and method not in REFERENCES:
-            raise unknown("method", method, [*METHODS, *REFERENCES])
-        privacy = PrivacySpec.model_validate(settings.privacy.model_dump() | {"epsilon": _epsilon(tier)})
+    for method in grid.method:
+        if method not in task.rows:
+            raise unknown("method", method, list(task.rows))
+    rows = []
+    methods = grid.method if grid.factors else task.extend(grid.method, added)
+    for method, tier in itertools.product(methods, wanted):
+        at = parse_tier(task, tier)
         for states in itertools.product((False, True), repeat=len(grid.factors)):
             name, options = _ablated(method, grid.factors, states)
-            rows.append((name, method, options, privacy))
+            rows.append(_Row(name, method, at, options))
     return rows
+
+
+def parse_tier(task: Task, tier: str) -> dict[str, str]:
+    """Returns the place on the task's axes that a text such as `eps=8` names, in the axes' own spelling."""
+    found = {}
+    for axis, value in at_of(tier).items():
+        if axis not in task.axes or not value:
+            valid = " or ".join([NO_LEVEL, *(f"{name}=VALUE" for name in task.axes)])
+            raise UserError(f"unknown tier {tier!r}; write {valid}")
+        try:
+            found[axis] = task.axes[axis].parse(value)
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"tier {tier!r}: {axis} is {task.axes[axis].about} ({error})") from error
+    return found
 
 
 def _ablated(
@@ -168,54 +203,6 @@ def _ablated(
     present = [name for name, state in zip(factors, states, strict=True) if state]
     name = method if not factors else "+".join(present) or "adapters only"
     return name, options
-
-
-def _epsilon(tier: str) -> float | None:
-    """
-    >>> _epsilon("eps=8"), _epsilon("none")
-    (8.0, None)
-    """
-    if tier == "none":
-        return None
-    try:
-        epsilon = float(tier.removeprefix("eps="))
-    except ValueError as error:
-        raise UserError(f"unknown tier {tier!r}; write none or eps=NUMBER") from error
-    if not 0 < epsilon < math.inf:
-        raise UserError(f"tier {tier!r}: epsilon is a number above 0; write none for a row without privacy")
-    return epsilon
-
-
-def _cell(
-    method: str, seed: int, settings: Settings, options: Mapping[str, Any], privacy: PrivacySpec
-) -> Cell:
-    trained = method in METHODS or REFERENCES[method].trains is not None
-    training = Training(
-        adapter=settings.adapter,
-        federation=settings.federation,
-        options=_options(method, settings.options.get(method, {}) | dict(options)),
-        privacy=privacy,
-        attack=settings.attack,
-    )
-    return Cell(
-        method=method,
-        seed=seed,
-        corpus=settings.corpus,
-        partition=settings.partition,
-        evaluation=settings.evaluation,
-        backbone=settings.backbone,
-        training=training if trained else None,
-    )
-
-
-def _options(row: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a row's method; none of a reference row."""
-    if row not in METHODS:
-        return {}
-    try:
-        return method_options(row, given).model_dump(mode="json")
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def _only(planned: list[Planned], wanted: Sequence[str]) -> list[Planned]:

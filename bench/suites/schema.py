@@ -21,6 +21,7 @@ class Grid(Frozen):
 
     method: tuple[str, ...]
     tier: tuple[str, ...] = ("none",)
+    """Places on the task's axes: `none`, `eps=8`, or several axes with commas between them."""
     factors: dict[str, Factor] = Field(default_factory=dict)
 
 
@@ -37,9 +38,11 @@ class Preset(Frozen):
 class Suite(Frozen):
     """A suite's file."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     about: str
+    task: str
+    """What its settings, rows and tiers are those of (`bench list tasks`)."""
     seeds: tuple[int, ...] = Field(min_length=1)
-    base: dict[str, Any]
-    grids: tuple[Grid, ...]
-    presets: dict[str, Preset]
+    base: dict[str, Any] = Field(default_factory=dict)
+    grids: tuple[Grid, ...] = Field(min_length=1)
+    presets: dict[str, Preset] = Field(min_length=1)

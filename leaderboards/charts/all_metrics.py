@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import Table, standardised_rows
 from privtalk.leaderboards.charts.heat import TALL, WIDEST, Line, axis, group_names
 from privtalk.leaderboards.charts.parts import Spec, layer, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
-from privtalk.leaderboards.model import Board
 
 FAINT, STRONG, FULL = 0.14, 0.62, 4.0
 """Opacity just clear of zero, opacity at most, and the half-intervals from which it is most."""
@@ -79,7 +78,7 @@ def _metrics(board: Board, cells: Table) -> list[Line]:
 def _rows(board: Board) -> list[Line]:
     lines = []
     for tier in board.tiers:
-        lines += [Line(formats.tier_label(tier))]
+        lines += [Line(board.at(tier))]
         lines += [Line(row.label, f"{row.label} {row.key.tier}") for row in board.methods(tier)]
     return lines
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.model import Board, Row
+from privtalk.leaderboards.board.model import Board, Row
 
 Table = list[dict[str, Any]]
 
@@ -116,3 +116,9 @@ def figures(estimate: Estimate) -> dict[str, Any]:
         "n": estimate.n,
         "clusters": estimate.clusters,
     }
+
+
+def union(rows: Table) -> Table:
+    """Rows that all have the same keys, in the order in which they appear."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return [{key: row.get(key) for key in keys} for row in rows]

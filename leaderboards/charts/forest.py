@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import utility_rows
 from privtalk.leaderboards.charts.parts import Spec, layer, ranges, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme, method_colours, method_shapes
-from privtalk.leaderboards.model import Board
 
 FIGURES = 120
 """Pixels that a forest gives up for the figures beside it."""
@@ -24,7 +24,7 @@ def forest(board: Board, metric: str, theme: Theme, layout: Layout) -> Spec:
     if near:
         lines += [("References", None)] + [(r["label"], r) for r in near]
     for tier in board.tiers:
-        lines += [(formats.tier_label(tier), None)] + [(r["label"], r) for r in drawn if r["tier"] == tier]
+        lines += [(board.at(tier), None)] + [(r["label"], r) for r in drawn if r["tier"] == tier]
     return whole(_forest_panel(board, metric, lines, (low, high), theme, layout), theme, layout)
 
 
@@ -49,7 +49,7 @@ def _forest_panel(
     shapes = dict.fromkeys(greys, "circle") | method_shapes(methods)
     shape = {"field": "label", "scale": scale(shapes), "legend": None}
     names = [name for name, _ in lines]
-    base = formats.method_label(board.baseline.method) if board.baseline else "baseline"
+    base = board.base
     y = {
         "field": "y",
         "type": "quantitative",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import Table, utility_rows
 from privtalk.leaderboards.charts.style import SCHEMA, Layout, Theme, config
-from privtalk.leaderboards.model import Board
 
 Spec = dict[str, Any]
 

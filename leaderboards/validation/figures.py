@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from privtalk.core.intervals import half_width
 from privtalk.leaderboards.charts.data import Table
-from privtalk.leaderboards.figures import Figure, written
+from privtalk.leaderboards.charts.files import Figure, written
 from privtalk.leaderboards.validation import charts
 from privtalk.leaderboards.validation.distortions import LADDERS, UNITS
 from privtalk.leaderboards.validation.footage import POPULATIONS

@@ -15,10 +15,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from privtalk.core.display import Display
 from privtalk.core.intervals import half_width, quantile
 from privtalk.core.records import Record, Sample
-from privtalk.leaderboards.assembly import by_row, scores_of
-from privtalk.leaderboards.statistics import Scores, paired_difference
+from privtalk.leaderboards.board.assembly import by_row, scores_of
+from privtalk.leaderboards.board.statistics import Scores, paired_difference
 from privtalk.leaderboards.validation.scoring import Scored
 
 CLIPS = 40
@@ -64,7 +65,7 @@ def of_run(records: Sequence[Record], samples: Mapping[str, list[Sample]]) -> di
     """From the methods' rows of the records of a board: pairs at the same tier, clustered by client."""
     rows = {
         key: scores_of(own, samples)
-        for key, own in by_row(records).items()
+        for key, own in by_row(records, Display()).items()
         if all(record.kind == "method" for record in own)
     }
     halves: dict[str, list[tuple[float, int]]] = defaultdict(list)

@@ -68,7 +68,7 @@ def write(
     shutil.rmtree(partial, ignore_errors=True)
     try:
         (partial / "static").mkdir(parents=True)
-        shutil.copyfile(BOARDS / "static" / "style.css", partial / "static" / "style.css")
+        shutil.copyfile(BOARDS / "site" / "static" / "style.css", partial / "static" / "style.css")
         sheets = _pictures(measured, partial)
         context = {
             "facts": facts, "checks": checks, "tones": TONES, "sections": SECTIONS,
@@ -207,7 +207,7 @@ def _read(found: Read | str) -> dict[str, Any]:
 
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([Path(__file__).parent / "templates", BOARDS / "templates"]),
+        loader=jinja2.FileSystemLoader([Path(__file__).parent / "templates", BOARDS / "site" / "templates"]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

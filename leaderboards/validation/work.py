@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.rendered import studio
+from privtalk.bench.corpus.spec import EMBEDDED
 from privtalk.bench.execution import Event, Failed, Task, execute
 from privtalk.bench.execution.task import Report
-from privtalk.bench.spec import EMBEDDED
 from privtalk.core.errors import WorkFailed
 from privtalk.leaderboards.validation import (
     floors,
@@ -190,7 +190,7 @@ class Tolerant:
 
 @lru_cache(maxsize=1)
 def _installed() -> Evaluators:
-    from privtalk.bench.stages.score import evaluators
+    from privtalk.bench.tasks.talking_head.stages.score import evaluators
 
     return Tolerant(evaluators(EMBEDDED))
 

@@ -1,4 +1,4 @@
-"""What decides how much privacy a run's noise buys: from a noise multiplier to mechanism, ledger and exposure."""
+"""The setting that decides how much privacy noise buys: from a noise multiplier to mechanism, ledger and exposure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
     def mechanism(
         self, noise_multiplier: float, clip: float = 1.0, quantile: float = 0.5
     ) -> PrivacyMechanism:
-        """Of a run; its ε does not depend on `clip` and `quantile`."""
+        """The mechanism of a run; its ε does not depend on `clip` and `quantile`."""
         if self.sampling == "cyclic":
             return BandedMatrixFactorisation(
                 clip=clip,
@@ -69,11 +69,11 @@ class Setting(NamedTuple):
         return Ledger((Round(releases=releases, rate=self.rate, count=self.rounds),))
 
     def epsilon(self, noise_multiplier: float) -> float:
-        """Of the released adapter."""
+        """The ε of the released adapter."""
         return self.ledger(noise_multiplier).epsilon(self.delta)
 
     def exposure(self, noise_multiplier: float, participations: int, cohort: int, honest: float) -> Exposure:
-        """What the three adversaries see."""
+        """The exposure to the three adversaries."""
         made = self.mechanism(noise_multiplier)
         discrete = isinstance(made, DiscreteMechanism)
         return Exposure(

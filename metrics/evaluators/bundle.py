@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from privtalk.metrics.declaration import Undefined
 
 Kind = Literal["mouth", "perceptual", "frames", "video", "identity", "landmarks", "sync"]
-"""What a network is asked for (`protocols`)."""
+"""The kind of reading that a network is asked for (`protocols`)."""
 
 TALKHEAD = "talkhead"
 NAMES: dict[Kind, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ STRANGERS = "the talkhead networks know the faces of the embedded corpus only"
 
 
 class Evaluators(Protocol):
-    """Where metrics get their networks."""
+    """The source of the networks that metrics read with."""
 
     def get(self, kind: Kind, name: str) -> Any:
         """A network of `protocols`; raises `Undefined` with the reason where there is none."""

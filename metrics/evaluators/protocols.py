@@ -1,4 +1,4 @@
-"""What metrics ask of the networks that read frames for them.
+"""The interfaces of the networks that read frames for metrics.
 
 T frames [T, H, W, 3] are uint8 RGB; landmarks [T, 68, 2] are those of the true clip, which the generated one was
 driven by; audio [S] is float32 mono at 16 kHz. Every network is a pure function of its arguments.
@@ -66,7 +66,7 @@ class FaceEmbedder(Protocol):
 
 
 class LandmarkReader(Protocol):
-    """Where the 68 iBUG points of a generated face are."""
+    """A reader of the 68 iBUG points of a generated face."""
 
     def __call__(self, frames: Frames, landmarks: Landmarks) -> NDArray[np.float64]:
         """[T, 68, 2] pixels; `landmarks` say where to look (upper face only), not where the mouth is."""

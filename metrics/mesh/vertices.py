@@ -1,4 +1,4 @@
-"""What every metric of 3-D faces asks of its vertices.
+"""The checks that every metric of 3-D faces makes of its vertices.
 
 T frames, V vertices of one mesh: [T, V, 3] floats in the mesh's unit. A region is an integer array of vertex numbers.
 """

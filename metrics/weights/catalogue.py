@@ -33,11 +33,11 @@ class Weights:
     """One file of weights."""
 
     name: str
-    """What `bench weights` calls it."""
+    """The name by which `bench weights` calls it."""
     file: str
-    """What it is called once installed."""
+    """The name of the file once installed."""
     evaluator: str
-    """What a metric that uses it has in brackets: `alex` in `lpips[alex]`."""
+    """The name that a metric that uses it has in brackets: `alex` in `lpips[alex]`."""
     metrics: tuple[str, ...]
     """The metrics; none for a helper such as a detector."""
     about: str
@@ -49,13 +49,13 @@ class Weights:
     urls: tuple[str, ...] = ()
     """Addresses of the file itself, best first."""
     archive: Archive | None = None
-    """Where the file is only published inside an archive."""
+    """The archive, for a file that is only published inside one."""
     sha256: str | None = None
-    """Of the file; None where any network of the same interface will do."""
+    """The hash of the file; None where any network of the same interface will do."""
     size: int | None = None
     """Bytes."""
     interface: str | None = None
-    """Where no hash is known, what must be able to open the file before it is installed: `module:Class`."""
+    """The `module:Class` that must be able to open the file before it is installed, where no hash is known."""
     extra: str | None = None
     """The optional dependencies that this takes."""
 

@@ -1,4 +1,4 @@
-"""What can be wrong with weights; every message is one line that names the weights, the rule and the way out."""
+"""The faults of weights; every message is one line that names the weights, the rule and the way out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where installed weights lie, and how files get there: whole and checked, or not at all.
+"""The store of installed weights, and the ways in which files get there: whole and checked, or not at all.
 
 A file of a known hash must have it; any other must open as a network of the interface that will read it. What is
 installed stays until then.
@@ -36,7 +36,7 @@ ABANDONED = 24 * 3600
 
 
 class Note(BaseModel):
-    """What is written beside a file when it is installed."""
+    """The note that is written beside a file when it is installed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class Installed(NamedTuple):
 
 
 def folder() -> Path:
-    """Where weights lie: `$PRIVTALK_WEIGHTS`, or `weights` in the user's data folder."""
+    """The folder in which weights lie: `$PRIVTALK_WEIGHTS`, or `weights` in the user's data folder."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen)
     import platformdirs
@@ -66,7 +66,7 @@ def folder() -> Path:
 
 
 def installed(name: str) -> Installed | None:
-    """What is installed under a name, or None. Raises `WeightsError` for a file that is not what was installed."""
+    """The weights installed under a name, or None. Raises `WeightsError` for another file than was installed."""
     entry = weights(name)
     path = folder() / entry.file
     if not path.is_file():
@@ -237,7 +237,7 @@ def _check_interface(entry: Weights, part: Path, source: Path) -> None:
 
 @contextmanager
 def _one_line(source: Path) -> Iterator[None]:
-    """Where a file is copied: what the system says of it becomes a `WeightsError`."""
+    """A block in which a file is copied: an error of the system becomes a `WeightsError`."""
     try:
         yield
     except OSError as error:
@@ -288,7 +288,7 @@ def _hashed_copy(stream: IO[bytes], copy: IO[bytes], most: int | None) -> tuple[
 
 
 def _difference(expected: Weights | Archive, digest: str, size: int) -> str | None:
-    """What tells a file from the catalogue's, or None."""
+    """The difference between a file and the catalogue's, or None."""
     if expected.size is not None and size > expected.size:
         return f"it has more than the {expected.size} bytes that it should have"
     if expected.size not in (None, size):

@@ -44,6 +44,17 @@ def test_point_realises_what_it_states(members, nonmembers):
     assert (point.tpr.low, point.tpr.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("called", "of", "target"), [(1, 100, 0.01), (7, 70, 0.1), (1, 1000, 0.001), (2, 200, 0.01)]
+)
+def test_a_rate_that_is_the_target_to_the_digit_does_not_exceed_it(called, of, target):
+    """1 of 100 is 1 %, although 1 - 99/100 is a little more in floating point."""
+    nonmembers = np.where(np.arange(of) < called, 2.0, 0.0)
+    point = next(point for point in evaluate([2.0, 1.0], nonmembers).points if point.fpr_target == target)
+    assert point.fpr_realised == target
+    assert point.tpr.value == 1.0  # the lowest threshold is that of the member at 1
+
+
 def test_advantage_is_the_one_sided_kolmogorov_smirnov_distance():
     rng = np.random.default_rng(5)
     x, y = rng.normal(0.7, 1, 60), rng.normal(0, 1, 80)

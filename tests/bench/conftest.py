@@ -42,7 +42,7 @@ def small_request(world):
 
     def make(*rows: str, out: Path, changes: tuple[str, ...] = (), **fields: Any) -> Request:
         fields = {"suite": "privacy_utility", "preset": "smoke", "workers": 1} | fields
-        return Request(methods=rows, out=out, changes=(*SETTINGS, *changes), **fields)
+        return Request(rows=rows, out=out, changes=(*SETTINGS, *changes), **fields)
 
     return make
 

@@ -31,11 +31,13 @@ def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
 
 
 def test_build_films_the_corpus_of_a_preset(monkeypatch, capsys, tmp_path):
-    from privtalk.bench.stages import prepare
+    from privtalk.bench.commands import data
+    from privtalk.bench.tasks.talking_head.stages import prepare
 
     seen = []
     monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path))
-    monkeypatch.setattr(prepare, "make_footage", lambda population, workers: seen.append(population) or 7)
+    monkeypatch.setattr(prepare, "footage", seen.append)
+    monkeypatch.setattr(data, "make", lambda wanted, workers: 7)
     assert cli.guarded(["data", "build", "--preset", "smoke", "--workers", "1"]) == 0
     assert seen[0].spec.clients == 16
     assert "7 files made" in capsys.readouterr().out

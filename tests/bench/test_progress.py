@@ -71,3 +71,29 @@ def test_without_a_terminal_every_finished_task_is_a_line():
     lines = out.getvalue().splitlines()
     assert lines[0].startswith("cells 1/2: a done")
     assert lines[1] == "failed b: no such clip"
+
+
+def quarter(key):
+    return Progressed(key, "train", 1, 4)
+
+
+def test_long_work_says_a_line_every_so_often_and_one_at_its_end(clock):
+    out = io.StringIO()
+    with display("filming", PLAN, Console(file=out, width=200), every=15, clock=clock) as listen:
+        for seconds, event in (
+            (1, Started("a")),
+            (1, Progressed("a", "train", 0, 4)),
+            (14, quarter("a")),
+            (16, quarter("a")),  # 15 s after the begin; 2 of 20 are done
+            (17, Progressed("a", "train", 2, 4)),
+            (30, Succeeded("a", None)),
+            (31, Started("b")),  # 15 s after the last line
+            (40, Succeeded("b", None)),
+        ):
+            clock.now = float(seconds)
+            listen(event)
+    assert out.getvalue().splitlines() == [
+        "filming 0/2: 10%, about 2 min left",
+        "filming 1/2: 50%, about 31 s left",
+        "filming 2/2: done in 40 s",
+    ]

@@ -49,9 +49,9 @@ def test_a_killed_cell_goes_on_to_the_same_record(whole, request_for, row, point
     if row == "local_only" and point[0] == "attacking":
         pytest.skip("not attacked")
     request = request_for(row)
-    network, plan = command.prepare(request)
+    opened, plan, _ = command.prepare(request)
     planned = next(p for p in plan.cells if p.cell.tier == ("eps=8" if row == "privfedtalk" else "none"))
-    place = runner.Place(request.out, network)
+    place = runner.Place(request.out, opened.resources)
     seen = []
 
     def kill(stage, done, total):
@@ -74,8 +74,8 @@ def test_a_killed_cell_goes_on_to_the_same_record(whole, request_for, row, point
 
 def test_a_damaged_checkpoint_starts_the_cell_again(whole, request_for):
     request = request_for("fedavg")
-    network, plan = command.prepare(request)
-    place = runner.Place(request.out, network)
+    opened, plan, _ = command.prepare(request)
+    place = runner.Place(request.out, opened.resources)
     state = place.checkpoints(plan.cells[0].cell) / "state.safetensors"
     state.parent.mkdir(parents=True)
     state.write_bytes(b"half a file")

@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from privtalk.attacks.catalogue import CATALOGUE
-from privtalk.bench import runner
 from privtalk.bench.commands import boards
 from privtalk.bench.commands import run as command
+from privtalk.bench.corpus import opening
 from privtalk.bench.corpus.rendered import shards
-from privtalk.bench.stages import shadow_plan
+from privtalk.bench.tasks.talking_head import run as own_run
+from privtalk.bench.tasks.talking_head.stages import prepare, shadow_plan
 from privtalk.core.errors import UserError
 from privtalk.core.records import RunStore
 from privtalk.core.run_folder import missing_rows, read_plan
@@ -200,13 +201,13 @@ def test_a_finished_run_has_nothing_to_do(whole, request_for, capsys):
 def test_a_failing_cell_is_told_and_the_rest_goes_on(whole, request_for, monkeypatch, capsys):
     request = request_for("fedavg", "static")
 
-    class Broken(runner.Judge):
+    class Broken(own_run.Judge):
         def update(self, frames):
             if torch.equal(frames[0, 0], frames[0, 1]):
                 raise RuntimeError("out of luck")
             super().update(frames)
 
-    monkeypatch.setattr(runner, "Judge", Broken)
+    monkeypatch.setattr(own_run, "Judge", Broken)
     assert command.run(request) == command.FAILED
     err = capsys.readouterr().err
     assert "failed static seed 0: RuntimeError: out of luck" in err
@@ -231,8 +232,8 @@ def test_a_folder_belongs_to_one_configuration(whole, request_for):
 
 
 def test_a_folder_keeps_the_rows_of_every_call(whole, request_for, tmp_path):
-    _, some = command.prepare(request_for("static"))
-    _, others = command.prepare(request_for("fedavg", "static"))
+    _, some, _ = command.prepare(request_for("static"))
+    _, others, _ = command.prepare(request_for("fedavg", "static"))
     for plan in (some, others, some):
         command.claim(tmp_path / "run", plan)
     rows = [(planned.row, planned.tier) for planned in read_plan(tmp_path / "run").planned]
@@ -241,7 +242,7 @@ def test_a_folder_keeps_the_rows_of_every_call(whole, request_for, tmp_path):
 
 
 def test_a_folder_of_before_rows_were_written_down_goes_on(request_for, tmp_path):
-    _, plan = command.prepare(request_for("static"))
+    _, plan, _ = command.prepare(request_for("static"))
     command.claim(tmp_path / "run", plan)
     old = json.loads((tmp_path / "run" / "run.json").read_text())
     del old["planned"]
@@ -294,7 +295,7 @@ def test_people_whose_names_differ_by_a_character_stay_apart(request_for, monkey
             known = {new: old for old, new in names.items()}
             return super().clips(replace(person, name=known.get(person.name, person.name)), purpose)
 
-    for module in (shadow_plan, command, runner):
+    for module in (shadow_plan, prepare, own_run, opening):
         monkeypatch.setattr(module, "open_population", lambda spec, folder: Renamed(spec))
     request = request_for("difftalk", changes=("corpus.seed=5",))  # whose files nobody else reads
     assert command.run(request) == command.OK

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from privtalk.bench import suites
-from privtalk.bench.spec import Cell
+from privtalk.bench.tasks.talking_head.settings import Cell
 from privtalk.core.errors import UserError
 
 
@@ -90,7 +90,7 @@ def test_an_id_is_pinned():
             "training": None,
         }
     )
-    assert cell.id == "85e558cc2876ddff"
+    assert cell.id == "82ab90f99b5fee4d"
 
 
 def test_cells_survive_json():

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ import lpips  # isort: skip
 import torchvision  # isort: skip
 from pytorch_fid import inception  # isort: skip
 
-TOLERANCE = 1.1
-ROUNDS = 5
+TOLERANCE = 1.25
+"""The most of the package's time that ours may take: a change that costs a quarter is seen, a busy cache is not."""
+ROUNDS = 9
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,8 @@ def clip(seed: int, frames: int) -> np.ndarray:
 
 
 def ratio(ours: Callable[[], object], theirs: Callable[[], object], benchmark: object) -> float:
-    """Least time of ours over the least of theirs, one of theirs before each of ours."""
+    """The median over turns of our time over theirs, which was measured just before: what disturbs a turn disturbs
+    both of its halves, and a single disturbed one does not decide."""
     ours(), theirs()
     times: list[float] = []
 
@@ -49,8 +52,9 @@ def ratio(ours: Callable[[], object], theirs: Callable[[], object], benchmark: o
         times.append(time.process_time() - began)
 
     benchmark.pedantic(ours, setup=before_each, rounds=ROUNDS)  # type: ignore[attr-defined]
-    result = float(benchmark.stats.stats.min / min(times))  # type: ignore[attr-defined]
-    benchmark.extra_info |= {"theirs_s": min(times), "ratio": result}  # type: ignore[attr-defined]
+    own = benchmark.stats.stats.data  # type: ignore[attr-defined]
+    result = median(mine / other for mine, other in zip(own, times, strict=True))
+    benchmark.extra_info |= {"theirs_s": median(times), "ratio": result}  # type: ignore[attr-defined]
     return result
 
 

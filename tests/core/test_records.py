@@ -16,7 +16,7 @@ BASELINE = Path(__file__).parents[1] / "baselines" / "smoke"
 
 def test_a_record_from_before_metrics_said_what_they_are_still_loads():
     record = load_record(GOLDEN / "record-schema-1.json")
-    assert record.schema_version == 1
+    assert (record.schema_version, record.upgraded_from) == (SCHEMA_VERSION, 1)
     assert record.metrics["psnr"].family == ""
     assert record.metrics["psnr"].level == "clip"
     assert record.metrics["psnr"].estimate.value is not None
@@ -25,7 +25,7 @@ def test_a_record_from_before_metrics_said_what_they_are_still_loads():
 
 def test_a_record_from_before_attacks_said_what_they_are_still_loads():
     record = load_record(GOLDEN / "record-schema-2.json")
-    assert record.schema_version == 2
+    assert (record.schema_version, record.upgraded_from) == (SCHEMA_VERSION, 2)
     assert record.metrics["psnr"].family == "quality"
     attack = record.attacks["user_inference"]
     assert (attack.family, attack.footage, attack.headline) == ("membership", "fresh", "auc")
@@ -46,6 +46,7 @@ def test_a_record_from_before_attacks_said_what_they_are_still_loads():
         ({"schema_version": {}}, "schema_version is"),
         ({"schema_version": 0}, "schema_version is 0"),
         ({"schema_version": 4}, "without the hash of its samples"),
+        ({"schema_version": 5}, "not a valid record"),
         ({"method": "\ud800"}, "not Unicode"),
         ({"metrics": {"psnr": {"estimate": {"value": "NaN"}}}}, "not a valid record"),
         ({"unheard_of": 1}, "not a valid record"),

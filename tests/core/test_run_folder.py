@@ -19,9 +19,10 @@ from privtalk.core.run_folder import (
     with_rows,
     write_plan,
 )
+from privtalk.core.upgrade import at_of
 
 ROWS = tuple(
-    PlannedRow(cell_id=f"{k:016x}", row=row, method=row, tier=tier, seed=0)
+    PlannedRow(cell_id=f"{k:016x}", row=row, method=row, at=at_of(tier), seed=0)
     for k, (row, tier) in enumerate([("static", "none"), ("fedavg", "none"), ("fedavg", "eps=8")])
 )
 SETTINGS = {"corpus": {"name": "embedded", "size": 64}}
@@ -50,7 +51,7 @@ def test_a_plan_of_before_rows_were_written_down_is_read(tmp_path):
     assert missing_rows(tmp_path, set()) == ()
 
 
-ROW = {"cell_id": "a", "row": "b", "method": "b", "tier": "none", "seed": 0}
+ROW = {"cell_id": "a", "row": "b", "method": "b", "at": {}, "seed": 0}
 WHOLE = {"suite": "a", "preset": "b", "settings": {}}
 
 
@@ -84,7 +85,7 @@ def test_a_damaged_plan_is_one_line_that_names_the_file(tmp_path, content):
 
 
 def test_rows_are_added_once():
-    merged = with_rows(planned(ROWS[1]), [ROWS[0], ROWS[1]])
+    merged = with_rows(planned(ROWS[1]), planned(ROWS[0], ROWS[1]))
     assert merged.planned == (ROWS[1], ROWS[0])
 
 

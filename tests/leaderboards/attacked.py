@@ -249,3 +249,10 @@ def _binomial(hits: int, n: int) -> Estimate:
     low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
     high = float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
     return Estimate(value=hits / n, low=low, high=high, n=n, clusters=n)
+
+
+def guaranteed(record: Record, privacy: Privacy) -> Record:
+    """The record with another guarantee."""
+    assert record.federation
+    block = record.federation.model_copy(update={"privacy": privacy})
+    return record.model_copy(update={"federation": block})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from privtalk.core.records import (
     Control,
     Epsilons,
     Estimate,
+    Federation,
     OperatingPoint,
     Privacy,
     Record,
@@ -28,7 +28,9 @@ from privtalk.core.records import (
     Sample,
     Score,
 )
+from privtalk.core.upgrade import at_of
 from tests.leaderboards.attacked import attacked
+from tests.leaderboards.pictures import with_strips
 
 CLIENTS, CLIPS, MEMBERS = 24, 3, 96
 GAINS = {
@@ -214,12 +216,13 @@ def make_record(method: str, tier: str, seed: int, samples: Sequence[Sample]) ->
         "training": {"rounds": 30, "learning_rate": 0.003},
     }
     return Record(
+        task="talking_head",
         cell_id=content_hash(cell),
         cell=cell,
         suite="privacy_utility",
         preset="default",
-        method=method,
-        tier=tier,
+        row=method,
+        at=at_of(tier),
         seed=seed,
         kind=KINDS.get(method, "method"),
         code=Code(version="0.1.0", commit="3f9a2c4d5e6f708192a3b4c5d6e7f8091a2b3c4d", dirty=False),
@@ -227,9 +230,11 @@ def make_record(method: str, tier: str, seed: int, samples: Sequence[Sample]) ->
         started=f"2026-01-0{seed + 1}T10:00:00Z",
         timings={"corpus": 1.2, "training": 48.0 if trained else 0.0, "generation": 9.5, "attack": 4.1},
         peak_memory_mib=2140.0 + 10 * seed,
-        communication_bytes={"up": 31_000_000, "down": 31_000_000} if trained else {},
-        training={"loss": [0.9, 0.7, 0.6]} if trained else {},
-        privacy=make_privacy(tier, trained),
+        federation=Federation(
+            communication_bytes={"up": 31_000_000, "down": 31_000_000} if trained else {},
+            training={"loss": [0.9, 0.7, 0.6]} if trained else {},
+            privacy=make_privacy(tier, trained),
+        ),
         metrics={
             name: Score(
                 estimate=estimate(samples, name),
@@ -323,48 +328,9 @@ def _refused(target: float) -> OperatingPoint:
     return OperatingPoint(fpr_target=target, tpr=Estimate(missing="needs 1000 non-members, there are 96"))
 
 
-@lru_cache
-def face(gain: float, frame: int) -> np.ndarray:
-    """A 64 px face whose mouth opens over time, blurrier the lower the gain."""
-    from PIL import Image, ImageDraw, ImageFilter
-
-    image = Image.new("RGB", (64, 64), (88, 104, 120))
-    draw = ImageDraw.Draw(image)
-    draw.ellipse((14, 8, 50, 60), fill=(214, 170, 140))
-    draw.chord((12, 4, 52, 36), 180, 360, fill=(70, 48, 36))
-    for x in (25, 39):
-        draw.ellipse((x - 3, 28, x + 3, 32), fill=(245, 245, 245))
-        draw.ellipse((x - 1, 28, x + 1, 32), fill=(30, 30, 30))
-    opening = 1 + round(4 * abs(math.sin(0.7 * frame)))
-    draw.ellipse((26, 47 - opening, 38, 47 + opening), fill=(120, 40, 50))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(max(0.0, 1.6 - gain))))
-
-
-def add_media(folder: Path, runs: Runs, names: Sequence[str], video: bool = False) -> Runs:
-    """The same runs with strips (and videos) of the named clips."""
-    from PIL import Image
-
-    def media(record: Record) -> Record:
-        gain = 3.0 if record.kind == "ceiling" else GAINS[record.method, record.tier]
-        artifacts = {}
-        for name in names:
-            frames = [face(gain, 0 if record.method == "static" else t) for t in range(8)]
-            path = f"artifacts/{record.cell_id}/frames/{name}.png"
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            strip = Image.fromarray(np.concatenate(frames, axis=1))
-            strip.resize((strip.width * 2, strip.height * 2), Image.Resampling.BICUBIC).save(folder / path)
-            artifacts[f"frames/{name}.png"] = path
-            if video:
-                from privtalk.bench.media import write_video
-
-                clip = np.stack([face(gain, 0 if record.method == "static" else t) for t in range(25)])
-                tone = 0.1 * np.sin(np.arange(16000) / 9).astype(np.float32)
-                path = f"artifacts/{record.cell_id}/clips/{name}.mp4"
-                write_video(folder / path, clip, tone, 25.0, 16000)
-                artifacts[f"clips/{name}.mp4"] = path
-        return record.model_copy(update={"artifacts": artifacts})
-
-    return runs.changed(media)
+def sharpness(record: Record) -> float:
+    """Gain of a record's frames."""
+    return 3.0 if record.kind == "ceiling" else GAINS[record.method, record.tier]
 
 
 @pytest.fixture(scope="session")
@@ -389,7 +355,8 @@ def runs() -> Runs:
 def run_folder(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on disk, with strips of three clips; treat as read-only."""
     folder = tmp_path_factory.mktemp("media") / "run"
-    return add_media(folder, runs, ["c000-u0", "c007-u1", "c019-u2"]).write(folder)
+    strips = with_strips(folder, ["c000-u0", "c007-u1", "c019-u2"], sharpness)
+    return runs.changed(strips).write(folder)
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privtalk.leaderboards import charts
-from privtalk.leaderboards.board import build
-from privtalk.leaderboards.charts import attack_data, data
+from privtalk.leaderboards.board.build import build
+from privtalk.leaderboards.charts import data
+from privtalk.leaderboards.charts.all_metrics import all_metrics
+from privtalk.leaderboards.charts.forest import forest
+from privtalk.leaderboards.charts.parts import off_scale
 from privtalk.leaderboards.charts.style import DARK, LAYOUTS, LIGHT, NARROW, THEMES, WIDE, recoloured, render
+from privtalk.leaderboards.sections.attacks import rows as attack_data
+from privtalk.leaderboards.sections.attacks.charts.roc import roc
+from privtalk.leaderboards.sections.tradeoff.chart import privacy_utility
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,7 @@ def texts(spec) -> list[str]:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_privacy_utility_draws_to_a_self_contained_picture(board, layout):
-    svg = render(charts.privacy_utility(board, "psnr", "user_inference", LIGHT, layout))
+    svg = render(privacy_utility(board, "psnr", "user_inference", LIGHT, layout))
     assert svg.startswith("<svg")
     for label in ("FedAvg", "FedProx", "PrivFedTalk", "no DP", "ε = 8", "ε = 2", "chance", "Centralised"):
         assert label in svg
@@ -39,9 +44,9 @@ def test_privacy_utility_draws_to_a_self_contained_picture(board, layout):
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_recolouring_is_drawing_in_the_other_theme(board, layout):
     for draw in (
-        lambda theme: charts.privacy_utility(board, "psnr", "user_inference", theme, layout),
-        lambda theme: charts.forest(board, "psnr", theme, layout),
-        lambda theme: charts.all_metrics(board, theme, layout),
+        lambda theme: privacy_utility(board, "psnr", "user_inference", theme, layout),
+        lambda theme: forest(board, "psnr", theme, layout),
+        lambda theme: all_metrics(board, theme, layout),
     ):
         assert recoloured(render(draw(LIGHT)), LIGHT, DARK) == render(draw(DARK))
 
@@ -54,7 +59,7 @@ def test_colours_of_a_theme_are_distinct():
 
 
 def test_forest_has_a_line_a_row_and_its_figures(board):
-    spec = charts.forest(board, "psnr", LIGHT, WIDE)
+    spec = forest(board, "psnr", LIGHT, WIDE)
     found = texts(spec)
     for row in board.methods():
         value = row.cells["psnr"].difference.value
@@ -63,12 +68,12 @@ def test_forest_has_a_line_a_row_and_its_figures(board):
 
 
 def test_far_floors_are_named_instead_of_drawn(board):
-    away = charts.off_scale(board, "psnr")
+    away = off_scale(board, "psnr")
     assert [line.split(" ")[0] for line in away] == ["Noise", "Static", "Autoencoder"]
 
 
 def test_roc_has_a_panel_a_method_and_draws(board):
-    spec = charts.roc(board, "user_inference", LIGHT, NARROW)
+    spec = roc(board, "user_inference", LIGHT, NARROW)
     assert [panel["title"] for panel in spec["concat"]] == ["FedAvg", "FedProx", "PrivFedTalk"]
     assert render(spec).startswith("<svg")
 
@@ -89,13 +94,13 @@ def test_one_tier_without_attack_still_draws(make):
     runs = make({("difftalk", "none"): 0.0, ("fedavg", "none"): 1.0})
     bare = runs.changed(lambda r: r.model_copy(update={"attacks": {}}))
     board = build(bare.records, bare.samples)
-    assert "FedAvg" in render(charts.privacy_utility(board, "psnr", None, LIGHT, WIDE))
+    assert "FedAvg" in render(privacy_utility(board, "psnr", None, LIGHT, WIDE))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_all_metrics_have_a_cell_and_a_glyph_where_they_are_clear_of_zero(board, layout):
     rows = data.standardised_rows(board)
-    svg = render(charts.all_metrics(board, LIGHT, layout))
+    svg = render(all_metrics(board, LIGHT, layout))
     for verdict, glyph in (("better", "▲"), ("worse", "▼")):
         assert svg.count(f">{glyph}<") == sum(row["verdict"] == verdict for row in rows)
     for name in ("lpips[talkhead]", "fid[talkhead]", "temporal", "no DP"):
@@ -115,7 +120,7 @@ def test_standardised_differences_are_clear_of_zero_beyond_one(board):
 def test_one_client_draws_points_without_intervals(make):
     runs = make(clients=1)
     board = build(runs.records, runs.samples)
-    assert "FedAvg" in render(charts.forest(board, "psnr", LIGHT, WIDE))
+    assert "FedAvg" in render(forest(board, "psnr", LIGHT, WIDE))
 
 
 def test_rows_behind_charts_are_complete(board):

@@ -3,24 +3,21 @@ from __future__ import annotations
 import doctest
 import importlib
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privtalk import leaderboards
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 
-DOCUMENTED = ("board", "assembly", "model", "findings", "formats", "regression", "summaries", "tables")
-DOCUMENTED += (
-    "figures",
-    "page",
-    "charts.data",
-    "floors",
-    "columns",
-    "grids",
-    "statistics",
-    "validation.result",
+PACKAGE = Path(next(iter(leaderboards.__path__)))
+DOCUMENTED = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
 )
 
 
@@ -61,7 +58,3 @@ def test_small_columns_show_four_digits_and_large_ones_no_more_than_before():
 def test_zero_width_and_missing_intervals_do_not_count():
     same = Estimate(value=1.0, low=1.0, high=1.0)
     assert formats.digits_for([same, Estimate(missing="x")], default=3) == 3
-
-
-def test_unknown_methods_keep_their_name():
-    assert formats.method_label("my-method") == "my-method"

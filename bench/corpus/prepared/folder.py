@@ -185,7 +185,7 @@ def _kind(entry: Path) -> Found | str | None:
 
 
 def doubts(src: Path, films: Sequence[Film]) -> list[str]:
-    """What is said before the work begins where SRC seems to be the wrong folder."""
+    """The remarks before the work begins where SRC seems to be the wrong folder."""
     owners: dict[str, set[str]] = {}
     for film in films:
         first, *rest = film.source.path.relative_to(src).parts

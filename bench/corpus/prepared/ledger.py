@@ -21,7 +21,7 @@ Clips = dict[str, store.ClipEntry]
 
 
 class Ledger:
-    """What became of every video that went into `dst`."""
+    """The book of what became of every video that went into `dst`."""
 
     def __init__(self, dst: Path) -> None:
         self.dst = dst

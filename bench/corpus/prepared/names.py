@@ -38,7 +38,7 @@ def unnameable(name: str) -> str | None:
 
 
 def fold(name: str) -> str:
-    """What two names share that some disk takes for one, whatever the letters' case and form.
+    """The form of a name that two share which some disk takes for one, whatever the letters' case and form.
 
     >>> fold("Jose\\u0301") == fold("JOS\\u00c9")
     True
@@ -103,7 +103,7 @@ def _apart(wanted: Sequence[str], paths: Sequence[PurePath]) -> list[str]:
 
 
 def _hashed(name: str, path: PurePath, taken: set[str]) -> str:
-    """What can stand of a name, with a hash of its path; enters it into `taken`."""
+    """The part of a name that can stand, with a hash of its path; enters it into `taken`."""
     origin = os.fsencode(path)
     while True:
         digest = _digest(origin)

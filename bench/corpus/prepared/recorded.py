@@ -17,19 +17,19 @@ from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
 from privtalk.bench.corpus.prepared.archive import repeats
 from privtalk.bench.corpus.prepared.store import ClipEntry, Index, StoreError, load_listed, read_indices
-from privtalk.bench.spec import CorpusSpec, Footage
+from privtalk.bench.corpus.spec import CorpusSpec, Footage
 from privtalk.core.cache import content_hash
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import numpy_stream
 
 LEAST: tuple[Purpose, ...] = ("train", "test", "fresh", "fresh")
-"""What everybody must have: the attack needs one fresh window as a portrait and one to look at."""
+"""The clips that everybody must have: the attack needs one fresh window as a portrait and one to look at."""
 
 PORTION = 16
 """People in a group."""
 
 PREFIX = "recorded-"
-"""Of the names of prepared corpora; the hash of what they hold follows."""
+"""The prefix of the names of prepared corpora; the hash of what they hold follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a folder offers a corpus of some footage."""
+    """The people that a folder offers a corpus of some footage."""
 
     digest: str
     clients: int

@@ -62,7 +62,7 @@ ClipName = Annotated[str, AfterValidator(_clip_name)]
 
 
 class ClipEntry(BaseModel):
-    """What the index says of one clip's file."""
+    """The index's entry of one clip's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -190,7 +190,7 @@ def _unpack(arrays: dict[str, NDArray[Any]]) -> Clip:
 
 
 def clip_path(folder: Path, utterance: str) -> Path:
-    """Where a clip of the identity kept in `folder` stands."""
+    """The path of a clip of the identity kept in `folder`."""
     check_name("utterance", utterance)
     return folder / f"{utterance}.npz"
 

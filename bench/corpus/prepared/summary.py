@@ -1,4 +1,4 @@
-"""What ``bench data prepare`` took and what it refused, and why: ``prepare.json`` and its table."""
+"""The summary of what ``bench data prepare`` took and what it refused, and why: ``prepare.json`` and its table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SUMMARY = "prepare.json"
 
 
 class Outcome(BaseModel):
-    """What became of one video."""
+    """The fate of one video."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class Outcome(BaseModel):
     reason: str | None = None
     """Why it was refused; None: it was taken."""
     notes: tuple[str, ...] = ()
-    """What was chosen or left out while it was taken."""
+    """The notes on what was chosen or left out while it was taken."""
     clips: dict[ClipName, ClipEntry] = Field(default_factory=dict)
     """Its clips by file name."""
     source: str = ""
@@ -74,7 +74,7 @@ class Summary(BaseModel):
 
 
 def read_summary(dst: Path) -> Summary | None:
-    """What ``prepare.json`` in `dst` says, None where there is none; raises where it cannot be read."""
+    """The content of ``prepare.json`` in `dst`, None where there is none; raises where it cannot be read."""
     try:
         summary = read_book(dst / SUMMARY, Summary, "what was prepared")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a person is painted with: one small texture (skin map and eye), linear RGB, and its labels.
+"""The paint of a person: one small texture (skin map and eye), linear RGB, and its labels.
 
 The skin map lies in the template's front view (x, y); what is painted there moves with the mesh.
 """

@@ -1,4 +1,4 @@
-"""What the rest of the face does while someone speaks: head, eyelids, brows, gaze.
+"""The movement of the rest of the face while someone speaks: head, eyelids, brows, gaze.
 
 Head motion is a base pose of the clip, a smooth drift (a sum of slow sinusoids) and nods on stressed
 syllables. It is deliberately lively: within about a second the head moves enough that a still frame predicts

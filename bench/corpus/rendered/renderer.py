@@ -27,14 +27,14 @@ FRAME_HEIGHT = 24.6
 CENTRE_Y = -0.45
 """Height that the camera looks at."""
 PIVOT = np.array([0.0, -7.5, -1.0])
-"""What the head turns about."""
+"""The point that the head turns about."""
 BODY_SHARE = 0.35
 """Share of the head's translation that the shoulders follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What the camera saw and what is known about it."""
+    """The frame that the camera saw, and what is known about it."""
 
     frames: NDArray[np.uint8]
     """[T, size, size, 3] RGB."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import Clip, pack, unpack
 from privtalk.bench.corpus.population import EMBEDDED_VERSION, Group, Person, Purpose, Role, identity_name
+from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.execution.task import Report, Task
-from privtalk.bench.spec import CorpusSpec
 from privtalk.core.cache import (
     cache_folder,
     content_hash,

@@ -43,7 +43,7 @@ class Mark(NamedTuple):
 
 
 class Synthesis(NamedTuple):
-    """What the library gives."""
+    """The output of the library."""
 
     rate: int
     """Samples a second (22050)."""

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a viseme asks of each articulator (order of `ARTICULATORS`), and how strongly (0: not at all)."""
+    """The target of a viseme for each articulator (order of `ARTICULATORS`), and its strength (0: none)."""
 
     target: tuple[float, float, float, float, float, float]
     strength: tuple[float, float, float, float, float, float]

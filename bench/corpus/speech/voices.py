@@ -79,7 +79,7 @@ class Phoneme(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """What was said."""
+    """The sound of a sentence, and what was said when."""
 
     text: str
     audio: NDArray[np.float32]
@@ -126,7 +126,7 @@ class Voice:
         return VARIANTS[self.variant] * float(np.exp((self.pitch - 50) * 0.0092))
 
     def attributes(self) -> dict[str, str]:
-        """What splits and strata use: accent, rate class, pitch class.
+        """The attributes that splits and strata use: accent, rate class, pitch class.
 
         >>> Voice(accent="british", variant="f2", pitch=50, pitch_range=50, rate=200).attributes()
         {'accent': 'british', 'rate': 'fast', 'pitch': 'high'}

@@ -20,7 +20,7 @@ class Balance:
 
     @property
     def note(self) -> str | None:
-        """What to tell the user; None where next to nothing was left out.
+        """The note for the user; None where next to nothing was left out.
 
         >>> Balance(50, Counter({"without a face": 75, "silent": 0})).note
         '2.0 of 5.0 s kept (3.0 s without a face)'

@@ -69,7 +69,7 @@ KNEE = 0.8
 """Light, white being 1, up to which nothing is changed: .91 of the signal."""
 
 GAMMA = 2.4
-"""Of an SDR screen (BT.1886)."""
+"""The exponent of an SDR screen (BT.1886)."""
 
 
 def rgb(frame: Any, width: int) -> Pixels:
@@ -87,7 +87,7 @@ def rgb(frame: Any, width: int) -> Pixels:
 
 
 def notes(frame: Any) -> tuple[str, ...]:
-    """What to tell of a film that has such frames."""
+    """The notes on a film that has such frames."""
     name = HDR.get(frame.color_trc)
     return () if name is None else (f"HDR ({name}), tone-mapped to SDR",)
 

@@ -35,7 +35,7 @@ SIDE_SECONDS = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """Where the crop lies, frame by frame."""
+    """The place of the crop, frame by frame."""
 
     centres: Floats
     """[n, 2] pixels of the source."""

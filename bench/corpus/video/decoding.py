@@ -35,7 +35,7 @@ __all__ = ["Probe", "VideoError", "check_whole", "probe", "read_frames", "sample
 
 
 class Probe(NamedTuple):
-    """What the header and the first frame say of a video."""
+    """The facts that the header and the first frame tell of a video."""
 
     start: float
     """Time stamp of the first frame, seconds."""
@@ -44,7 +44,7 @@ class Probe(NamedTuple):
     longest: float | None
     """Seconds that the header promises of the longest stream, used or not; None where it does not say."""
     notes: tuple[str, ...] = ()
-    """What to tell the user of it."""
+    """The notes for the user about it."""
 
     @property
     def duration(self) -> float | None:

@@ -39,7 +39,7 @@ def _graph(frame: Any) -> Graph:
 
 
 def _ready(graph: Graph) -> Iterator[Any]:
-    """What the graph has ready: it holds one frame back until the next has come."""
+    """The frames that the graph has ready: it holds one frame back until the next has come."""
     while True:
         try:
             yield graph.pull()

@@ -46,7 +46,7 @@ class Fault(NamedTuple):
 
 
 def fault(pictures: Pixels, seen: NDArray[np.bool_], fresh: int) -> Fault | None:
-    """What is wrong with a segment [T, S, S, 3] whose face is seen in these frames; `fresh` of them are no repeats."""
+    """The fault of a segment [T, S, S, 3] whose face is seen in these frames; `fresh` of them are no repeats."""
     if not moves(pictures):
         return Fault(
             "in which the picture does not move", "the picture does not move: a photograph, or a frozen film"

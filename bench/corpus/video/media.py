@@ -63,7 +63,7 @@ def _rank(stream: Any) -> tuple[int, bool, bool, int]:
 
 
 def chosen(kind: str, stream: Any, streams: list[Any], why: str = "") -> tuple[str, ...]:
-    """What to tell of a choice, which is nothing where there was none; `why`: a reason besides its marks.
+    """The notes on a choice, none where there was none; `why`: a reason besides its marks.
 
     >>> chosen("sound", None, [])
     ()

@@ -28,7 +28,7 @@ A voice in one channel only keeps .25 of it, unlike noise in the two keeps .5.""
 
 
 class Sound(NamedTuple):
-    """What was read of the sound track that was taken."""
+    """The sound that was read of the track that was taken."""
 
     samples: Floats
     """[S] mono, -1..1; sample 0 falls on the first picture."""

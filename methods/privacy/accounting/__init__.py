@@ -1,1 +1,1 @@
-"""What a run's noise guarantees: accountants, the ledger, three adversaries."""
+"""The guarantee that a run's noise gives: accountants, the ledger, three adversaries."""

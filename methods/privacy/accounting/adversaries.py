@@ -33,7 +33,7 @@ MINIMUM = 2
 
 
 class Noise(Protocol):
-    """What an ε is computed from."""
+    """The noise that an ε is computed from."""
 
     def epsilon(self, share: float, rate: float, count: int, delta: float, sampling: Sampling) -> float:
         """ε of `count` releases where only `share` of the noise's variance protects; infinite without noise."""
@@ -54,7 +54,7 @@ class GaussianNoise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """What of a run decides what each adversary learns."""
+    """The facts of a run that decide what each adversary learns."""
 
     placement: Placement
     noise: Noise
@@ -215,7 +215,7 @@ def participation_bound(clients: int, rate: float, rounds: int, failure: float =
 
 
 def threshold_delta(clients: int, rate: float, rounds: int, threshold: int) -> float:
-    """What to add to δ where rounds with fewer than `threshold` clients are dropped, as secure aggregation does.
+    """The addition to δ where rounds with fewer than `threshold` clients are dropped, as secure aggregation does.
 
     One client decides whether a round is dropped where it is sampled and exactly threshold − 1 others are.
     """

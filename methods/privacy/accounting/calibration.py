@@ -90,7 +90,7 @@ def _guessed(
 
 
 def _between(target: float, low: Calibration, high: Calibration, tolerance: float) -> float:
-    """Where the line meets the target, and a little to the side of it that is still far."""
+    """The point at which the line meets the target, and a little to the side of it that is still far."""
     (a, above, _), (b, below, _) = low, high
     if not (math.isfinite(above) and 0 < below < target < above):
         return math.sqrt(a * b)

@@ -1,4 +1,4 @@
-"""What discrete noise on the integer grid guarantees: Rényi curves, with the sensitivity after rounding.
+"""The guarantee of discrete noise on the integer grid: Rényi curves, with the sensitivity after rounding.
 
 Shape legend: d numbers in an update, n clients that share the noise of a round, s grid steps in the clip.
 """
@@ -16,7 +16,7 @@ from privtalk.methods.privacy.accounting.renyi import Curve, curve_epsilon, pois
 
 Family = Literal["skellam", "discrete_gaussian"]
 DENOMINATOR = 2**20
-"""Of the noise multiplier as a fraction, at most; it is rounded to one, and that one is accounted."""
+"""The largest denominator of the noise multiplier as a fraction; it is rounded to one, and that one is accounted."""
 
 
 def l2_bound(norm: float, dim: int) -> float:

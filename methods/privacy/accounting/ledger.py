@@ -36,7 +36,7 @@ class Release:
 
     kind: Kind
     name: str
-    """Which one, such as `adapter` or `mean loss`."""
+    """The name of what is released, such as `adapter` or `mean loss`."""
     noise_multiplier: float
     """z: noise in units of what one client adds to the quantity; 0 where it is released as it is."""
     discrete: DiscreteNoise | None = None
@@ -62,7 +62,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What is released of one cohort, `count` times over with a fresh cohort each."""
+    """The releases about one cohort, `count` times over with a fresh cohort each."""
 
     releases: tuple[Release, ...]
     rate: float = 1.0
@@ -118,7 +118,7 @@ class Ledger:
 
     @property
     def accountant(self) -> Literal["PLD", "RDP"]:
-        """What ε is computed by."""
+        """The accountant that ε is computed by."""
         discrete = any(release.discrete for entry in self.rounds for release in entry.releases)
         return "RDP" if discrete else "PLD"
 
@@ -129,7 +129,7 @@ class Ledger:
 
     @property
     def unprotected(self) -> tuple[str, ...]:
-        """What was released without noise, each once: why ε is infinite."""
+        """The names of what was released without noise, each once: the reason why ε is infinite."""
         return tuple(dict.fromkeys(name for entry in self.rounds for name in entry.unprotected))
 
     def after(self, entry: Round) -> Ledger:

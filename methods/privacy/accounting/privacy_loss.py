@@ -38,7 +38,7 @@ LONGEST = 1_000_000
 COARSE = 100_000
 """Bins of a round's distribution that would be longer: wider ones, whose ε is still an upper bound."""
 WIDEST = 500.0
-"""Of a bin: e to the power of wider ones is beyond what a float holds (ε of 10^8 and more)."""
+"""The widest bin: e to the power of wider ones is beyond what a float holds (ε of 10^8 and more)."""
 
 
 @dataclass(frozen=True, slots=True)

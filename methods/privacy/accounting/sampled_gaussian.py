@@ -2,13 +2,12 @@
 
 z is the noise in units of the clip C, q the chance (or share) of clients to take part in a round. Poisson sampling is
 accounted under adding or removing one client (sensitivity C), a cohort of fixed size under replacing one (2C): see
-`privacy_loss`. The published figure is the privacy-loss distribution's (PLD) of dp-accounting; Rényi accounting and,
-where opacus is installed, its PRV are cross-checks. Gaussian-DP's central limit is never used: it under-reports.
+`privacy_loss`. The published figure is the privacy-loss distribution's (PLD) of dp-accounting; opacus' PRV and the
+Rényi accounting of both packages are cross-checks. Gaussian-DP's central limit is never used: it under-reports.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import math
 import warnings
@@ -145,34 +144,33 @@ def rdp_epsilon(
         return float(accountant.get_epsilon(delta))
 
 
-def prv_epsilon(noise_multiplier: float, rate: float, rounds: int, delta: float) -> float | None:
-    """ε by opacus' numerical composition (Gopi et al. 2021), Poisson only; None where opacus is not installed."""
+def prv_epsilon(noise_multiplier: float, rate: float, rounds: int, delta: float) -> float:
+    """ε by opacus' numerical composition (Gopi et al. 2021), Poisson only."""
     return _opacus("PRVAccountant", noise_multiplier, rate, rounds, delta)
 
 
 def checks(
     noise_multiplier: float, rate: float, rounds: int, delta: float, sampling: Sampling = "poisson"
 ) -> dict[str, float]:
-    """The same guarantee under the other accountants at hand; without noise there is none to check."""
+    """The same guarantee under the other accountants; without noise there is none to check."""
     if noise_multiplier == 0:
         return {}
     run = (noise_multiplier, rate, rounds, delta)
     bound = rdp_epsilon(*run, sampling)
-    found: dict[str, float | None] = {"rdp[dp-accounting]": bound}
+    found = {"rdp[dp-accounting]": bound}
+    if sampling == "poisson" and bound <= PRV_UP_TO:
+        found["prv[opacus]"] = prv_epsilon(*run)
     if sampling == "poisson":
-        found["prv[opacus]"] = prv_epsilon(*run) if bound <= PRV_UP_TO else None
         found["rdp[opacus]"] = _opacus("RDPAccountant", *run)
     if rate == 1:
         found["closed form"] = gaussian_epsilon(noise_multiplier / SENSITIVITY[sampling], rounds, delta)
-    return {name: value for name, value in found.items() if value is not None}
+    return found
 
 
-def _opacus(name: str, noise_multiplier: float, rate: float, rounds: int, delta: float) -> float | None:
+def _opacus(name: str, noise_multiplier: float, rate: float, rounds: int, delta: float) -> float:
     check(noise_multiplier, rate, rounds, delta)
     if noise_multiplier == 0:
         return math.inf
-    if importlib.util.find_spec("opacus") is None:
-        return None
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"

@@ -1,4 +1,4 @@
-"""What every field of a message is held to before it is used: its type, its size and its range, one line an error."""
+"""The checks of every field of a message before it is used: its type, its size and its range, one line an error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY_BYTES = 32
 COMMITMENT_BYTES = 32
 SIGNATURE_BYTES = 64
 BEYOND = 2 ** (8 * NUMBER_BYTES)
-"""What numbers on the wire lie below."""
+"""The bound that numbers on the wire lie below."""
 
 
 def check_kind(value: Any, kind: type[Any], what: str) -> Any:

@@ -205,7 +205,7 @@ class Client:
             self._check_signed(self._identity, roster)
 
     def _check_signed(self, identity: Identity, roster: Roster) -> None:
-        """What a malicious server could choose: whose keys these are, how many see them, how many shares open them."""
+        """Checks what a malicious server could choose: whose keys these are, who sees them, how many open them."""
         holders, terms = len(roster.keys), roster.terms
         if terms.clients != holders:
             raise RefusedRequestError(

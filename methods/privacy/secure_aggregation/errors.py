@@ -36,7 +36,7 @@ class OutOfRangeError(SecureAggregationError):
 
 
 class RefusedRequestError(SecureAggregationError):
-    """What a client will not do for the server, because it could reveal a message."""
+    """A request that a client refuses to the server, because it could reveal a message."""
 
 
 class MalformedError(SecureAggregationError):

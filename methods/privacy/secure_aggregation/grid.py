@@ -33,7 +33,7 @@ Rounding = Literal["nearest", "stochastic"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Which integers stand for which numbers.
+    """The grid: which integers stand for which numbers.
 
     >>> grid = Grid(bound=1.0, clients=3, bits=8)
     >>> grid.step, grid.levels

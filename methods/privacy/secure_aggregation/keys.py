@@ -47,7 +47,7 @@ class KeyPair(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a derived key is bound to."""
+    """The names that a derived key is bound to."""
 
     purpose: str
     round: int
@@ -59,7 +59,7 @@ class Link(NamedTuple):
 
 
 class Agreed(NamedTuple):
-    """What two clients have in common, from which keys for several purposes are derived."""
+    """The secret that two clients have in common, from which keys for several purposes are derived."""
 
     shared: bytes
     """X25519's, 32 bytes; not yet a key."""

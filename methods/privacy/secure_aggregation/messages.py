@@ -1,4 +1,4 @@
-"""What is said in one round, in order:
+"""The messages of one round, in order:
 
 client -> server   PublicKeys      two public keys
 server -> client   Roster          the terms of the round, the public keys of the client's neighbours
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from privtalk.methods.privacy.secure_aggregation.errors import StaleMessageError, TooFewClientsError
 
 NUMBER_BYTES = 8
-"""Of a client's or round's number on the wire."""
+"""The bytes of a client's or round's number on the wire."""
 
 
 class Terms(NamedTuple):
@@ -68,7 +68,7 @@ class PublicKeys(NamedTuple):
 class Roster(NamedTuple):
     terms: Terms
     keys: Mapping[int, PublicKeys]
-    """Of the client itself and its neighbours."""
+    """The keys of the client itself and of its neighbours."""
 
     @property
     def size(self) -> int:

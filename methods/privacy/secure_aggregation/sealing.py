@@ -30,9 +30,9 @@ class Pair(NamedTuple):
     """One holder's shares of one client's two secrets; never both revealed."""
 
     seed: bytes
-    """Of the self-mask's secret."""
+    """The share of the self-mask's secret."""
     key: bytes
-    """Of the masking key."""
+    """The share of the masking key."""
 
 
 def seal(shares: Pair, agreed: Agreed, link: Link, secrets: Secrets) -> Envelope:
@@ -44,7 +44,7 @@ def seal(shares: Pair, agreed: Agreed, link: Link, secrets: Secrets) -> Envelope
 
 
 def unseal(envelope: Envelope, agreed: Agreed, link: Link) -> Pair:
-    """What the sender put in."""
+    """The content that the sender put in."""
     nonce, sealed = envelope.sealed[:_NONCE_BYTES], envelope.sealed[_NONCE_BYTES:]
     try:
         opened = ChaCha20Poly1305(agreed.key(link)).decrypt(nonce, sealed, link.label())

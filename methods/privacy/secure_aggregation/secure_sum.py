@@ -31,7 +31,7 @@ from privtalk.methods.privacy.secure_aggregation.server import Server
 from privtalk.methods.privacy.secure_aggregation.signatures import Identity
 
 NAME = "secure-aggregation"
-"""Of its streams."""
+"""The name of its streams."""
 
 
 class Traffic(NamedTuple):
@@ -49,7 +49,7 @@ class Seen(NamedTuple):
     masked: Mapping[int, NDArray[np.unsignedinteger]]
     """Client -> its masked vector [d], uint32 or uint64 below 2^b."""
     survivors: tuple[int, ...]
-    """Whose vectors are in the sum, ascending."""
+    """The clients whose vectors are in the sum, ascending."""
     dropped: tuple[int, ...]
     """Who shared secrets and sent no vector; their keys are known to the server."""
     neighbours: Mapping[int, tuple[int, ...]]
@@ -98,7 +98,7 @@ def play_protocol(
 
 
 def _unmasked(server: Server, clients: Mapping[int, Client], lost: Collection[int]) -> Traffic:
-    """What is said after the vectors."""
+    """The part of a round after the vectors."""
     requests = server.requests()
     up, down = 0, sum(request.size for request in requests.values())
     left = {k: request for k, request in requests.items() if k not in lost}
@@ -149,7 +149,7 @@ class SecureSum:
     """Distributed discrete noise: what each client adds on the grid before it masks. Give the grid a bound above the
     clip, for integers beyond `grid.room` are refused."""
     round: int | None = None
-    """Which round this sums; needed where something is drawn by name, so that no draw repeats."""
+    """The number of the round that this sums; needed where something is drawn by name, so that no draw repeats."""
     malicious: bool = False
     """Whether the server is taken for one that deviates; verification keys are then drawn for every sum."""
 
@@ -175,7 +175,7 @@ class SecureSum:
         silent: Collection[int] = (),
         lost: Collection[int] = (),
     ) -> Seen:
-        """What the server sees of a round in which `silent` clients drop out before sending and `lost` ones after."""
+        """The server's view of a round in which `silent` clients drop out before sending and `lost` ones after."""
         if (self.keys or self.rounding or self.noise) and self.round is None:
             raise ValueError(
                 "what a name determines would repeat in every round; say which it is by at(round)"
@@ -207,7 +207,7 @@ class SecureSum:
         }
 
     def traffic(self, clients: int, dim: int) -> Traffic:
-        """Of a round without drop-outs, by playing one without coordinates: what is said depends on no vector."""
+        """The bytes of a round without drop-outs, by playing one without coordinates: they depend on no vector."""
         if not clients:
             return Traffic(0, 0)
         dry = replace(self, keys=None, noise=None, minimum=LEAST, round=0)

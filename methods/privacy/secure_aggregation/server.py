@@ -155,7 +155,7 @@ class Server:
         self._masked[masked.client] = masked
 
     def requests(self) -> dict[int, UnmaskRequest]:
-        """What each survivor is asked for; the round ends where a secret can no longer be recovered."""
+        """The requests to each survivor; the round ends where a secret can no longer be recovered."""
         with self._closing(MASKED):
             for k in sorted(self._bundles):
                 check_enough(len(self._among(k, self._masked)), self._threshold, k)
@@ -235,7 +235,7 @@ class Server:
         return UnmaskRequest(self.round, arrived, frozenset(shared - arrived))
 
     def _seed(self, client: int) -> bytes:
-        """Of a survivor's self-mask."""
+        """The seed of a survivor's self-mask."""
         shares = {k: self._reveals[k].seeds[client] for k in self._among(client, self._reveals)}
         seed = self._recovered(client, shares)
         if hashlib.sha256(seed).digest() != self._bundles[client].commitment:

@@ -21,7 +21,7 @@ PRIME = 2**256 + 297
 """The least prime above 2^256, so that every 32 bytes are a field element."""
 SHARE_BYTES = 33
 _DRAW_BYTES = 64
-"""Of a coefficient before it is reduced modulo p: its bias is below 2^-255."""
+"""The bytes of a coefficient before it is reduced modulo p: its bias is below 2^-255."""
 
 
 def share(secret: bytes, holders: Sequence[int], threshold: int, secrets: Secrets) -> dict[int, bytes]:

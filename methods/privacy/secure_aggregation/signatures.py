@@ -44,7 +44,7 @@ def least_threshold(clients: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What one client brings against a malicious server; kept over rounds."""
+    """The signing key that one client brings against a malicious server; kept over rounds."""
 
     key: Ed25519PrivateKey = field(repr=False)
     directory: Mapping[int, bytes]
@@ -97,12 +97,12 @@ class Identity:
 
 
 def keys_message(keys: PublicKeys) -> bytes:
-    """What is signed of a client's public keys."""
+    """The bytes that are signed of a client's public keys."""
     return _message("keys", keys.round, keys.client) + keys.masking + keys.sealing
 
 
 def request_message(request: UnmaskRequest) -> bytes:
-    """What is signed of who survived and who dropped out."""
+    """The bytes that are signed of who survived and who dropped out."""
     survivors, dropped = sorted(request.survivors), sorted(request.dropped)
     return _message("survivors", request.round, len(survivors), *survivors, *dropped)
 

@@ -34,7 +34,7 @@ class Grid(NamedTuple):
     pitch: float
     """Distance between neighbouring samples, in eye distances."""
     below: float
-    """Of its middle below the middle of the eyes, in eye distances."""
+    """The distance of its middle below the middle of the eyes, in eye distances."""
 
 
 FACE = Grid(rows=56, columns=48, pitch=1 / 26, below=0.35)

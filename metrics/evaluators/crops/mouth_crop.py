@@ -1,4 +1,4 @@
-"""Where a reader looks for the mouth: a crop whose place the mouth's own movement cannot move.
+"""The place where a reader looks for the mouth: a crop whose place the mouth's own movement cannot move.
 
 The crop follows the base of the nose and the line of the eyes, frame by frame; its offset from the nose (to
 the middle of the mouth corners) and its size are constant over a clip. So a reader that is shown a generated

@@ -1,4 +1,4 @@
-"""What training crops suffer, so that networks judge generated frames and other cameras as well as their own.
+"""The damage that training crops suffer, so that networks judge generated frames and other cameras like their own.
 
 Images are [N, 3, R, C] float32, grey levels 0..255. Every draw comes from the generator that is given.
 """
@@ -19,15 +19,15 @@ class Wear(BaseModel):
     shift: float = 1.2
     """Samples."""
     scale: float = 0.05
-    """Of the logarithm of the size."""
+    """The spread of the logarithm of the size."""
     angle: float = 0.05
     """Radians."""
     tint: float = 0.08
-    """Of the logarithm of each colour's gain."""
+    """The spread of the logarithm of each colour's gain."""
     gain: float = 0.15
-    """Of the logarithm of the brightness."""
+    """The spread of the logarithm of the brightness."""
     gamma: float = 0.12
-    """Of the logarithm of the tone curve's exponent."""
+    """The spread of the logarithm of the tone curve's exponent."""
     blur: float = 0.5
     """Chance of a blur of up to about one sample."""
     noise: float = 6.0

@@ -34,7 +34,7 @@ MASK_STAGE = 2
 
 
 class FeatureConfig(BaseModel):
-    """Of the loss and the batches."""
+    """The settings of the loss and the batches."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

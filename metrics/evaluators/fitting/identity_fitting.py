@@ -24,7 +24,7 @@ from privtalk.metrics.evaluators.talkhead.storage import to_images
 
 
 class IdentityConfig(BaseModel):
-    """Of the loss and the batches."""
+    """The settings of the loss and the batches."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -90,7 +90,7 @@ class Verification(NamedTuple):
 def verification(
     embeddings: NDArray[np.float32], person: NDArray[np.int64], sitting: NDArray[np.int64]
 ) -> Verification:
-    """Of unit embeddings [N, D]: pairs of different sittings of one person against all pairs of different people."""
+    """The verification by unit embeddings [N, D]: pairs of one person's sittings against pairs of different people."""
     cosines = embeddings @ embeddings.T
     upper = np.triu(np.ones(cosines.shape, bool), 1)
     same = person[:, None] == person[None, :]

@@ -21,7 +21,7 @@ from privtalk.metrics.regions import MOUTH
 
 
 class LandmarkConfig(BaseModel):
-    """Of the loss and the batches."""
+    """The settings of the loss and the batches."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class LandmarkProblem(nn.Module):
 
 
 def moved(points: Tensor, maps: Tensor) -> Tensor:
-    """Where points [N, 68, 2], in samples from the middle, lie in the crops that `maps` [N, 2, 3] cut."""
+    """The places of points [N, 68, 2], in samples from the middle, in the crops that `maps` [N, 2, 3] cut."""
     half = torch.tensor([FACE.columns / 2, FACE.rows / 2])
     offset = points / half - maps[:, None, :, 2]
     return torch.einsum("nij,npj->npi", torch.linalg.inv(maps[:, :, :2]), offset) * half
@@ -78,6 +78,6 @@ class LandmarkValidation(NamedTuple):
 def validate(
     read: NDArray[np.float64], exact: NDArray[np.floating], distance: NDArray[np.floating]
 ) -> LandmarkValidation:
-    """Of points [N, 68, 2] in pixels, with the eye distance [N] of each frame."""
+    """The errors of points [N, 68, 2] in pixels, with the eye distance [N] of each frame."""
     apart = np.linalg.norm(read - exact, axis=-1) / distance[:, None]
     return LandmarkValidation(float(apart.mean()), float(apart[:, MOUTH].mean()), len(read))

@@ -1,4 +1,4 @@
-"""What is written beside an evaluator's weights: how it was fitted, on what, and how well it does."""
+"""The note beside an evaluator's weights: how it was fitted, on what, and how well it does."""
 
 from __future__ import annotations
 

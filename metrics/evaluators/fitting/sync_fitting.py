@@ -23,7 +23,7 @@ from privtalk.metrics.evaluators.talkhead.sync_network import SyncEncoders, stac
 
 
 class SyncConfig(BaseModel):
-    """Of the loss and the batches."""
+    """The settings of the loss and the batches."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

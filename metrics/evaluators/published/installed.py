@@ -22,20 +22,20 @@ class Loader(NamedTuple):
     weights: str
     """Its name in the catalogue of weights."""
     module: str
-    """Where it is, in this package."""
+    """The module that holds it, in this package."""
     build: str
     """Its class there."""
     arguments: tuple[str, ...] = ()
-    """What its class takes before the path."""
+    """The arguments that its class takes before the path."""
     extra: str | None = None
     """The optional dependencies that it needs."""
 
 
 LOADERS: dict[str, Loader] = {
-    "alex": Loader("lpips-alex", "lpips_network", "Lpips", ("alex",), "perceptual"),
-    "vgg": Loader("lpips-vgg", "lpips_network", "Lpips", ("vgg",), "perceptual"),
-    "squeeze": Loader("lpips-squeeze", "lpips_network", "Lpips", ("squeeze",), "perceptual"),
-    "inception": Loader("inception", "inception", "Inception", (), "perceptual"),
+    "alex": Loader("lpips-alex", "lpips_network", "Lpips", ("alex",)),
+    "vgg": Loader("lpips-vgg", "lpips_network", "Lpips", ("vgg",)),
+    "squeeze": Loader("lpips-squeeze", "lpips_network", "Lpips", ("squeeze",)),
+    "inception": Loader("inception", "inception", "Inception"),
     "i3d": Loader("i3d", "i3d", "I3D"),
     "arcface": Loader("arcface", "arcface", "ArcFace", (), "faces"),
     "syncnet": Loader("syncnet", "syncnet", "SyncNet"),
@@ -64,7 +64,9 @@ def _build(name: str, loader: Loader, path: Path) -> object:
     try:
         module = import_module(f"privtalk.metrics.evaluators.published.{loader.module}")
     except ImportError as error:
-        way_out = f": python3 -m pip install 'privtalk-bench[{loader.extra}]'" if loader.extra else ""
-        raise Unavailable(f"{name} needs the package {error.name or error}{way_out}") from error
+        package = f"privtalk-bench[{loader.extra}]" if loader.extra else "privtalk-bench"
+        raise Unavailable(
+            f"{name} needs the package {error.name or error}: python3 -m pip install '{package}'"
+        ) from error
     evaluator: object = getattr(module, loader.build)(*loader.arguments, path)
     return evaluator

@@ -15,7 +15,7 @@ from scipy.fft import dct
 
 RATE = 16_000
 LENGTH, STEP = 400, 160
-"""Of a window and between windows, in samples."""
+"""The length of a window and the step between windows, in samples."""
 SPECTRUM = 512
 FILTERS, CEPSTRA, LIFTER = 26, 13, 22
 EMPHASIS = 0.97

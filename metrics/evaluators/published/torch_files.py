@@ -29,7 +29,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def weights_of(what: str, path: Path) -> Iterator[None]:
-    """Where a network takes weights of a file: names or shapes that differ become a `ValueError` in one line."""
+    """A block in which a network takes a file's weights: names or shapes that differ become a `ValueError`."""
     try:
         yield
     except RuntimeError as error:
@@ -39,7 +39,7 @@ def weights_of(what: str, path: Path) -> Iterator[None]:
 
 @contextmanager
 def building() -> Iterator[None]:
-    """Where a network of a package is made: its random first weights leave the global generator alone, and
+    """A block in which a network of a package is made: its random first weights leave the global generator alone, and
     what torchvision calls deprecated is the package's to mend."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")

@@ -1,4 +1,4 @@
-"""What the in-domain networks are made of: residual convolutions with group normalisation.
+"""The parts of the in-domain networks: residual convolutions with group normalisation.
 
 Group normalisation keeps no running statistics, so a frame is read alike in any company.
 """

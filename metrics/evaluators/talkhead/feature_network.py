@@ -1,4 +1,4 @@
-"""What a rendered frame looks like: one network whose layers, embedding and its changes over time are compared.
+"""The look of a rendered frame: one network whose layers, embedding and its changes over time are compared.
 
 It is fitted (`feature_fitting`) to tell what is where in a frame, how the face is posed, a thumbnail of it and how
 much detail there is at each scale, of clean and of damaged frames alike; so its features notice content and damage.
@@ -27,7 +27,7 @@ from privtalk.metrics.evaluators.talkhead.storage import CHUNK, FOLDER, load_net
 SIZE = 64
 """Pixels a side of what the network sees."""
 WIDTHS = (16, 32, 48, 64, 96)
-"""Of its five stages, at 64, 32, 16, 8 and 4 px."""
+"""The widths of its five stages, at 64, 32, 16, 8 and 4 px."""
 DIM = 64
 PLANES = 16
 """Principal directions of the embedding that video features are made of."""

@@ -1,4 +1,4 @@
-"""Where the 68 iBUG points of a rendered face are (`landmark_fitting`).
+"""The reader of the 68 iBUG points of a rendered face (`landmark_fitting`).
 
 It sees the face as the identity network does: placed by the outer eye corners of the driving clip alone, so that
 what it says of the mouth comes from the pixels.

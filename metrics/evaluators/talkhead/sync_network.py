@@ -1,4 +1,4 @@
-"""Which sound a mouth movement belongs to, in the embedded world: two encoders of one space (`sync_fitting`).
+"""The sound that a mouth movement belongs to, in the embedded world: two encoders of one space (`sync_fitting`).
 
 After SyncNet (Chung & Zisserman, 2016): five frames of the mouth against the sound around them. The mouth is cut
 out as `mouth_crop` does, so that the crop's place tells nothing of the mouth. W = T - 4 windows, D = 64.
@@ -29,7 +29,7 @@ DIM = 64
 VIDEO_WIDTHS = (40, 64, 96)
 AUDIO_WIDTHS = (64, 96, 128)
 SPEECH_MEAN, SPEECH_SPREAD = -10.0, 4.0
-"""Of log-mel speech, about."""
+"""The mean and deviation of log-mel speech, about."""
 WEIGHTS = FOLDER / "sync.safetensors"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from privtalk.bench.corpus.partition import client_of, partition
 from privtalk.bench.corpus.population import Person
-from privtalk.bench.spec import PartitionSpec
+from privtalk.bench.corpus.spec import PartitionSpec
 
 ACCENTS = ("american", "british", "scottish", "caribbean")
 

@@ -10,8 +10,8 @@ import pytest
 from privtalk.bench.corpus.population import ROLES, Person, check_disjoint
 from privtalk.bench.corpus.rendered import embedded, shards
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.execution import Succeeded, execute
-from privtalk.bench.spec import CorpusSpec
 
 SPEC = CorpusSpec.model_validate(
     {

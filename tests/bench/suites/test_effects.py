@@ -6,8 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from privtalk.bench import suites
-from privtalk.bench.spec import Settings
-from privtalk.bench.suites.effects import BY_TIER, CONDITIONS, FILLED_IN, leaves
+from privtalk.bench.suites.effects import leaves
+from privtalk.bench.tasks.talking_head.effects import CONDITIONS, FILLED_IN
+from privtalk.bench.tasks.talking_head.settings import Settings
+from privtalk.bench.tasks.talking_head.task import BY_AXIS
 from privtalk.core.errors import UserError
 from privtalk.methods.registry import METHODS
 
@@ -151,7 +153,7 @@ def test_conditions_are_of_settings_that_exist():
     there = settings_of(Settings)
     there += [f"options.{name}.{own}" for name in METHODS for own in METHODS[name].Options.model_fields]
     branches = {path.partition(".")[0] for path in there}
-    for path in [*CONDITIONS, *FILLED_IN, BY_TIER]:
+    for path in [*CONDITIONS, *FILLED_IN, *BY_AXIS]:
         assert path in there or path in branches, path
 
 
@@ -160,7 +162,7 @@ def test_what_suites_say_themselves_has_an_effect(suite):
     found = suites.load(suite)
     for preset, chosen in found.presets.items():
         plan = suites.expand(found, preset)
-        said = [path for path, _ in leaves(chosen.settings)]
+        said = [path for path, _ in leaves(chosen.settings, FILLED_IN)]
         assert (
             suites.expand(found, preset, changes=[f"{p}={_value(chosen.settings, p)}" for p in said]) == plan
         )

@@ -13,16 +13,8 @@ from privtalk.bench.cli import guarded
 from privtalk.bench.commands import validate_metrics as command
 from privtalk.bench.execution import Task
 from privtalk.core.errors import UserError
-from privtalk.leaderboards.validation import (
-    distortions,
-    footage,
-    identity,
-    page,
-    readers,
-    result,
-    synchrony,
-    work,
-)
+from privtalk.leaderboards.board import validation as result
+from privtalk.leaderboards.validation import distortions, footage, identity, page, readers, synchrony, work
 from privtalk.leaderboards.validation.footage import Footage
 from privtalk.leaderboards.validation.ladder import REQUIRED
 from privtalk.metrics.declaration import Undefined
@@ -173,8 +165,8 @@ def test_floors_of_a_run_are_those_of_its_pairs():
     runs = make_runs(
         {("fedavg", "none"): 0.9, ("fedprox", "none"): 0.9, ("static", "none"): -3.0}, seeds=(0,)
     )
-    from privtalk.leaderboards.assembly import scores_of
-    from privtalk.leaderboards.statistics import paired_difference
+    from privtalk.leaderboards.board.assembly import scores_of
+    from privtalk.leaderboards.board.statistics import paired_difference
     from privtalk.leaderboards.validation.floors import of_run
 
     a, b = (scores_of([r], runs.samples)["psnr"] for r in runs.records if r.method != "static")

@@ -13,7 +13,7 @@ from privtalk.bench.corpus.opening import open_population, recorded_settings
 from privtalk.bench.corpus.population import check_disjoint
 from privtalk.bench.corpus.prepared.recorded import RecordedPopulation, deal, survey
 from privtalk.bench.corpus.prepared.store import Index, read_index, save_identity, write_index
-from privtalk.bench.spec import CorpusSpec
+from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.core.errors import UserError
 
 SPEC = CorpusSpec.model_validate(

@@ -38,7 +38,6 @@ def test_table(row: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize("row", TABLE)
 def test_opacus_agrees(row: tuple[float, ...]) -> None:
-    pytest.importorskip("opacus")
     noise, rate, rounds, delta, _, prv, _, rdp = row
     found = accounting.checks(noise, rate, int(rounds), delta)
     assert found["prv[opacus]"] == pytest.approx(prv, abs=0.012)

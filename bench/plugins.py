@@ -1,0 +1,196 @@
+"""What people bring: methods, attacks, metrics, tasks and corpora from their own files and packages.
+
+A reference is `path.py:NAME`, `package.module:NAME`, or the name of an entry point of an installed package
+(`privtalk.methods`, `.attacks`, `.metrics`, `.tasks`, `.corpora`). What it names is registered under its own name and
+is from then on like what the project has: in this process, and in every worker, which enrols the same references before
+it runs a cell.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+from privtalk.bench import task
+from privtalk.core.cache import content_hash
+from privtalk.core.errors import UserError
+from privtalk.core.files import file_hash
+from privtalk.core.run_folder import Plugin, PluginKind
+
+Kind = PluginKind
+KINDS: tuple[Kind, ...] = get_args(Kind)
+GROUPS: Mapping[Kind, str] = {kind: f"privtalk.{kind}s" for kind in KINDS} | {"corpus": "privtalk.corpora"}
+"""Kind -> group of entry points."""
+MODULES = "privtalk_plugins"
+"""Package name under which modules from files stand, each with the hash of its path."""
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text names something in a file or module, and not a thing by its own name.
+
+    >>> is_reference("my.py:MyMethod"), is_reference("fedavg"), is_reference("prepared/clips")
+    (True, False, False)
+    """
+    where, colon, name = text.rpartition(":")
+    return bool(colon and where) and name.isidentifier()
+
+
+def enrol(kind: Kind, reference: str) -> Plugin:
+    """Loads what a reference names and registers it; once, however often it is asked for.
+
+    Raises a `UserError`, in one line that names the reference, for a file that cannot be loaded, a name that is not in
+    it, a thing of another kind, an abstract method that is missing and a name that is taken.
+    """
+    known = _ENROLLED.get((kind, reference))
+    if known is not None:
+        return known
+    module, found = _loaded(kind, reference)
+    try:
+        name = _registrar(kind)(found)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{kind} {reference}: {_line(error)}") from error
+    plugin = Plugin(kind=kind, reference=reference, name=name, sha256=_hash(module))
+    _ENROLLED[kind, reference] = plugin
+    return plugin
+
+
+def enrol_all(report: Any, plugins: Iterable[Plugin]) -> None:
+    """Enrols the same things in another process; the first job of every worker.
+
+    Raises a `UserError` where a file is no longer what it was.
+    """
+    for plugin in plugins:
+        if plugin.sha256 and enrol(plugin.kind, plugin.reference) != plugin:
+            raise UserError(f"{plugin.reference} was changed while the run was going on; start it again")
+
+
+def known(kind: Kind, name: str) -> Plugin:
+    """Returns what is there already under its own name, brought by a package or the project's own."""
+    for plugin in enrolled(kind):
+        if plugin.name == name:
+            return plugin
+    if kind == "method":
+        from privtalk.methods.registry import METHODS
+
+        if name in METHODS:
+            return Plugin(kind=kind, reference=name, name=name, sha256="")
+    raise UserError(f"unknown {kind} {name!r}; name one that `bench list {kind}s` shows, or FILE.py:NAME")
+
+
+def installed() -> list[Plugin]:
+    """Enrols what installed packages bring, and returns it."""
+    return [
+        enrol(kind, f"{entry.value}".replace(" ", ""))
+        for kind in KINDS
+        for entry in sorted(_entries(kind), key=lambda entry: entry.name)
+    ]
+
+
+def enrolled(kind: Kind) -> list[Plugin]:
+    """Returns all of a kind that were enrolled in this process."""
+    return [plugin for (of, _), plugin in _ENROLLED.items() if of == kind]
+
+
+def forget() -> None:
+    """Forgets what was loaded from files, so that the next reference reads its file again; names stay taken."""
+    for kind, reference in list(_ENROLLED):
+        del _ENROLLED[kind, reference]
+    for name in [name for name in sys.modules if name.startswith(MODULES)]:
+        del sys.modules[name]
+
+
+_ENROLLED: dict[tuple[Kind, str], Plugin] = {}
+
+
+def _entries(kind: Kind) -> Iterable[EntryPoint]:
+    return entry_points(group=GROUPS[kind])
+
+
+def _loaded(kind: Kind, reference: str) -> tuple[ModuleType, Any]:
+    where, _, name = reference.rpartition(":")
+    try:
+        module = _from_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+    except UserError:
+        raise
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{kind} {reference}: no module {error.name!r}; write path.py:NAME or module:NAME"
+        ) from error
+    except SyntaxError as error:
+        raise UserError(f"{kind} {reference}: line {error.lineno} is not Python ({error.msg})") from error
+    except Exception as error:
+        raise UserError(
+            f"{kind} {reference}: importing it fails ({type(error).__name__}: {_line(error)})"
+        ) from error
+    if not hasattr(module, name):
+        own = [
+            key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
+        ]
+        raise UserError(f"{kind} {reference}: {where} has no {name!r}; it has: {', '.join(own) or 'nothing'}")
+    return module, getattr(module, name)
+
+
+def _from_file(path: Path) -> ModuleType:
+    """The module of a file, by a name that its path decides: what is pickled here is found again in a worker."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; name a Python file, such as my.py:MyMethod")
+    name = f"{MODULES}_{content_hash(str(path.resolve()))}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: dataclasses look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _hash(module: ModuleType) -> str:
+    return file_hash(Path(module.__file__)) if module.__file__ else ""
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _registrar(kind: Kind) -> Callable[[Any], str]:
+    """The function that registers a thing of a kind and returns its name."""
+    return {"task": _add_task, "method": _add_method, "attack": _add_attack, "metric": _add_metric}[kind]
+
+
+def _add_task(found: Any) -> str:
+    made = found() if isinstance(found, type) else found
+    if not isinstance(made, task.Task):
+        raise ValueError("it is no privtalk.bench.task.Task; make it a subclass of that")
+    task.register_task(made)
+    return made.name
+
+
+def _add_method(found: Any) -> str:
+    from privtalk.methods import registry
+
+    registry.register(found)
+    return str(found.name)
+
+
+def _add_attack(found: Any) -> str:
+    from privtalk.attacks import catalogue
+
+    return str(catalogue.register(found))
+
+
+def _add_metric(found: Any) -> str:
+    from privtalk.metrics import registry
+
+    return str(registry.register(found))

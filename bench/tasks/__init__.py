@@ -1,0 +1,1 @@
+"""The tasks of the suite, a folder each: `task.py` in it holds `TASK` (`bench.task.Task`)."""

@@ -1,0 +1,1 @@
+"""Federated personalised talking heads: what is trained, generated, scored and attacked."""

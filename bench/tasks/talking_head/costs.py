@@ -1,0 +1,42 @@
+"""What a cell will take, guessed before it runs: only ratios matter, as progress scales them by what it sees."""
+
+from __future__ import annotations
+
+from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.methods.registry import METHODS, REFERENCES
+
+PLANTED, REPEATS = 8, 3
+"""Of reconstruction: planted people and simulated messages a person, by default."""
+
+FORWARD = 0.004
+"""Guessed seconds that a core takes for a 64 px frame through the denoiser."""
+
+
+def costs(cell: Cell) -> dict[str, float]:
+    """Guessed seconds of each stage on one core; only their ratios matter (`progress.Estimator` scales them)."""
+    corpus, evaluation = cell.corpus, cell.evaluation
+    forward = FORWARD * (corpus.size / 64) ** 2
+    test = corpus.tested * corpus.test.clips * corpus.test.frames
+    sampled = cell.method in METHODS or cell.method in ("difftalk", "local_only", "centralised")
+    generating = 2 + test * forward * (2 + (evaluation.steps if sampled else 0))
+    if cell.training is None:
+        return {"generating": generating}
+    federation, probe = cell.training.federation, cell.training.attack
+    alone = cell.method in REFERENCES and REFERENCES[cell.method].trains == "each client"
+    cohort = corpus.tested if alone else federation.rate * corpus.clients
+    frames = (
+        federation.rounds * cohort * federation.local_steps * federation.windows * federation.window_frames
+    )
+    found = {
+        "training": (3.5 if cell.method == "privfedtalk" else 2.5) * forward * frames,
+        "generating": generating,
+    }
+    if not alone:
+        people = corpus.attacked + corpus.heldout
+        asked = probe.windows * max(probe.frames, probe.exact) * len(probe.timesteps) * probe.draws
+        found["attacking"] = 12 * forward * people * asked
+    if cell.method in METHODS and probe.victims:
+        descent = (2 * probe.victims + PLANTED) * probe.inversion_steps
+        simulated = corpus.shadows * REPEATS * federation.local_steps
+        found["inverting"] = 5 * forward * (descent + simulated)
+    return found

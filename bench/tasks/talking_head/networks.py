@@ -1,0 +1,86 @@
+"""Which frozen backbone a run uses, and where this process keeps it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from privtalk.bench.tasks.talking_head.settings import BackboneSpec
+from privtalk.core.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from privtalk.methods.backbone.backbone import Backbone
+
+DEVICES = ("auto", "cpu", "cuda")
+TINY_SIZE = 32
+"""Pixels a side that `Backbone.tiny` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A backbone, by the hash of its weights, and where they lie on this machine."""
+
+    spec: BackboneSpec
+    folder: str | None
+    """None: not on disk (`tiny`)."""
+    size: int
+    """Pixels a side of its frames."""
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a cell needs of this machine."""
+
+    network: Network
+    corpus: str | None = None
+    """A prepared folder, or the reference of a corpus that somebody brought; None: the embedded corpus."""
+
+
+def find_network(name: str, device: str = "cpu") -> Network:
+    """`embedded`, `tiny` (toy weights, for tests) or a folder written by `bench pretrain`; its manifest is read."""
+    if name == "tiny":
+        return Network(BackboneSpec(name="tiny"), None, TINY_SIZE, device)
+    folder = _embedded() if name == "embedded" else Path(name)
+    if not (folder / "manifest.json").exists():
+        raise UserError(
+            f"{folder}: no backbone weights there; make them with: bench pretrain all -o {folder}"
+        )
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        spec = BackboneSpec(sha256=manifest["sha256"])
+        return Network(spec, str(folder), int(manifest["config"]["size"]), device)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}: its manifest cannot be read ({error}); make the weights again") from error
+
+
+@lru_cache(maxsize=1)
+def open_backbone(network: Network) -> Backbone:
+    """The network, frozen, on its device; kept for the next task of this process."""
+    from privtalk.methods.backbone import weights
+    from privtalk.methods.backbone.backbone import Backbone
+
+    if network.folder is None:
+        return Backbone.tiny().to(network.device)
+    return weights.load(Path(network.folder)).to(network.device)
+
+
+def choose_device(wanted: str) -> str:
+    """`auto`: CUDA where there is one; `cpu`; `cuda`."""
+    if wanted not in DEVICES:
+        raise unknown("device", wanted, DEVICES)
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA device is available to torch; use --device cpu")
+    return wanted
+
+
+def _embedded() -> Path:
+    return Path(str(files("privtalk.methods.backbone") / "weights_embedded"))

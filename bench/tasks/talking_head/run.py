@@ -1,0 +1,218 @@
+"""Cell -> what was found: corpus, partition, training, generated clips, scores, attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from privtalk.attacks.reconstruction.gallery import Gallery
+from privtalk.bench.corpus.opening import open_population
+from privtalk.bench.corpus.partition import Client, partition
+from privtalk.bench.corpus.population import Person, Population
+from privtalk.bench.task import Outcome, Work
+from privtalk.bench.tasks.talking_head.networks import Means, open_backbone
+from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.stages import attack, audit, exhibits, privacy
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampling, set_stage, tested
+from privtalk.bench.tasks.talking_head.stages.reconstruct import Scene, reconstruct, write_gallery
+from privtalk.bench.tasks.talking_head.stages.score import Judge, Verdict
+from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
+from privtalk.bench.tasks.talking_head.stages.train import (
+    Trained,
+    client_data,
+    initial_adapter,
+    message_length,
+    train_cell,
+)
+from privtalk.core.records import AttackResult, Audit, Federation, Privacy
+from privtalk.core.seeds import torch_stream
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.federation.state import Curves
+from privtalk.methods.generation import generate_clips
+from privtalk.methods.registry import adapter_config
+
+PORTION = 8
+"""Clips generated and scored between two reports."""
+
+RELEASED = ("cohort", "step_norm", "clip")
+"""Curves that tell nothing beyond who takes part and the noisy sums."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a cell runs on."""
+
+    population: Population
+    store: FeatureStore
+    people: Sequence[Person]
+    clients: Sequence[Client]
+    backbone: Backbone
+
+
+def run(work: Work) -> Outcome:
+    """Runs a cell: trains, generates, scores, attacks. Killed at any point, the next call goes on from there."""
+    cell, place, clock = work.cell, work.place, work.clock
+    with clock.stage("loading"):
+        world = open_world(cell, place.resources)
+    trained, guarantee, audits = _train(work, cell, world)
+    with clock.stage("loading"):
+        stage = _stage(cell, world)
+    shown, verdict = _generate(work, cell, world, stage, trained)
+    attacks, gallery = _attack(work, cell, world, trained)
+    with clock.stage("writing"):
+        folder = place.artifacts(cell)
+        artifacts = exhibits.exhibit(place.folder, folder, shown, stage, trained)
+        artifacts |= write_gallery(place.folder, folder, gallery)
+    with clock.stage("scoring"):
+        metrics = verdict.summary(cell.seed)
+    return Outcome(
+        metrics=metrics,
+        samples=verdict.samples(),
+        artifacts=artifacts,
+        federation=_federation(trained, guarantee),
+        attacks=attacks,
+        audits=audits,
+    )
+
+
+def open_world(cell: Cell, means: Means) -> World:
+    """Opens what was prepared, and deals the training clips to clients."""
+    population = open_population(cell.corpus, means.corpus)
+    store = FeatureStore(population, means.network, cell.evaluation.track == "inpaint")
+    people = population.people("clients")
+    clips = {person.name: len(store.load(person, "train")) for person in people}
+    return World(
+        population=population,
+        store=store,
+        people=people,
+        clients=partition(cell.partition, people, clips, cell.seed),
+        backbone=open_backbone(means.network),
+    )
+
+
+def _train(work: Work, cell: Cell, world: World) -> tuple[Trained | None, Privacy, tuple[Audit, ...]]:
+    """Trained adapters, the guarantee, and what canaries certify of it; a violation ends the cell here."""
+    clock, report = work.clock, work.report
+    count = len(world.clients)
+    if cell.training is None:
+        return None, privacy.account(cell, privacy.NO_PRIVACY, count, 0, None), ()
+    with clock.stage("accounting"):
+        dim = message_length(cell, cell.training, initial_adapter(cell, cell.training, world.backbone))
+        used = privacy.mechanism(cell.training, count, dim)
+        budget = privacy.budget(cell.training, count, dim)
+    with clock.stage("loading"):
+        data = client_data(world.clients, world.people, world.store)
+        numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
+        evaluated = [client for client in data if client.index in numbers]
+    ticking = clock.ticking(report)
+    with clock.stage("training"):
+        trained = train_cell(
+            ticking,
+            cell,
+            cell.training,
+            world.backbone,
+            data,
+            evaluated,
+            used,
+            budget,
+            work.place.checkpoints(cell),
+        )
+    with clock.stage("accounting"):
+        guarantee = privacy.account(cell, used, count, dim, trained.state.transcript)
+    report("auditing", 0, 1)
+    with clock.stage("auditing"):
+        return trained, guarantee, audit.audit(cell, trained, used, guarantee, count)
+
+
+def _stage(cell: Cell, world: World) -> Stage:
+    people = world.people[: cell.corpus.tested]
+    return set_stage(
+        people, tested(world.people, world.clients, cell.corpus.tested), world.population, world.store
+    )
+
+
+def _generate(
+    work: Work, cell: Cell, world: World, stage: Stage, trained: Trained | None
+) -> tuple[dict[int, Tensor], Verdict]:
+    """uint8 frames [T, H, W, 3] of the clips that are shown, by number, and every clip's scores."""
+    clock, report = work.clock, work.report
+    chosen = exhibits.chosen(stage)
+    shown: dict[int, Tensor] = {}
+    judge = Judge(stage, cell.corpus.name)
+    bank = None if trained is None else trained.scored
+    for first in range(0, len(stage), PORTION):
+        report("generating", first, len(stage))
+        scene = part(stage.scene, slice(first, first + PORTION))
+        with clock.stage("generating"):
+            frames = generate_clips(
+                cell.method,
+                world.backbone,
+                scene,
+                sampling(cell.evaluation),
+                partial(torch_stream, cell.seed),
+                bank,
+            )
+        with clock.stage("scoring"):
+            judge.update(frames)
+        shown |= {k: frames[k - first].clone() for k in chosen if first <= k < first + len(frames)}
+    report("generating", len(stage), len(stage))
+    with clock.stage("scoring"):
+        return shown, judge.verdict()
+
+
+def _attack(
+    work: Work, cell: Cell, world: World, trained: Trained | None
+) -> tuple[dict[str, AttackResult], Gallery | None]:
+    """Attacks on what the row releases and says, and what was made of messages."""
+    clock, report = work.clock, work.report
+    means: Means = work.place.resources
+    if trained is None or cell.training is None:
+        return {}, None
+    question = attack.Question(
+        spec=cell.training.attack,
+        seed=cell.seed,
+        adapter=adapter_config(cell.method, cell.training.adapter),
+        members=tuple(world.people[: cell.corpus.attacked]),
+        nonmembers=tuple(world.population.people("heldout")),
+        own=tuple(world.population.people("shadow")),
+        store=world.store,
+        worlds=ShadowPlan.of(cell, means.network, means.corpus),
+    )
+    holders = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
+    owners = [client.index for client in world.clients if client.index in holders]
+    with clock.stage("attacking"):
+        found = attack.attack_cell(report, question, trained, world.clients, owners, trained.factor)
+    with clock.stage("inverting"):
+        made = reconstruct(
+            Scene(
+                cell=cell,
+                trained=trained,
+                knowledge=attack.knowing(question),
+                clients=world.clients,
+                store=world.store,
+                folder=work.place.checkpoints(cell),
+            ),
+            report,
+        )
+    return found | made.attacks, made.gallery
+
+
+def _federation(trained: Trained | None, guarantee: Privacy) -> Federation:
+    if trained is None:
+        return Federation(privacy=guarantee)
+    state = trained.state
+    return Federation(
+        privacy=guarantee,
+        training=_curves(state.curves, guarantee),
+        communication_bytes=state.transcript.communication,
+    )
+
+
+def _curves(curves: Curves, guarantee: Privacy) -> dict[str, list[float | None]]:
+    """Curves by round. Losses, norms and weights are releases without noise, which a guarantee does not survive."""
+    shown = RELEASED if guarantee.guarantee else tuple(curves)
+    return {name: list(curves[name]) for name in shown if name in curves}

@@ -1,0 +1,58 @@
+"""What an attacker holds of a person: fresh windows that nobody trained on, or windows of a device's own clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from privtalk.bench.corpus.population import Person
+from privtalk.bench.tasks.talking_head.settings import AttackSpec
+from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+from privtalk.bench.tasks.talking_head.stages.train import clip_features
+from privtalk.methods.backbone.conditioning import Batch
+from privtalk.methods.federation.clients import ClientData, join, take
+
+Cut = Callable[[AttackSpec, Person, FeatureStore], Batch]
+
+
+def fresh(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:
+    """Windows of fresh clips, and a portrait from another fresh clip.
+
+    The portrait is frame 0 of the first clip, which gives no windows: an enrolment portrait would be a frame that a
+    member's device trained on, and a non-member's did not.
+    """
+    clips = store.load(person, "fresh")
+    if len(clips) < 2:
+        raise ValueError(f"{person.name} has {len(clips)} fresh clip; attacks need a portrait's and another")
+    features = [clip_features(clips, number, store.network.device) for number in range(len(clips))]
+    length = clips.latents.shape[1]
+    starts = [
+        number * length + start
+        for number in range(1, len(clips))
+        for start in range(0, length - spec.window + 1, spec.window)
+    ]
+    if not starts:
+        raise ValueError(f"fresh clips have {length} frames, attack.window is {spec.window}; set it lower")
+    first = torch.tensor(starts[: spec.windows])
+    return take(join(features), first, spec.window, torch.zeros_like(first))
+
+
+def exact(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:
+    """One window of the clips that a device trains on, from the middle of the first, with its frame 0 as portrait.
+
+    Of people who did not take part: of the clips that theirs would have trained on.
+    """
+    clips = store.load(person, "train")
+    length = clips.latents.shape[1]
+    if length < spec.exact:
+        raise ValueError(f"training clips have {length} frames, attack.exact is {spec.exact}; set it lower")
+    start = torch.tensor([(length - spec.exact) // 2])
+    return take(clip_features(clips, 0, store.network.device), start, spec.exact, torch.zeros_like(start))
+
+
+def device(person: Person, store: FeatureStore) -> ClientData:
+    """All that a person's device would train on."""
+    clips = store.load(person, "train")
+    features = [clip_features(clips, number, store.network.device) for number in range(len(clips))]
+    return ClientData.of(person.index, features)

@@ -1,0 +1,55 @@
+"""What all cells of a run share, found in the cache or made before them: footage, features and shadow worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from privtalk.bench.corpus.opening import open_population
+from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
+from privtalk.bench.corpus.rendered import shards
+from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.task import Preparation
+from privtalk.bench.tasks.talking_head.networks import Means, Network
+from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.core.cache import cache_folder
+from privtalk.core.files import sweep_folder
+
+
+def preparations(cells: Sequence[Cell], means: Means) -> Iterator[Preparation]:
+    """Yields what cells of one corpus need, in order: each rests on the files of the one before."""
+    population = open_population(cells[0].corpus, means.corpus)
+    masked = any(cell.evaluation.track == "inpaint" for cell in cells)
+    yield footage(population)
+    yield features(population, means.network, masked)
+    yield worlds(cells, means)
+
+
+def footage(population: Population) -> Preparation:
+    """Returns the filming of what is missing of an embedded population. Checks that roles are disjoint.
+
+    First removes from the cache what killed processes were writing.
+    """
+    sweep_folder(cache_folder())
+    check_disjoint({role: population.people(role) for role in ROLES})
+    if not isinstance(population, EmbeddedPopulation):
+        return Preparation(title="filming", jobs=())
+    files = population.files()
+    costs = {shard.name: shards.cost(shard) for shard in files}
+    return Preparation(title="filming", jobs=shards.missing(files), costs=costs)
+
+
+def features(population: Population, network: Network, masked: bool) -> Preparation:
+    """Returns the encoding of what is missing."""
+    from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
+
+    jobs = FeatureStore(population, network, masked).missing()
+    return Preparation(
+        title="encoding", jobs=jobs, costs={job.key: float(len(job.arguments[1].people)) for job in jobs}
+    )
+
+
+def worlds(cells: Iterable[Cell], means: Means) -> Preparation:
+    """Returns the training of the shadow worlds that are missing."""
+    from privtalk.bench.tasks.talking_head.stages import shadows
+
+    return Preparation(title="shadow worlds", jobs=shadows.tasks(cells, means.network, means.corpus))

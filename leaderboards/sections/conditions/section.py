@@ -1,0 +1,62 @@
+"""Run conditions: machine, code, time, memory and communication of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from privtalk.core.records import Record
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.sections.section import Place, Section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A record on the page."""
+
+    row: Row
+    record: Record
+    total: float
+    residual: float | None
+    """Share of the mean product of factors that averaging them lost, mean over rounds; None where not recorded."""
+
+
+class Conditions(Section):
+    """Under what the figures were made."""
+
+    name, title, heading = "conditions", "Conditions", "Run conditions"
+    template = "conditions/section.html.j2"
+
+    def page(self, place: Place) -> Mapping[str, Any]:
+        """Returns what was the same or differed, and a line a run."""
+        runs = [
+            Run(row=row, record=record, total=sum(record.timings.values()), residual=_residual(record))
+            for row in self.board.rows
+            for record in row.records
+        ]
+        return {
+            "conditions": _conditions(self.board),
+            "runs": runs,
+            "stages": list(dict.fromkeys(stage for run in runs for stage in run.record.timings)),
+        }
+
+
+def _conditions(board: Board) -> list[tuple[str, list[str]]]:
+    """(name, distinct values) over all records."""
+    records = [record for row in board.rows for record in row.records]
+    names = dict.fromkeys(key for record in records for key in record.environment)
+    return [
+        ("suite, preset", [f"{board.suite}, {board.preset}"]),
+        ("seeds", [formats.listing([str(seed) for seed in board.seeds])]),
+        ("code", sorted({formats.code_name(record.code) for record in records})),
+        *((name, sorted({r.environment.get(name, "not recorded") for r in records})) for name in names),
+        ("time, all runs", [formats.duration(sum(sum(r.timings.values()) for r in records))]),
+        ("peak memory", [formats.size(max(r.peak_memory_mib for r in records) * 2**20)]),
+    ]
+
+
+def _residual(record: Record) -> float | None:
+    known = [value for value in record.training.get("residual", []) if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,49 @@
+"""Whether a board's numbers can be trusted: completeness, floors, provenance, and what its sections remark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from privtalk.leaderboards.board.floors import flagged
+from privtalk.leaderboards.board.model import Board, placed
+from privtalk.leaderboards.sections.answers import Answer, Finding, Line, finding
+
+TRUST = "Can the numbers be trusted?"
+
+
+def trust(board: Board, remarks: Sequence[Line], sound: Sequence[str]) -> Finding:
+    """The last finding of every board; `remarks` and `sound` are what its sections say of themselves."""
+    lines = [Line(subject="Runs", figure=problem, verdict="warning") for problem in board.problems]
+    lines += [
+        Line(subject=row.where, figure=why, verdict="missing") for row in board.rows for why in row.incomplete
+    ]
+    lines += [Line(subject=row.where, figure=row.text, verdict="missing") for row in board.absent]
+    lines += remarks
+    lines += [Line(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
+    lost = missing_sentence(board)
+    text = (
+        f"With care: {len(lines)} remark{'s' if len(lines) > 1 else ''}." if lines else _sound(board, sound)
+    )
+    text = f"With care: {lost}. {text.removeprefix('With care: ')}" if lost else text
+    return finding(TRUST, [Answer("", text)], lines, "warning" if lines else "plain")
+
+
+def missing_sentence(board: Board) -> str:
+    """`2 of 14 planned rows are missing: ...`, a row and seed each; empty where none is."""
+    if not board.missing:
+        return ""
+    count = len(board.missing)
+    told = [
+        f"{placed(board.display.row_label(row.row), board.at(row.tier))}, seed {row.seed}"
+        for row in board.missing
+    ]
+    of = f" of {board.planned} planned" if board.planned else " planned"
+    rows, verb = ("row", "is") if count == 1 and not board.planned else ("rows", "are" if count > 1 else "is")
+    return f"{count}{of} {rows} {verb} missing: {'; '.join(told[:5])}{'; ...' if count > 5 else ''}"
+
+
+def _sound(board: Board, sound: Sequence[str]) -> str:
+    seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
+    said = [f"all {len(board.rows)} rows are complete over {seeds}", "every method clears the floors"]
+    last = [f"and {text}" for text in sound]
+    return f"Yes: {', '.join([*said, *last])}."

@@ -1,0 +1,59 @@
+"""The examples run, and print what they are about."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BASELINE = ROOT / "tests" / "baselines" / "smoke"
+
+
+def printed(name, capsys, *arguments):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(*arguments)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_table_has_a_line_a_record(capsys):
+    lines = printed("table", capsys, BASELINE)
+    assert len(lines) == len(list((BASELINE / "records").iterdir()))
+    assert all("| psnr " in line and " dB" in line for line in lines)
+    assert any("AUC" in line for line in lines)
+
+
+def test_a_metric_that_there_is_not_is_said(capsys):
+    assert all("| no such" in line for line in printed("table", capsys, BASELINE, "such"))
+
+
+def test_scores_are_the_same_by_function_and_by_clip(capsys):
+    first, *lines = printed("score", capsys)
+    by_clip = {line.split()[0]: float(line.split()[1]) for line in lines[:4]}
+    assert first == f"psnr {by_clip['psnr']:.2f} dB, ssim {by_clip['ssim']:.3f}"
+    assert lines[-1].endswith("no talkhead network: this example loads none")
+
+
+def test_the_account_keeps_its_target_and_is_checked_by_three(capsys):
+    first, *checks, void = printed("privacy", capsys)
+    epsilon = float(first.partition("ε = ")[2].split()[0])
+    assert 7.9 < epsilon <= 8.0
+    figures = {line.split()[0]: float(line.split()[1]) for line in checks}
+    assert figures.keys() == {"rdp[dp-accounting]", "prv[opacus]", "rdp[opacus]"}
+    assert figures["prv[opacus]"] == pytest.approx(epsilon, abs=0.02)
+    assert "void" in void
+
+
+def test_the_attack_finds_what_is_there_and_nothing_else(capsys):
+    there, absent = (line.partition("AUC ")[2].split(",")[0] for line in printed("attack", capsys))
+    low = float(there.partition("[")[2])
+    assert low > 0.5 > float(absent.partition("[")[2])
+
+
+def test_every_example_is_tested():
+    source = Path(__file__).read_text(encoding="utf-8")
+    examples = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert [name for name in examples if f'printed("{name}"' not in source] == []

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from privtalk.bench.commands import run as command
-from privtalk.bench.stages import privacy
+from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.core.records import RunStore
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.registry import METHODS

@@ -62,7 +62,7 @@ def _upper(guarantee: Privacy, clients: int) -> UpperBound:
 
 
 def _sums(training: Training, trained: Trained, mechanism: PrivacyMechanism) -> Sums:
-    """Of the last rounds, as they were kept."""
+    """The sums of the last rounds, as they were kept."""
     said, dim = trained.state.transcript, trained.message_length
     if not any(map(len, said.messages.values())):
         raise ValueError("no round kept a message; raise federation.rate or attack.rounds")

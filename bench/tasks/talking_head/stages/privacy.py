@@ -76,7 +76,7 @@ def mechanism(training: Training, clients: int, dim: int) -> PrivacyMechanism:
 
 
 def budget(training: Training, clients: int, dim: int) -> Budget | None:
-    """What training may spend where the noise is given; calibrated noise spends it on all rounds."""
+    """The budget that training may spend where the noise is given; calibrated noise spends it on all rounds."""
     privacy = training.privacy
     if privacy.epsilon is None or privacy.noise_multiplier is None:
         return None
@@ -147,7 +147,7 @@ def account(
 
 
 def _voided(claimed: Privacy, reason: str) -> Privacy:
-    """What was released, without the figures that guarantee nothing."""
+    """The block of what was released, without the figures that guarantee nothing."""
     assumed = claimed.epsilons.assumptions
     epsilons = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, reason))
     return claimed.model_copy(
@@ -219,5 +219,7 @@ def _checks(asked: Setting, noise_multiplier: float) -> dict[str, float]:
         return {"closed form": accounting.gaussian_epsilon(noise_multiplier, 1, asked.delta)}
     of_round = noise_multiplier, asked.rate, asked.rounds, asked.delta
     if asked.placement == "distributed":
-        return {"pld of a Gaussian alike": accounting.epsilon(*of_round)}
+        others = accounting.checks(*of_round)
+        alike = {"pld": accounting.epsilon(*of_round), "prv[opacus]": others.get("prv[opacus]")}
+        return {f"{name} of a Gaussian alike": found for name, found in alike.items() if found is not None}
     return accounting.checks(*of_round)

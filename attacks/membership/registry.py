@@ -90,7 +90,7 @@ NAMES = (*RELEASE_ATTACKS, *PERSON_ATTACKS)
 
 
 def declaration(name: str) -> Declaration:
-    """Of an attack, by its name without `_over_base`."""
+    """The declaration of an attack, by its name without `_over_base`."""
     return (RELEASE_ATTACKS.get(name) or PERSON_ATTACKS[name]).declaration
 
 
@@ -104,7 +104,7 @@ def check_names(names: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def statistics(names: Sequence[str], footage: Footage) -> dict[str, Statistic]:
-    """What the attacks in `names` need of a kind of footage."""
+    """The statistics that the attacks in `names` need of a kind of footage."""
     needed: list[str] = []
     for name in names:
         if declaration(name).footage == footage:

@@ -53,7 +53,7 @@ def gains(suspect: Suspect, asked: Asked, initial: Bank) -> Scores:
 
 
 def outsiders(view: ReleaseView, asked: Asked) -> Outsiders:
-    """What the bare backbone says of the attacker's own people."""
+    """The answers of the bare backbone about the attacker's own people."""
     bare = Suspect(backbone=view.backbone, adapter=None, adapt=view.adapt)
     return Outsiders(asked=asked, base=gains(bare, asked, view.adapter))
 

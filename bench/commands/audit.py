@@ -33,7 +33,7 @@ LEAKS = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for."""
+    """The request as it was asked for."""
 
     suite: str
     preset: str

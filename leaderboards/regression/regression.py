@@ -83,7 +83,7 @@ def compare(
 
 
 def identity(record: Record) -> str:
-    """What must agree for two records to be comparable: all that is semantic, not the code's version."""
+    """The part that must agree for two records to be comparable: all that is semantic, not the code's version."""
     cell = {key: value for key, value in record.cell.items() if key not in CODE_KEYS}
     named = [record.suite, record.preset, record.method, record.tier, record.seed, cell]
     return json.dumps(named, sort_keys=True, default=str)
@@ -149,7 +149,7 @@ def _status(apart: Estimate, allowed: float, sign: int) -> Status:
 
 
 def _sign(score: Score, old: float, fresh: float) -> int:
-    """Which way is better; a `reference` metric should come closer to ground truth's value."""
+    """The way that is better; a `reference` metric should come closer to ground truth's value."""
     if score.direction != "reference":
         return 1 if score.direction == "higher" else -1
     if score.ground_truth is None:

@@ -1,4 +1,4 @@
-"""What happens to updates between the device and the server: noise shares on the grid, and the sum, plain or secure.
+"""The way of updates from the device to the server: noise shares on the grid, and the sum, plain or secure.
 
 Shape legend: K clients of a round send d numbers each.
 """
@@ -25,7 +25,7 @@ from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
 
 DEVIATIONS = 8.0
-"""Of noise that the grid has room for."""
+"""The deviations of noise that the grid has room for."""
 
 
 class Summation(NamedTuple):

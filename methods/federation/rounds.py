@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class PublicConstants(NamedTuple):
-    """What is declared public of the population, whatever any one client holds."""
+    """The constants that are declared public of the population, whatever any one client holds."""
 
     clients: int
     """N."""
@@ -172,7 +172,7 @@ def _sent(
     vectors: Tensor,
     weights: Tensor,
 ) -> Tensor:
-    """What leaves the devices, of clipped and weighted updates [K, d]."""
+    """The vectors that leave the devices, of clipped and weighted updates [K, d]."""
     if isinstance(mechanism, DiscreteMechanism):
         return with_shares(vectors, cohort, mechanism, federation.stream, state.round)
     return carried(vectors, weights, *_normalisation(federation.config, mechanism))
@@ -198,6 +198,7 @@ def _devices(federation: Federation, state: TrainingState, cohort: Sequence[Clie
         template=federation.template,
         config=federation.config,
         clients=tuple(method.trains_on(client, federation.config) for client in cohort),
+        whole=tuple(cohort),
         stream=federation.stream,
         round=state.round,
         received=received,

@@ -1,4 +1,4 @@
-"""What a cell will take, guessed before it runs: only ratios matter, as progress scales them by what it sees."""
+"""The time that a cell will take, guessed before it runs: only ratios matter, as progress scales by what it sees."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from privtalk.bench.tasks.talking_head.settings import Cell
 from privtalk.methods.registry import METHODS, REFERENCES
 
 PLANTED, REPEATS = 8, 3
-"""Of reconstruction: planted people and simulated messages a person, by default."""
+"""The work of reconstruction: planted people and simulated messages a person, by default."""
 
 FORWARD = 0.004
 """Guessed seconds that a core takes for a 64 px frame through the denoiser."""

@@ -22,7 +22,7 @@ FEWEST = 4
 
 
 def title_of(board: Board) -> str:
-    """What the charts set against each other."""
+    """The two things that the charts set against each other."""
     return "Privacy and utility" if board.federated else "Against the baseline"
 
 
@@ -108,7 +108,7 @@ def _tally(board: Board, rows: chart_data.Table) -> list[str]:
 
 
 def _described(board: Board, metric: Metric) -> str:
-    """What a reader who cannot see the chart should know."""
+    """The description for a reader who cannot see the chart."""
     base = board.base
     lines = [
         f"{row.stated} "

@@ -14,6 +14,9 @@ from functools import lru_cache, partial
 
 from torch import Tensor
 
+from privtalk.attacks.catalogue import CATALOGUE
+from privtalk.attacks.declaration import Sees
+from privtalk.attacks.identity import weights_to_identity
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import user_inference
 from privtalk.attacks.membership.malicious_client import attack_client
@@ -39,10 +42,13 @@ from privtalk.core.records import AttackResult
 from privtalk.core.seeds import torch_stream
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
+from privtalk.methods.federated.method import FederatedMethod
 
 KEPT = "every client keeps its own adapter: none is released"
 QUESTIONS = 8
-"""What a process keeps for further cells."""
+"""The questions whose answers a process keeps for further cells."""
+PERSONAL = weights_to_identity.ATTACK.declaration.name
+"""It asks whose a personal adapter is; it is run where those are what leaks."""
 LEAST_ROUNDS = 2
 """Globals that a client must have been sent for differences to exist."""
 
@@ -66,7 +72,7 @@ class Question:
         return partial(torch_stream, self.seed)
 
     def initial(self) -> AdapterBank:
-        """What training starts from."""
+        """The adapter that training starts from."""
         denoiser = open_backbone(self.store.network).denoiser
         return AdapterBank.initial(denoiser, self.adapter, self.stream)
 
@@ -87,13 +93,30 @@ def attack_cell(
     if len(trained.bank) > 1:
         kept = {"user_inference": missing(user_inference.DECLARATION, KEPT)}
         return kept | on_personal_adapters(question, trained, clients, owners)
-    found = on_release(question, trained)
+    silent, unread = _inapplicable(trained.method)
+    found = not_run(("release",), silent) if silent else on_release(question, trained)
     report("attacking", 1, 3)
+    if unread:
+        return found | not_run(("server", "sums", "client"), unread)
     found |= on_messages(question, trained, clients)
     report("attacking", 2, 3)
     found |= by_a_client(question, trained, clients, factor)
     report("attacking", 3, 3)
     return found
+
+
+def _inapplicable(method: FederatedMethod | None) -> tuple[str | None, str | None]:
+    """Why attacks on a method's release, and on its messages, do not apply; None where they do."""
+    return (None, None) if method is None else (method.release_says_nothing, method.messages_unread)
+
+
+def not_run(views: Sequence[Sees], reason: str) -> dict[str, AttackResult]:
+    """The attacks of some views, none of which applies to what a method shows there."""
+    return {
+        name: missing(about, f"not run: {reason}")
+        for name, about in CATALOGUE.items()
+        if about.view in views and about.family != "reconstruction" and name != PERSONAL
+    }
 
 
 def on_release(question: Question, trained: Trained) -> dict[str, AttackResult]:
@@ -133,7 +156,7 @@ def timed(found: Mapping[str, Outcome], question: Question, started: float) -> d
 def on_personal_adapters(
     question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
 ) -> dict[str, AttackResult]:
-    """Whose adapter is it? `owners` are client numbers in the order of the bank."""
+    """Asks whose each adapter is; `owners` are client numbers in the order of the bank."""
     started = time.perf_counter()
     labels = truth(question, clients)
     own = {row: labels.own[index] for row, index in enumerate(owners) if index in labels.own}
@@ -149,7 +172,7 @@ def on_personal_adapters(
 def by_a_client(
     question: Question, trained: Trained, clients: Sequence[Client], factor: float
 ) -> dict[str, AttackResult]:
-    """What the client that was sent most globals can tell of the others; it is one of those nobody asks about.
+    """The attacks of the client that was sent most globals; it is one of those nobody asks about.
 
     `factor` is how far a message moves the global adapter.
     """
@@ -194,7 +217,7 @@ def own_people(question: Question) -> Outsiders:
 
 @lru_cache(maxsize=QUESTIONS)
 def knowing(question: Question) -> Knowledge:
-    """What attackers on messages hold: fresh footage of everybody who is asked about."""
+    """The knowledge of attackers on messages: fresh footage of everybody who is asked about."""
     spec, store = question.spec, question.store
     people = (*question.members[: spec.clients], *question.nonmembers)
     return Knowledge(
@@ -206,7 +229,7 @@ def knowing(question: Question) -> Knowledge:
 
 
 def truth(question: Question, clients: Sequence[Client]) -> Truth:
-    """Which client each person of `knowing` is behind, and what they look like."""
+    """The client that each person of `knowing` is behind, and what they look like."""
     holders = {name: client for client in clients for name in client.people}
     members = question.members[: question.spec.clients]
     own = {holders[person.name].index: place for place, person in reversed(list(enumerate(members)))}

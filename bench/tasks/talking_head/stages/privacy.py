@@ -76,7 +76,7 @@ def mechanism(training: Training, clients: int, dim: int) -> PrivacyMechanism:
 
 
 def budget(training: Training, clients: int, dim: int) -> Budget | None:
-    """What training may spend where the noise is given; calibrated noise spends it on all rounds."""
+    """The budget that training may spend where the noise is given; calibrated noise spends it on all rounds."""
     privacy = training.privacy
     if privacy.epsilon is None or privacy.noise_multiplier is None:
         return None
@@ -111,8 +111,11 @@ def account(
         return _none("a reference row, trained without privacy")
     sums = summation(training.federation, used, clients, dim)
     on_grid = {"quantisation_step": sums.step, "secure_aggregation_bits": sums.bits}
+    method = METHODS[cell.method]
     if not used.private:
-        return _none("trained without noise").model_copy(update=on_grid)
+        return _none(method.without_noise).model_copy(update=on_grid)
+    if method.no_guarantee is not None:
+        return _none(method.no_guarantee, _name(training)).model_copy(update=on_grid)
     if training.federation.normalisation == "cohort":
         return _none(SELF_NORMALISED, _name(training)).model_copy(update=on_grid)
     cohorts = tuple(entry.cohort for entry in transcript.log)
@@ -144,7 +147,7 @@ def account(
 
 
 def _voided(claimed: Privacy, reason: str) -> Privacy:
-    """What was released, without the figures that guarantee nothing."""
+    """The block of what was released, without the figures that guarantee nothing."""
     assumed = claimed.epsilons.assumptions
     epsilons = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, reason))
     return claimed.model_copy(
@@ -216,5 +219,7 @@ def _checks(asked: Setting, noise_multiplier: float) -> dict[str, float]:
         return {"closed form": accounting.gaussian_epsilon(noise_multiplier, 1, asked.delta)}
     of_round = noise_multiplier, asked.rate, asked.rounds, asked.delta
     if asked.placement == "distributed":
-        return {"pld of a Gaussian alike": accounting.epsilon(*of_round)}
+        others = accounting.checks(*of_round)
+        alike = {"pld": accounting.epsilon(*of_round), "prv[opacus]": others.get("prv[opacus]")}
+        return {f"{name} of a Gaussian alike": found for name, found in alike.items() if found is not None}
     return accounting.checks(*of_round)

@@ -104,11 +104,13 @@ def _probes(people: Sequence[Batch], knowledge: Knowledge, settings: ServerSetti
 
 
 def readable(view: ServerView, initial: Bank, last: int = DEFAULT.rounds) -> tuple[ServerRound, ...]:
-    """The last rounds with messages float32 [K, d], without the weight that some methods append to an update."""
+    """The last rounds with messages float32 [K, d]: the update of the adapter, without what a method or a weighing
+    sends after it.
+    """
     d = initial.flatten().shape[1]
 
     def cut(r: ServerRound) -> ServerRound:
-        if r.messages.shape[1] not in (d, d + 1):
+        if r.messages.shape[1] < d:
             raise ValueError(
                 f"round {r.number}: messages of {r.messages.shape[1]} numbers, adapters have {d}"
             )

@@ -69,6 +69,16 @@ class AdapterBank:
         """[K, d]: of every layer A then B, row by row; B alone where A is frozen (A is then public)."""
         return torch.cat([part.flatten(1) for part in self._trainable()], dim=1)
 
+    def of_a(self) -> Tensor:
+        """bool [d]: which coordinates of `flatten` are of A; the others are of B."""
+        parts = [
+            torch.full((part[0].numel(),), part is factors.a)
+            for factors in self.factors.values()
+            for part in (factors.a, factors.b)
+            if not (self.config.freeze_a and part is factors.a)
+        ]
+        return torch.cat(parts)
+
     def unflatten(self, flat: Tensor) -> AdapterBank:
         """Bank of K adapters whose trainable parts are views of `flat` [K, d]; gradients flow to it.
 

@@ -12,11 +12,16 @@ from pydantic import ValidationError
 from privtalk.core.errors import unknown
 from privtalk.core.frozen import Frozen
 from privtalk.methods.config import AdapterConfig
+from privtalk.methods.federated.ditto import Ditto
+from privtalk.methods.federated.fedadam import FedAdam
 from privtalk.methods.federated.fedavg import FedAvg
 from privtalk.methods.federated.fedprox import FedProx
+from privtalk.methods.federated.fedsa_lora import FedSALoRA
 from privtalk.methods.federated.ffa_lora import FFALoRA
 from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.federated.privfedtalk import PrivFedTalk
+from privtalk.methods.federated.scaffold import Scaffold
+from privtalk.methods.federated.smp_lora import SMPLoRA
 
 Kind = Literal["method", "floor", "ceiling", "reference"]
 Trains = Literal["each client", "pooled"]
@@ -170,5 +175,5 @@ def kind(name: str) -> Kind:
     return REFERENCES[name].kind
 
 
-for _own in (FedAvg, FedProx, FFALoRA, PrivFedTalk):
+for _own in (FedAvg, FedProx, FFALoRA, PrivFedTalk, Scaffold, FedAdam, Ditto, FedSALoRA, SMPLoRA):
     register(_own)

@@ -36,6 +36,9 @@ class Devices:
     """Bank of one: the initial adapter."""
     config: FederationConfig
     clients: tuple[ClientData, ...]
+    """What each trains on (`FederatedMethod.trains_on`)."""
+    whole: tuple[ClientData, ...]
+    """All that each holds."""
     stream: Stream
     round: int
     received: Tensor

@@ -198,6 +198,7 @@ def _devices(federation: Federation, state: TrainingState, cohort: Sequence[Clie
         template=federation.template,
         config=federation.config,
         clients=tuple(method.trains_on(client, federation.config) for client in cohort),
+        whole=tuple(cohort),
         stream=federation.stream,
         round=state.round,
         received=received,

@@ -43,6 +43,16 @@ def row_of(method: str, holds: Callable[[Any], bool] = lambda options: True, rul
 _DIRICHLET = Condition(lambda cell: cell.partition.kind == "dirichlet", "partition.kind=dirichlet")
 _ANY_TIER = _private(lambda privacy: True, "a row with an epsilon")
 _FEDERATED = _federated(lambda training: True, "a federated row")
+
+
+def _served(path: str) -> Condition:
+    """A condition of rows whose method reads a setting of the server."""
+    return Condition(
+        lambda cell: cell.method in METHODS and path not in METHODS[cell.method].ignores,
+        "a federated row whose method reads it",
+    )
+
+
 _WORLDS = _federated(
     lambda training: training.attack.worlds > 0, "a federated row with attack.worlds above 0"
 )
@@ -66,8 +76,8 @@ CONDITIONS: Mapping[str, Condition] = {
     "adapter": _TRAINED,
     "federation": _TRAINED,
     "federation.sampling": _FEDERATED,
-    "federation.server_lr": _FEDERATED,
-    "federation.server_momentum": _FEDERATED,
+    "federation.server_lr": _served("federation.server_lr"),
+    "federation.server_momentum": _served("federation.server_momentum"),
     "federation.reference_frames": _FEDERATED,
     "federation.normalisation": _FEDERATED,
     "federation.secure_aggregation": _FEDERATED,

@@ -16,10 +16,11 @@ from privtalk.bench.environment import available_memory
 from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
 from privtalk.bench.tasks.talking_head.settings import Cell, Planned, Training
 from privtalk.bench.tasks.talking_head.stages import privacy
+from privtalk.bench.tasks.talking_head.stages.train import message_length
 from privtalk.core.cache import cache_folder
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
-from privtalk.methods.adapters import target_layers
+from privtalk.methods.adapters import AdapterBank, target_layers
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.cohorts import choose_cohort
@@ -157,7 +158,19 @@ def _check_training(cell: Cell, training: Training, network: Network) -> None:
             f"adapter.rank is {config.rank}, the widest layer it is put on has rank {found.widest}; lower it"
         )
     if cell.method in METHODS:
-        _check_federation(training, cell.seed, client_count(cell), found.dim)
+        _check_federation(training, cell.seed, client_count(cell), _message(cell, training, network))
+
+
+def _message(cell: Cell, training: Training, network: Network) -> int:
+    """Numbers in a message."""
+    config = adapter_config(cell.method, training.adapter)
+    return message_length(cell, training, _template(config, network))
+
+
+@lru_cache(maxsize=32)
+def _template(config: AdapterConfig, network: Network) -> AdapterBank:
+    """An adapter of the right layers; its numbers are of no matter."""
+    return AdapterBank.initial(open_backbone(network).denoiser, config, partial(torch_stream, 0))
 
 
 @lru_cache(maxsize=64)
@@ -236,7 +249,8 @@ def memory_mib(cell: Cell, network: Network) -> float:
     largest = max(cohorts(training.federation, count, cell.seed), default=expected)
     kept = min(training.attack.rounds, training.federation.rounds)
     audited = CANARY_BYTES if training.attack.canaries else 0
-    return BASE_MIB + dim * (4 * largest * (COPIES + kept) + audited) / 2**20
+    sent = _message(cell, training, network)
+    return BASE_MIB + (4 * largest * (dim * COPIES + sent * kept) + sent * audited) / 2**20
 
 
 def _check_disk(corpus: CorpusSpec) -> None:

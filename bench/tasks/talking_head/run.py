@@ -21,7 +21,13 @@ from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampl
 from privtalk.bench.tasks.talking_head.stages.reconstruct import Scene, reconstruct, write_gallery
 from privtalk.bench.tasks.talking_head.stages.score import Judge, Verdict
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
-from privtalk.bench.tasks.talking_head.stages.train import Trained, client_data, initial_adapter, train_cell
+from privtalk.bench.tasks.talking_head.stages.train import (
+    Trained,
+    client_data,
+    initial_adapter,
+    message_length,
+    train_cell,
+)
 from privtalk.core.records import AttackResult, Audit, Federation, Privacy
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone
@@ -95,7 +101,7 @@ def _train(work: Work, cell: Cell, world: World) -> tuple[Trained | None, Privac
     if cell.training is None:
         return None, privacy.account(cell, privacy.NO_PRIVACY, count, 0, None), ()
     with clock.stage("accounting"):
-        dim = initial_adapter(cell, cell.training, world.backbone).dim
+        dim = message_length(cell, cell.training, initial_adapter(cell, cell.training, world.backbone))
         used = privacy.mechanism(cell.training, count, dim)
         budget = privacy.budget(cell.training, count, dim)
     with clock.stage("loading"):
@@ -137,7 +143,7 @@ def _generate(
     chosen = exhibits.chosen(stage)
     shown: dict[int, Tensor] = {}
     judge = Judge(stage, cell.corpus.name)
-    bank = None if trained is None else trained.bank
+    bank = None if trained is None else trained.scored
     for first in range(0, len(stage), PORTION):
         report("generating", first, len(stage))
         scene = part(stage.scene, slice(first, first + PORTION))

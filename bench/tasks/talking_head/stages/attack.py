@@ -14,6 +14,9 @@ from functools import lru_cache, partial
 
 from torch import Tensor
 
+from privtalk.attacks.catalogue import CATALOGUE
+from privtalk.attacks.declaration import Sees
+from privtalk.attacks.identity import weights_to_identity
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import user_inference
 from privtalk.attacks.membership.malicious_client import attack_client
@@ -39,10 +42,13 @@ from privtalk.core.records import AttackResult
 from privtalk.core.seeds import torch_stream
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, AdapterConfig
+from privtalk.methods.federated.method import FederatedMethod
 
 KEPT = "every client keeps its own adapter: none is released"
 QUESTIONS = 8
 """The questions whose answers a process keeps for further cells."""
+PERSONAL = weights_to_identity.ATTACK.declaration.name
+"""It asks whose a personal adapter is; it is run where those are what leaks."""
 LEAST_ROUNDS = 2
 """Globals that a client must have been sent for differences to exist."""
 
@@ -87,13 +93,30 @@ def attack_cell(
     if len(trained.bank) > 1:
         kept = {"user_inference": missing(user_inference.DECLARATION, KEPT)}
         return kept | on_personal_adapters(question, trained, clients, owners)
-    found = on_release(question, trained)
+    silent, unread = _inapplicable(trained.method)
+    found = not_run(("release",), silent) if silent else on_release(question, trained)
     report("attacking", 1, 3)
+    if unread:
+        return found | not_run(("server", "sums", "client"), unread)
     found |= on_messages(question, trained, clients)
     report("attacking", 2, 3)
     found |= by_a_client(question, trained, clients, factor)
     report("attacking", 3, 3)
     return found
+
+
+def _inapplicable(method: FederatedMethod | None) -> tuple[str | None, str | None]:
+    """Why attacks on a method's release, and on its messages, do not apply; None where they do."""
+    return (None, None) if method is None else (method.release_says_nothing, method.messages_unread)
+
+
+def not_run(views: Sequence[Sees], reason: str) -> dict[str, AttackResult]:
+    """The attacks of some views, none of which applies to what a method shows there."""
+    return {
+        name: missing(about, f"not run: {reason}")
+        for name, about in CATALOGUE.items()
+        if about.view in views and about.family != "reconstruction" and name != PERSONAL
+    }
 
 
 def on_release(question: Question, trained: Trained) -> dict[str, AttackResult]:

@@ -63,10 +63,12 @@ def _upper(guarantee: Privacy, clients: int) -> UpperBound:
 
 def _sums(training: Training, trained: Trained, mechanism: PrivacyMechanism) -> Sums:
     """The sums of the last rounds, as they were kept."""
-    said, dim = trained.state.transcript, trained.template.dim
-    sent = [(r, messages[:, :dim]) for r, messages in said.messages.items() if len(messages)]
-    if not sent:
+    said, dim = trained.state.transcript, trained.message_length
+    if not any(map(len, said.messages.values())):
         raise ValueError("no round kept a message; raise federation.rate or attack.rounds")
+    sent = [(r, messages[:, :dim]) for r, messages in said.messages.items() if messages.any()]
+    if not sent:
+        raise ValueError("every message that was kept is zero; raise federation.local_steps or attack.rounds")
     federation = training.federation
     return Sums(
         totals=torch.stack([messages.double().sum(0) for _, messages in sent]),

@@ -111,8 +111,11 @@ def account(
         return _none("a reference row, trained without privacy")
     sums = summation(training.federation, used, clients, dim)
     on_grid = {"quantisation_step": sums.step, "secure_aggregation_bits": sums.bits}
+    method = METHODS[cell.method]
     if not used.private:
-        return _none("trained without noise").model_copy(update=on_grid)
+        return _none(method.without_noise).model_copy(update=on_grid)
+    if method.no_guarantee is not None:
+        return _none(method.no_guarantee, _name(training)).model_copy(update=on_grid)
     if training.federation.normalisation == "cohort":
         return _none(SELF_NORMALISED, _name(training)).model_copy(update=on_grid)
     cohorts = tuple(entry.cohort for entry in transcript.log)

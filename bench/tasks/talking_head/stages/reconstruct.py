@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.reconstruction.attack import Settings, Victims, attack_messages
-from privtalk.attacks.reconstruction.catalogue import Effort
+from privtalk.attacks.reconstruction.catalogue import ATTACKS, Effort
 from privtalk.attacks.reconstruction.evidence import choose_victims
 from privtalk.attacks.reconstruction.gallery import Gallery, Likeness
 from privtalk.attacks.reconstruction.matching import Snapshot
@@ -30,7 +30,7 @@ from privtalk.bench.media import write_strip
 from privtalk.bench.tasks.talking_head.networks import open_backbone
 from privtalk.bench.tasks.talking_head.settings import Cell
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
-from privtalk.bench.tasks.talking_head.stages.recording import all_recorded
+from privtalk.bench.tasks.talking_head.stages.recording import all_recorded, missing
 from privtalk.bench.tasks.talking_head.stages.score import evaluators, true_reading
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core.records import AttackResult
@@ -78,7 +78,12 @@ class Scene:
 
 def reconstruct(scene: Scene, report: Report) -> Reconstructions:
     """The footage of some clients of the middle round; nothing where no messages were kept or nobody is asked about."""
-    training, view = scene.cell.training, scene.view()
+    training, method = scene.cell.training, scene.trained.method
+    if training is not None and training.attack.victims and method is not None and method.messages_unread:
+        reason = f"not run: {method.messages_unread}"
+        names = training.attack.reconstructions
+        return Reconstructions({name: missing(ATTACKS[name].declaration, reason) for name in names}, None)
+    view = scene.view()
     enough = len(scene.knowledge.public) >= LEAST_PUBLIC
     if training is None or view is None or not training.attack.victims or not enough:
         return Reconstructions({}, None)

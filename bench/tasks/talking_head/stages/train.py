@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from torch import Tensor
 
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
@@ -19,7 +21,9 @@ from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
+from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.devices import personal_adapters
 from privtalk.methods.federation.rounds import PublicConstants
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.training import train
@@ -39,12 +43,26 @@ class Trained:
     template: AdapterBank
     """The initial adapter."""
     factor: float = 0.0
-    """How far a message moves the global adapter: η / (q N ω̄). 0 where the server divides by what it is told."""
+    """How far a message moves the global adapter: η / (q N ω̄). 0 where there is no such public number."""
+    method: FederatedMethod | None = None
+    """None of rows that are not federated."""
+    personal: Tensor | None = None
+    """[K, d] adapters of the tested clients, of methods with personal ones."""
 
     @property
     def bank(self) -> AdapterBank:
-        """One adapter, or one a client."""
+        """What is released: one adapter; or one a client, of the row that shares nothing."""
         return self.state.bank(self.template)
+
+    @property
+    def scored(self) -> AdapterBank:
+        """What the row is scored by: each tested client's own adapter where it has one, otherwise the released one."""
+        return self.bank if self.personal is None else self.template.unflatten(self.personal)
+
+    @property
+    def message_length(self) -> int:
+        """Numbers in a message that noise is accounted for."""
+        return self.template.dim if self.method is None else self.method.message_length(self.template)
 
 
 def train_cell(
@@ -62,7 +80,9 @@ def train_cell(
     stream = partial(torch_stream, cell.seed)
     template = initial_adapter(cell, training, backbone)
     rounds = training.federation.rounds
-    state = restore(checkpoints / STATE, cell.id, template, rounds, {1, len(evaluated or clients)})
+    method = build(cell.method, training.options) if cell.method in METHODS else None
+    kept = None if method is None else method.server_state(template)
+    state = restore(checkpoints / STATE, cell.id, template, rounds, {1, len(evaluated or clients)}, kept)
     report("training", state.round if state else 0, rounds)
     for after in train(
         cell.method,
@@ -83,17 +103,41 @@ def train_cell(
         report("training", state.round, rounds)
     if state is None:
         raise RuntimeError("training ended without a round")
-    return Trained(state=state, template=template, factor=message_factor(cell, training, clients))
+    return Trained(
+        state=state,
+        template=template,
+        factor=message_factor(cell, training, clients),
+        method=method,
+        personal=None if method is None else _personal(method, template, state, evaluated or clients),
+    )
+
+
+def _personal(
+    method: FederatedMethod, template: AdapterBank, state: TrainingState, clients: Sequence[ClientData]
+) -> Tensor | None:
+    numbers = [client.index for client in clients]
+    return personal_adapters(method, template, state.adapters[0], numbers, state.clients)
 
 
 def message_factor(cell: Cell, training: Training, clients: Sequence[ClientData]) -> float:
     """η / (q N ω̄), from public constants alone; 0 where there is no such constant."""
     config = training.federation
-    if cell.method not in METHODS or config.normalisation != "public" or config.server_momentum:
+    if cell.method not in METHODS or config.normalisation != "public":
+        return 0.0
+    method = build(cell.method, training.options)
+    moved = method.step_factor(config)
+    if moved is None:
         return 0.0
     public = PublicConstants.of(clients, config)
-    weight = public.mean_weight * build(cell.method, training.options).expected_reliability()
-    return config.server_lr / (config.share * public.clients * weight)
+    weight = public.mean_weight * method.expected_reliability()
+    return moved / (config.share * public.clients * weight)
+
+
+def message_length(cell: Cell, training: Training, template: AdapterBank) -> int:
+    """Numbers in a message of a row; of a reference row, which sends none, an adapter's."""
+    if cell.method not in METHODS:
+        return template.dim
+    return build(cell.method, training.options).message_length(template)
 
 
 def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:
@@ -113,14 +157,19 @@ def checked(state: TrainingState) -> TrainingState:
 
 
 def restore(
-    path: Path, of: str, template: AdapterBank, rounds: int, adapters: Collection[int]
+    path: Path,
+    of: str,
+    template: AdapterBank,
+    rounds: int,
+    adapters: Collection[int],
+    server: Mapping[str, Tensor] | None = None,
 ) -> TrainingState | None:
     """The last checkpoint; None where there is none of this training, which starts it again and says so."""
     if not os.path.lexists(path):
         return None
     try:
         state = TrainingState.load(path, of)
-        state.check_fits(template, rounds, adapters)
+        state.check_fits(template, rounds, adapters, server)
     except ValueError as error:
         print(f"{path}: the checkpoint is left out, training starts again ({error})", file=sys.stderr)
         discard(path)

@@ -46,7 +46,7 @@ SHELVES = (
     Shelf(MESSAGE_ATTACKS, MessageAttack, "score", "server"),
     Shelf(SUM_ATTACKS, MessageAttack, "score", "sums"),
 )
-"""Where attacks that people bring may stand."""
+"""The places where attacks that people bring may stand."""
 
 
 def _all() -> Iterator[Declaration]:

@@ -1,4 +1,4 @@
-"""What an attack says about itself, once, for records and boards."""
+"""The declaration of an attack about itself, once, for records and boards."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Family = Literal["membership", "identity", "reconstruction", "aggregation", "aud
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 Sees = Literal["release", "server", "sums", "client"]
-"""Which view (`attacks.views`): `ReleaseView`, `ServerView`, `SecureAggregationView` or `ClientView`."""
+"""The view of `attacks.views`: `ReleaseView`, `ServerView`, `SecureAggregationView` or `ClientView`."""
 
 Footage = Literal["fresh", "exact"]
-"""What the attacker holds of a person: windows that nobody trained on, or the very clips of a member's device."""
+"""The footage that the attacker holds: windows that nobody trained on, or the very clips of a member's device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Declaration:
     family: Family
     view: Sees
     statistic: str
-    """What is scored, in a line; larger means "member" or "this person"."""
+    """The score, in a line; larger means "member" or "this person"."""
     source: str
     """Paper and, where it helps, equation."""
     footage: Footage = "fresh"

@@ -1,4 +1,4 @@
-"""What an attacker knows beside its view: footage of people, and nothing about who of them took part."""
+"""The knowledge of an attacker beside its view: footage of people, and nothing about who of them took part."""
 
 from __future__ import annotations
 

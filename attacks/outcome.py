@@ -1,4 +1,4 @@
-"""What an attack on one run came to: everything a record states about it, but for the seconds it took."""
+"""The outcome of an attack on one run: everything a record states about it, but for the seconds it took."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Measure:
 
     estimate: Interval
     chance: float
-    """What an attacker who knows nothing gets in expectation."""
+    """The value that an attacker who knows nothing gets in expectation."""
     unit: str
     """`rate`, `dB`, `cosine` ..."""
     direction: Direction = "higher"
-    """Which way the attacker gains."""
+    """The direction in which the attacker gains."""
     about: str = ""
-    """What it is, in a line."""
+    """The meaning of the measure, in a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Strength:
     estimate: Interval
     """The headline measure on the planted positive."""
     planted: str
-    """What was planted, in a line: such as `adapters of one person each, 16 steps`."""
+    """The planted thing, in a line: such as `adapters of one person each, 16 steps`."""
 
 
 @dataclass(frozen=True, kw_only=True)

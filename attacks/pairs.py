@@ -53,7 +53,7 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """What the attacker makes of everybody's footage, once for all attacks."""
+    """The attacker's reading of everybody's footage, once for all attacks."""
 
     gradients: Tensor
     """float32 [P, d]: of each person's denoising loss by the adapter."""

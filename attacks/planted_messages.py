@@ -37,7 +37,7 @@ def own_federation(
     rounds: int,
     stream: Stream,
 ) -> ServerView:
-    """What the server of a federation of `people` sees: every one of them in every round, nothing clipped or noised."""
+    """The server's view of a federation of `people`: every one of them in every round, nothing clipped or noised."""
 
     def own(*names: str | int) -> torch.Generator:
         return stream("attack", "planted", *names)

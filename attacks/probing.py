@@ -101,7 +101,7 @@ def per_person(values: Tensor, people: Sequence[Batch], draws: Probes) -> Scores
 
 
 class Slopes(NamedTuple):
-    """Of each person's mean denoising loss."""
+    """The slopes of each person's mean denoising loss."""
 
     gradients: Tensor
     """float32 [P, d] by the suspect's adapter."""

@@ -19,7 +19,7 @@ Values = NDArray[np.float64]
 
 
 class Rates(NamedTuple):
-    """What one threshold does: a person is called a member where the score is at least the threshold."""
+    """The effect of one threshold: a person is called a member where the score is at least the threshold."""
 
     threshold: float
     fpr: float

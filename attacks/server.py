@@ -60,7 +60,7 @@ class ServerSettings:
     rounds: int = 16
     """The last so many are read, which bounds what many rounds of many clients cost."""
     frames: int = 2
-    """Of each window, from its first, for gradients; at most what people have."""
+    """The frames of each window, from its first, for gradients; at most what people have."""
     loss_frames: int = 1
     """The same for losses under local models."""
     loss_clients: int = 12
@@ -88,7 +88,7 @@ def shortened(person: Batch, frames: int) -> Batch:
 def candidates(
     backbone: FrozenBackbone, adapter: Bank, knowledge: Knowledge, settings: ServerSettings = DEFAULT
 ) -> Candidates:
-    """What the attacker makes of everybody's footage, at one adapter (a bank of one); the costly part."""
+    """The attacker's reading of everybody's footage, at one adapter (a bank of one); the costly part."""
     people = [shortened(person, settings.frames) for person in knowledge.people]
     suspect = Suspect(backbone=backbone, adapter=adapter)
     return Candidates(
@@ -109,9 +109,10 @@ def readable(view: ServerView, initial: Bank, last: int = DEFAULT.rounds) -> tup
     d = initial.flatten().shape[1]
 
     def cut(r: ServerRound) -> ServerRound:
-        if r.messages.shape[1] < d:
+        if len(r.adapter) != d or r.messages.shape[1] < d:
             raise ValueError(
-                f"round {r.number}: messages of {r.messages.shape[1]} numbers, adapters have {d}"
+                f"round {r.number}: messages of {r.messages.shape[1]} numbers on an adapter of {len(r.adapter)}, "
+                f"the attacker's has {d}"
             )
         return replace(r, messages=r.messages[:, :d].float(), adapter=r.adapter.float())
 
@@ -177,7 +178,7 @@ def attack_personal(
     truth: Truth,
     settings: ServerSettings = DEFAULT,
 ) -> dict[str, Outcome]:
-    """Whose are the K adapters of `bank`? `truth.own` numbers owners as the bank does.
+    """Asks of each of the K adapters of `bank` whose it is. `truth.own` numbers owners as the bank does.
 
     Gradients are taken at the adapters' mean, which the attacker of a shared folder of them has.
     """

@@ -32,7 +32,7 @@ class Worlds:
     """W trained worlds."""
 
     bank: AdapterBank
-    """Of W adapters."""
+    """The bank of W adapters."""
     members: Members
     """[W, S]: who is in which world."""
 

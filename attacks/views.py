@@ -1,4 +1,4 @@
-"""What one adversary sees. An attack declares the view it needs and gets nothing else.
+"""The view of one adversary. An attack declares the view it needs and gets nothing else.
 
 Views hold copies: nothing else of the transcript can be reached from one, not even through a tensor's storage.
 """
@@ -35,7 +35,7 @@ class FrozenBackbone(Protocol):
 
     @property
     def denoiser(self) -> nn.Module:
-        """What adapters are put into."""
+        """The network that adapters are put into."""
         ...
 
     def loss(self, batch: Batch, t: Tensor, noise: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ DEBUG = "PRIVTALK_DEBUG"
 """Environment variable: show tracebacks of errors that are normally told in one line."""
 
 USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-"""Of click, or of the copy of it that newer versions of Typer carry."""
+"""The error of click, or of the copy of it that newer versions of Typer carry."""
 
 INTERRUPTED = 130
 MISTAKE = 2

@@ -21,11 +21,11 @@ class Clock:
     """Seconds by stage, summed over every start of the cell."""
 
     path: Path
-    """Where it is kept while the cell runs."""
+    """The file in which it is kept while the cell runs."""
     started: str = field(
         default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     )
-    """Of the first start: UTC, ISO 8601."""
+    """The time of the first start: UTC, ISO 8601."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod

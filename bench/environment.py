@@ -1,4 +1,4 @@
-"""What a record says about where it came from: code version, machine, memory."""
+"""The origin of a record: code version, machine, memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from privtalk.core.records import Code
 
 PACKAGES = ("numpy", "torch", "diffusers", "peft", "dp-accounting", "espeakng-loader", "safetensors", "av")
-"""Whose versions can change a figure."""
+"""The packages whose versions can change a figure."""
 
 _SELF = Path("/proc/self")
 _HERE = Path(__file__).resolve()

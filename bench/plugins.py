@@ -1,4 +1,4 @@
-"""What people bring: methods, attacks, metrics, tasks and corpora from their own files and packages.
+"""The things that people bring: methods, attacks, metrics, tasks and corpora from their own files and packages.
 
 A reference is `path.py:NAME`, `package.module:NAME`, or the name of an entry point of an installed package
 (`privtalk.methods`, `.attacks`, `.metrics`, `.tasks`, `.corpora`). What it names is registered under its own name and

@@ -1,4 +1,4 @@
-"""What cells share is made before them, in parallel."""
+"""The files that cells share are made before them, in parallel."""
 
 from __future__ import annotations
 

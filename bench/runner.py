@@ -56,7 +56,7 @@ def _record(planned: Planned, place: Place, outcome: Outcome, clock: Clock, kind
 
 
 def _plugins(planned: Planned, place: Place) -> dict[str, str]:
-    """What people brought that could change this record: of methods its own alone."""
+    """The plugins that could change this record: of methods its own alone."""
     return {
         plugin.reference: plugin.sha256
         for plugin in place.plugins

@@ -37,7 +37,7 @@ class Cell(Frozen):
 
     task: str
     method: str
-    """What is run, a key of the task's `rows`."""
+    """The row that is run, a key of the task's `rows`."""
     at: dict[str, str] = Field(default_factory=dict)
     """Axis -> value; an axis that is not named is at its default."""
     seed: int
@@ -70,7 +70,7 @@ class Planned(Frozen):
 
 
 class Row(NamedTuple):
-    """What can stand on a board."""
+    """A row that can stand on a board."""
 
     kind: Kind
     about: str
@@ -79,7 +79,7 @@ class Row(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """What rows differ in beside their method, such as the ε of a privacy tier."""
+    """A property in which rows differ beside their method, such as the ε of a privacy tier."""
 
     about: str
     parse: Callable[[str], str]
@@ -90,7 +90,7 @@ class Condition(NamedTuple):
     """When a row reads a setting."""
 
     holds: Callable[[Any], bool]
-    """Of a cell."""
+    """The condition, of a cell."""
     rule: str
     """The condition in words."""
 
@@ -107,7 +107,7 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What the command line says of the means of a run."""
+    """The wishes of the command line about the means of a run."""
 
     corpus: str | None = None
     """A prepared folder, or the reference of a corpus that somebody brought."""
@@ -133,14 +133,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run happens; nothing here changes a figure (but a GPU's rounding)."""
+    """The place where a run happens; nothing here changes a figure (but a GPU's rounding)."""
 
     folder: Path
-    """Of the run."""
+    """The folder of the run."""
     resources: Any = None
     device: str = "cpu"
     plugins: tuple[Plugin, ...] = ()
-    """What people brought, which every process enrols before it runs a cell."""
+    """The plugins, which every process enrols before it runs a cell."""
 
     def checkpoints(self, cell: Cell) -> Path:
         """The folder in which a cell keeps what it needs to go on from there."""
@@ -165,7 +165,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a cell's run found; it goes into the record as it is."""
+    """The findings of a cell's run; they go into the record as they are."""
 
     metrics: Mapping[str, Score]
     samples: Sequence[Sample]
@@ -180,7 +180,7 @@ class Preparation:
     """Files that several cells share, to be made before them."""
 
     title: str
-    """What is being done, such as `filming`."""
+    """The work that is being done, such as `filming`."""
     jobs: Sequence[Job]
     costs: Mapping[str, float] = field(default_factory=dict)
     """Job's key -> guessed relative cost; 1 where none is given."""
@@ -213,7 +213,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def metrics(self) -> Mapping[str, Any]:
-        """What is scored, by name, in the order of the columns; each with `family`, `direction`, `about`."""
+        """The metrics by name, in the order of the columns; each with `family`, `direction`, `about`."""
 
     @abstractmethod
     def cell(self, settings: Any, wanted: Wanted) -> Cell:

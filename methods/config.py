@@ -30,7 +30,7 @@ class AdapterConfig(Frozen):
 
 
 Normalisation = Literal["public", "appended", "cohort"]
-"""What the sum of updates is divided by; see `methods.federation.normalisation`."""
+"""The divisor of the sum of updates; see `methods.federation.normalisation`."""
 
 
 class FederationConfig(Frozen):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Message(NamedTuple):
-    """What one client sends in a round: its clipped and weighted update, and nothing else."""
+    """The message that one client sends in a round: its clipped and weighted update, and nothing else."""
 
     client: int
     vector: Tensor

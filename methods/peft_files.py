@@ -31,7 +31,7 @@ PARTS = (".lora_A.weight", ".lora_B.weight")
 LARGEST_CONFIG = 1 << 20
 """Bytes of an adapter_config.json that is read."""
 LARGEST_FIGURE = 1e15
-"""Of rank and alpha; beyond, whole numbers are no longer exact as floats."""
+"""The largest rank and alpha; beyond, whole numbers are no longer exact as floats."""
 SHOWN = 60
 """Characters of a value that a message shows."""
 
@@ -57,7 +57,7 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class PeftAdapter(NamedTuple):
-    """What the files hold."""
+    """The content of the files."""
 
     config: AdapterConfig
     layers: dict[str, tuple[Tensor, Tensor]]

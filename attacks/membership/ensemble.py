@@ -35,7 +35,7 @@ FOLDS = 5
 STRENGTH = 1.0
 """C, of standardised signals."""
 REFITS = 40
-"""Of the control with permuted labels."""
+"""The refits of the control with permuted labels."""
 
 Rows = NDArray[np.float64]
 

@@ -30,9 +30,9 @@ class ProbeSettings:
     timesteps: tuple[int, ...] = (200, 500)
     """At which losses and gradients are taken, averaged. The first one is also that of single queries."""
     windows: int = 1
-    """Of a person, at most."""
+    """The windows of a person, at most."""
     frames: int = 1
-    """Of a window, at most: its first ones."""
+    """The frames of a window, at most: its first ones."""
     interval: int = 10
     """SecMI: timesteps from t to the one it steps to and back from."""
     crop: float = 0.9

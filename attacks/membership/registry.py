@@ -109,7 +109,7 @@ def names() -> tuple[str, ...]:
 
 
 def declaration(name: str) -> Declaration:
-    """Of an attack, by its name without `_over_base`."""
+    """The declaration of an attack, by its name without `_over_base`."""
     return (RELEASE_ATTACKS.get(name) or PERSON_ATTACKS[name]).declaration
 
 
@@ -123,7 +123,7 @@ def check_names(wanted: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def statistics(wanted: Sequence[str], footage: Footage) -> dict[str, Statistic]:
-    """What the attacks in `wanted` need of a kind of footage."""
+    """The statistics that the attacks in `wanted` need of a kind of footage."""
     needed: list[str] = []
     for name in wanted:
         if declaration(name).footage == footage:

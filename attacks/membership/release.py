@@ -131,7 +131,7 @@ def attack_release(
 def ask(
     view: ReleaseView, target: ReleaseTarget, stream: Stream, names: Iterable[str] | None = None
 ) -> dict[Footage, Answers]:
-    """What the released adapter says about everybody, and a random one about the people of the controls."""
+    """The answers of the released adapter about everybody, and a random one about the people of the controls."""
     wanted = _wanted(target, names)
     gaussian = stream("attack", "release", "control", "gaussian")
     random = gaussian_update(view.adapter, target.initial, gaussian)
@@ -180,7 +180,7 @@ class Answers:
     def scores(
         self, join: Callable[[World, Labels], Scores], known: Labels, some: Labels, *, relative: bool
     ) -> tuple[Scores, Blanks]:
-        """What `join` makes of the release, and of the controls; over the base or raw."""
+        """The scores that `join` makes of the release, and of the controls; over the base or raw."""
         scene = self.scene
         base, base_some = (scene.base, scene.base_some) if relative else (None, None)
         blanks = {

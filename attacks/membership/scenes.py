@@ -27,7 +27,7 @@ Statistic = Callable[[Passes], Tensor]
 
 
 def answers(suspect: Suspect, asked: Asked, initial: Bank, statistics: Mapping[str, Statistic]) -> Signals:
-    """What a network gives away of everybody; the statistics share their passes."""
+    """The answers of a network about everybody; the statistics share their passes."""
     passes = Passes(suspect=suspect, asked=asked, initial=initial)
     return {name: statistic(passes).cpu().numpy() for name, statistic in statistics.items()}
 
@@ -93,7 +93,7 @@ class Scene:
     base: World
     base_some: World
     never_trained: World
-    """Of `some`."""
+    """The answers about `some`."""
 
     @classmethod
     def of(
@@ -136,7 +136,7 @@ class Scene:
 
     @property
     def untrained(self) -> Untrained:
-        """What the next scene of the same people and footage need not ask again."""
+        """The answers that the next scene of the same people and footage need not ask again."""
         base, never = self.base, self.never_trained
         return Untrained(base.signals, base.outsiders, never.signals, never.outsiders)
 

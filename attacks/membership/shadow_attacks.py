@@ -43,7 +43,7 @@ SHADOW_ATTACKS: dict[str, ShadowAttack] = {
     lira.ATTACK.name: ShadowAttack(declaration=lira.ATTACK, score=_lira),
     rmia.ATTACK.name: ShadowAttack(declaration=rmia.ATTACK, score=rmia.rmia),
 }
-"""What the project has; `attacks.catalogue.register` adds to them."""
+"""The attacks of the project; `attacks.catalogue.register` adds to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def gains(suspect: Suspect, asked: Asked, initial: Bank) -> Scores:
 
 
 def outsiders(view: ReleaseView, asked: Asked) -> Outsiders:
-    """What the bare backbone says of the attacker's own people."""
+    """The answers of the bare backbone about the attacker's own people."""
     bare = Suspect(backbone=view.backbone, adapter=None, adapt=view.adapt)
     return Outsiders(asked=asked, base=gains(bare, asked, view.adapter))
 

@@ -49,7 +49,7 @@ UNITS = {"psnr": "dB"}
 
 @dataclass(frozen=True, kw_only=True)
 class Victims:
-    """Whose messages are inverted, and the truth, which only the scoring reads."""
+    """The clients whose messages are inverted, and the truth, which only the scoring reads."""
 
     clients: tuple[int, ...]
     frames: Tensor
@@ -67,7 +67,7 @@ class Victims:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Which attacks, and how much work they may do."""
+    """The attacks, and how much work they may do."""
 
     algorithm: LocalAlgorithm
     """The clients' recipe (`LocalAlgorithm.of`)."""
@@ -75,7 +75,7 @@ class Settings:
     rounds: int = 1
     """Rounds whose messages are read; more where victims share none (`evidence.choose_victims` draws some that do)."""
     components: int = 40
-    """Of the public prior."""
+    """The components of the public prior."""
     planted: int = 8
     """Public people kept out of the attacker's models, on whom its strength is measured; 0 for none."""
     effort: Effort = field(default_factory=Effort)
@@ -120,7 +120,7 @@ def attack_messages(
 def prepare(
     view: ServerView, knowledge: Knowledge, clients: Sequence[int], settings: Settings
 ) -> tuple[Case, Sequence[Batch]]:
-    """What the attacks read, and the public people who are planted among the rows."""
+    """The messages that the attacks read, and the public people who are planted among the rows."""
     backbone, template = cast(Backbone, view.backbone), cast(AdapterBank, knowledge.initial)
     kept = len(knowledge.public) - settings.planted
     if kept < 2:
@@ -173,7 +173,7 @@ def with_planted(
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What reconstructions are scored by."""
+    """The truth that reconstructions are scored by."""
 
     frames: Tensor
     """uint8 [V, F, H, W, 3]."""

@@ -41,7 +41,7 @@ class Effort:
     """Public people whose gradients the prior-guided attack centres by."""
     phases: Phases = PHASES
     matching: Descent = MATCHING
-    """Of DLG and Inverting Gradients."""
+    """The descent of DLG and Inverting Gradients."""
     restarts: int = 1
     """Guesses of timesteps and noise that Inverting Gradients tries."""
     smoothness: float = 1e-3
@@ -65,9 +65,9 @@ class Case:
     stream: Stream
     effort: Effort
     secrets: Secrets | None = None
-    """Of the victims, where they are out."""
+    """The secrets of the victims, where they are out."""
     expected: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
-    """What one attack leaves for the next: the regression's faces."""
+    """The findings that one attack leaves for the next: the regression's faces."""
 
 
 Run = Callable[[Case, Progress | None], Tensor | str]

@@ -1,4 +1,4 @@
-"""Which messages an attack on some victims reads: their own, a wrong client's, and planted ones.
+"""The messages that an attack on some victims reads: their own, a wrong client's, and planted ones.
 
 Rows of every attack: V victims, then V wrong clients (the control), then planted people (the strength): public people
 whom the attacker keeps out of its own models and whose messages it makes by the clients' recipe.

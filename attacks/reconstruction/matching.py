@@ -59,7 +59,7 @@ def total_variation(images: Tensor) -> Tensor:
 
 
 class Snapshot(NamedTuple):
-    """What a caller may show while an attack runs."""
+    """The state that a caller may show while an attack runs."""
 
     step: int
     steps: int
@@ -99,7 +99,7 @@ Objective = Callable[[Sequence[Tensor]], Tensor]
 
 
 class Problem(NamedTuple):
-    """What gradient matching is asked."""
+    """The problem that gradient matching is asked."""
 
     made: Callable[[Sequence[Tensor]], Tensor]
     """Unknowns -> [K, d] the gradient (or update) that they give, differentiable."""
@@ -108,7 +108,7 @@ class Problem(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a descent ends with, victim by victim."""
+    """The end of a descent, victim by victim."""
 
     unknowns: tuple[Tensor, ...]
     loss: Tensor

@@ -1,4 +1,4 @@
-"""What an attacker believes of a face before a message is read: principal components of public people's latents.
+"""The belief of an attacker about a face before a message is read: principal components of public people's latents.
 
     x = μ + Σ_j c_j s_j u_j,   c ~ N(0, I)
 

@@ -49,7 +49,7 @@ class Guidance:
     shrinkage: float = 0.007
     """λ."""
     softness: float = 0.5
-    """Of Adam's sign, in root mean squares of each number over public people."""
+    """The softness of Adam's sign, in root mean squares of each number over public people."""
 
 
 GUIDANCE = Guidance()
@@ -74,7 +74,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What the search computes with."""
+    """The quantities that the search computes with."""
 
     backbone: Backbone
     template: AdapterBank

@@ -27,7 +27,7 @@ from privtalk.methods.federation.clients import Draw
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What a client with a leaked seed gives away: an attacker with them is the planted positive, not the server."""
+    """The secrets of a client with a leaked seed: an attacker with them is the planted positive, not the server."""
 
     steps: tuple[Draw, ...]
     """S draws of K windows; their latents are never read."""
@@ -41,7 +41,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the attacker computes with: all of it public but the messages."""
+    """The quantities that the attacker computes with: all of it public but the messages."""
 
     backbone: Backbone
     template: AdapterBank

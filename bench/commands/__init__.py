@@ -1,1 +1,1 @@
-"""What the commands of `bench` do."""
+"""The work of the commands of `bench`."""

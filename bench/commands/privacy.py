@@ -44,7 +44,7 @@ WIDTH = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for; exactly one of `noise` and `epsilon`."""
+    """The request as it was asked for; exactly one of `noise` and `epsilon`."""
 
     clients: int
     rate: float
@@ -72,7 +72,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What the setting comes to."""
+    """The outcome of the setting."""
 
     request: Request
     noise: float

@@ -41,7 +41,7 @@ OK, FAILED = 0, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asks for."""
+    """The request of the command line."""
 
     suite: str
     preset: str = "small"
@@ -191,7 +191,7 @@ def claim(folder: Path, plan: suites.Plan, brought: tuple[Plugin, ...] = ()) -> 
 
 
 def _other_plugins(theirs: RunPlan, mine: RunPlan) -> list[str]:
-    """What was brought then and is another thing now; methods may be added, what all rows are measured with may not."""
+    """The things brought then that are others now; methods may be added, what all rows are measured with may not."""
     old = {(plugin.kind, plugin.name): plugin for plugin in theirs.plugins}
     new = {(plugin.kind, plugin.name): plugin for plugin in mine.plugins}
     both, apart = sorted(old.keys() & new.keys()), sorted(old.keys() ^ new.keys())

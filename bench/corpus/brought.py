@@ -55,7 +55,7 @@ class Corpus(ABC):
     name: ClassVar[str]
     """Small letters, digits and _."""
     about: ClassVar[str]
-    """What it is, in a line."""
+    """A line about it."""
 
     @abstractmethod
     def people(self) -> Mapping[Role, Sequence[str]]:

@@ -15,7 +15,7 @@ from privtalk.bench.corpus.spec import CorpusSpec, Footage
 from privtalk.core.cache import content_hash
 
 LEAST: tuple[Purpose, ...] = ("train", "test", "fresh", "fresh")
-"""What everybody must have: the attack needs one fresh window as a portrait and one to look at."""
+"""The footage that everybody must have: the attack needs one fresh window as a portrait and one to look at."""
 
 PORTION = 16
 """People in a group."""

@@ -1,4 +1,4 @@
-"""What a suite's file holds."""
+"""The content of a suite's file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Suite(Frozen):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     about: str
     task: str
-    """What its settings, rows and tiers are those of (`bench list tasks`)."""
+    """The task whose settings, rows and tiers it names (`bench list tasks`)."""
     seeds: tuple[int, ...] = Field(min_length=1)
     base: dict[str, Any] = Field(default_factory=dict)
     grids: tuple[Grid, ...] = Field(min_length=1)

@@ -69,7 +69,7 @@ class Headline:
 
     @property
     def margin(self) -> float:
-        """What the attacker gains at least, by the interval's nearer end: for rates as a share of all there is.
+        """The least gain of the attacker, by the interval's nearer end: for rates as a share of all there is.
 
         Orders attacks of a family; a noisy lucky one comes after a sure one.
         """
@@ -99,7 +99,7 @@ class AttackSummary:
     valid: bool
     headline: Headline
     verdict: AttackVerdict
-    """What the headline says, given that the controls held."""
+    """The verdict of the headline, given that the controls held."""
     breaches: tuple[str, ...]
     """Operating points that lie above the ceiling of the claimed guarantee: a bug in one of the two."""
     family: str = "membership"
@@ -173,7 +173,7 @@ def attack_summary(
 
 
 def headline_of(attacks: Sequence[AttackResult], display: Display | None = None) -> Headline:
-    """What the attack's first record declares its headline, pooled over seeds."""
+    """The measure that the attack's first record declares its headline, pooled over seeds."""
     name = attacks[0].headline
     if name == "auc":
         auc = pooled([a.auc for a in attacks])
@@ -198,7 +198,7 @@ def headline_of(attacks: Sequence[AttackResult], display: Display | None = None)
 
 
 def verdict_of(head: Headline, *, valid: bool) -> AttackVerdict:
-    """What a figure says, given that the controls held; `above` is always to the attacker's gain.
+    """The verdict of a figure, given that the controls held; `above` is always to the attacker's gain.
 
     >>> auc = Estimate(value=0.7, low=0.6, high=0.8)
     >>> verdict_of(Headline(name="auc", estimate=auc, chance=0.5, unit="AUC", sign=1), valid=True)

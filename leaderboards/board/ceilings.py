@@ -1,4 +1,4 @@
-"""What a guarantee allows an attack on one view: the ceiling of its ROC, and points that lie above it.
+"""The limit that a guarantee sets to an attack on one view: the ceiling of its ROC, and points that lie above it.
 
 Each view is bounded by the ε of its own adversary: the release and a client's successive globals by the outsider's,
 sums by that behind secure aggregation, single messages by the server's. Calling somebody a member is told apart from
@@ -90,7 +90,7 @@ def breaches(attack: AttackResult, privacy: Privacy) -> list[str]:
 
 
 def _adversary(view: str, privacy: Privacy) -> str:
-    """Whose ε bounds a view; the outsider's also bounds sums where nothing is said of secure aggregation."""
+    """The adversary whose ε bounds a view; the outsider's bounds sums too where secure aggregation is not spoken of."""
     named = ADVERSARIES.get(view, "")
     unsaid = privacy.epsilons.secure_aggregation is None and named not in privacy.epsilons.reasons
     return "outsider" if named == "secure_aggregation" and unsaid else named

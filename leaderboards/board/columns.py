@@ -1,4 +1,4 @@
-"""Which columns stand where: an overview, one group a family, and what nobody measured with its reason."""
+"""The places of columns: an overview, one group a family, and what nobody measured with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which floors a method must clear, metric by metric, and how a row says that it does not.
+"""The floors that a method must clear, metric by metric, and how a row says that it does not.
 
 A floor counts only where it is one, which a task says (`core.display.FloorRule`): noise counts everywhere, but a still
 portrait is a real picture of the right person, so being no better than it in identity says nothing. In some families

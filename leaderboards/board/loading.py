@@ -16,7 +16,7 @@ from privtalk.leaderboards.escaping import all_visible, name_fault, visible
 
 
 class BoardKey(NamedTuple):
-    """What all records of a board share."""
+    """The names that all records of a board share."""
 
     suite: str
     preset: str
@@ -31,7 +31,7 @@ NAMES = ("task", "suite", "preset", "row", "started")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a board was planned to hold."""
+    """The rows that a board was planned to hold."""
 
     planned: int = 0
     """Rows and seeds that were planned; 0 where nobody wrote it down."""
@@ -51,7 +51,7 @@ class Runs:
     problems: list[str] = field(default_factory=list)
     """Records, samples and plans that could not be read, one line each."""
     expected: dict[BoardKey, Expected] = field(default_factory=dict)
-    """What was planned, by board; a board nobody planned has no entry."""
+    """The plan, by board; a board nobody planned has no entry."""
     roots: tuple[Path, ...] = ()
     """The run folders."""
     displays: dict[str, Display] = field(default_factory=dict)
@@ -180,7 +180,7 @@ def _find_orphans(folder: Path, plan: RunPlan | None, runs: Runs) -> None:
 def _expected(
     plans: Mapping[Path, RunPlan], have: set[str], refused: Mapping[str, str]
 ) -> dict[BoardKey, Expected]:
-    """What the folders planned, by board, and which of it is missing in all of them and why."""
+    """The plans of the folders, by board, and which of it is missing in all of them and why."""
     planned: dict[BoardKey, set[str]] = {}
     missing: dict[BoardKey, dict[object, MissingRow]] = {}
     for folder, plan in plans.items():

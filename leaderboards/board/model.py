@@ -1,4 +1,4 @@
-"""What a board is made of: rows, columns, cells."""
+"""The parts of a board: rows, columns, cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RowKey(NamedTuple):
     method: str
     tier: str
     variant: str = ""
-    """What tells apart two cells of the same method, tier and seed; empty where nothing needs to."""
+    """The text that tells apart two cells of the same method, tier and seed; empty where nothing needs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class Metric:
     digits: int
     """Decimals that its intervals and those of its differences deserve."""
     family: str = ""
-    """Which question it answers; empty in records of schema 1."""
+    """The question that it answers; empty in records of schema 1."""
     about: str = ""
-    """What it measures, in a line; empty in records of schema 1."""
+    """The meaning of the metric, in a line; empty in records of schema 1."""
     level: Level = "clip"
     """`set`: of all clips together; scores are then the clips' shares, whose mean is the value."""
 
@@ -156,7 +156,7 @@ class Board:
     """Floors, references and ceilings first, then methods by tier; best first."""
     seeds: tuple[int, ...]
     problems: tuple[str, ...]
-    """What a reader must know before believing the rows."""
+    """The problems that a reader must know before believing the rows."""
     planned: int = 0
     """Rows and seeds that were planned; 0 where nobody wrote it down."""
     missing: tuple[MissingRow, ...] = ()

@@ -1,4 +1,4 @@
-"""What several seeds say together: estimates that cannot be pooled sample by sample, and the weakest guarantee."""
+"""The summary of several seeds: estimates that cannot be pooled sample by sample, and the weakest guarantee."""
 
 from __future__ import annotations
 

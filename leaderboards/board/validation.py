@@ -1,4 +1,4 @@
-"""What `bench validate-metrics` left in a run folder: how far the metrics can be trusted, for the page to link to."""
+"""The findings of `bench validate-metrics` in a run folder: how far metrics can be trusted, for the page to link."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _top(cluster: Sequence[int], values: Sequence[float], gap: float) -> float:
 
 
 def identified(row: Row) -> dict[str, Any]:
-    """What names a row, and the ε of whoever sees its release."""
+    """The names of a row, and the ε of whoever sees its release."""
     return {
         "method": row.key.method,
         "variant": row.key.variant,

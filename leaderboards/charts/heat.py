@@ -1,4 +1,4 @@
-"""What heat maps share: axes of cells in named groups."""
+"""The parts that heat maps share: axes of cells in named groups."""
 
 from __future__ import annotations
 

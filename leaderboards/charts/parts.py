@@ -1,4 +1,4 @@
-"""What several charts share: the frame, layers and scales."""
+"""The parts that several charts share: the frame, layers and scales."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Layout:
 
     name: str
     width: int
-    """Of a plot, without axes and labels."""
+    """The width of a plot, without axes and labels."""
     tall: int
     short: int
     panel: int

@@ -1,4 +1,4 @@
-"""What a comparison of two sets of records found, and the exit code it amounts to."""
+"""The findings of a comparison of two sets of records, and the exit code it amounts to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold exactly between two records of a cell, and what must be there for them to be compared at all."""
+"""The checks between two records of a cell: what must hold exactly, and what must be there to compare at all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pair_checks(old: Record, fresh: Record, base: Samples, new: Samples, display
 
 
 def new_only(pairs: Sequence[Pair]) -> list[str]:
-    """What has nothing in base to be compared with."""
+    """The parts that have nothing in base to be compared with."""
     metrics: dict[str, None] = {}
     attacks: dict[str, None] = {}
     for old, fresh in pairs:
@@ -82,7 +82,7 @@ def _measured(record: Record) -> list[str]:
 
 
 def _incomparable(old: Record, fresh: Record, base: Samples, new: Samples) -> list[str]:
-    """What base lacks, and where the two do not speak of the same thing: no change can be told there."""
+    """The parts that base lacks, and where the two do not speak of the same thing: no change can be told there."""
     found = []
     had, has = (_clips(side.get(r.cell_id, ())) for side, r in ((base, old), (new, fresh)))
     if lacking := has - had:

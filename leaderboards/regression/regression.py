@@ -42,11 +42,19 @@ def compare_runs(base: Runs, new: Runs, tolerances: Tolerances | None = None) ->
         new.records,
         new.samples,
         tolerances=tolerances,
-        display=new.display(task) if (task := next((r.task for r in new.records), "")) else None,
+        display=_display(base, new),
         failures=[*(f"base: {text}" for text in base.problems), *new.problems],
         base_missing=base.missing,
         missing=new.missing,
     )
+
+
+def _display(base: Runs, new: Runs) -> Display | None:
+    """Names as new has them, tolerances as base has them: a change does not loosen what it is judged by."""
+    task = next((record.task for record in (*new.records, *base.records)), None)
+    if task is None:
+        return None
+    return new.display(task).model_copy(update={"tolerances": base.display(task).tolerances})
 
 
 def compare(
@@ -83,7 +91,7 @@ def compare(
 
 
 def identity(record: Record) -> str:
-    """What must agree for two records to be comparable: all that is semantic, not the code's version."""
+    """The part that must agree for two records to be comparable: all that is semantic, not the code's version."""
     cell = {key: value for key, value in record.cell.items() if key not in CODE_KEYS}
     named = [record.suite, record.preset, record.method, record.tier, record.seed, cell]
     return json.dumps(named, sort_keys=True, default=str)
@@ -149,7 +157,7 @@ def _status(apart: Estimate, allowed: float, sign: int) -> Status:
 
 
 def _sign(score: Score, old: float, fresh: float) -> int:
-    """Which way is better; a `reference` metric should come closer to ground truth's value."""
+    """The way that is better; a `reference` metric should come closer to ground truth's value."""
     if score.direction != "reference":
         return 1 if score.direction == "higher" else -1
     if score.ground_truth is None:

@@ -1,4 +1,4 @@
-"""What a finding is made of: a question, an answer a tier, and the evidence line by line."""
+"""The parts of a finding: a question, an answer a tier, and the evidence line by line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Line:
 
 
 class Answer(NamedTuple):
-    """What holds at one tier; an empty tier where the answer is about the whole board."""
+    """The answer at one tier; an empty tier where the answer is about the whole board."""
 
     tier: str
     text: str

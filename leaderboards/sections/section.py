@@ -1,4 +1,4 @@
-"""What a section of a board is: one question, and how it is answered in every medium.
+"""The shape of a board's section: one question, and how it is answered in every medium.
 
 A new section is a file or folder here and an entry in `catalogue.SECTIONS`. Each medium is a loop over the sections
 that a board has; what a section shows is computed once, by the object, and not by each medium again.
@@ -25,7 +25,7 @@ Figures = Mapping[str, Sequence[Figure]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page is written, and what beside the board goes into its files."""
+    """The place where a page is written, and what beside the board goes into its files."""
 
     runs: Runs
     site: Path
@@ -50,11 +50,11 @@ class Section:
     title: str = ""
     """Entry in the page's contents."""
     heading: ClassVar[str] = ""
-    """Of the section on the page; empty: the title."""
+    """The heading of the section on the page; empty: the title."""
     template: ClassVar[str] = ""
     """File below this folder; empty for a section that the page has no place for."""
     sound: ClassVar[str] = ""
-    """What holds where there are no remarks."""
+    """The words that hold where there are no remarks."""
 
     def __init__(self, board: Board) -> None:
         self.board = board

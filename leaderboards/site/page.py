@@ -35,7 +35,7 @@ class Part:
     section: Section
     figures: Figures
     own: Mapping[str, Any]
-    """What its template is given beside the board."""
+    """The values that its template is given beside the board."""
 
 
 def write(

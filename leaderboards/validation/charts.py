@@ -10,9 +10,9 @@ from privtalk.leaderboards.charts.parts import Spec, layer, quantitative, scale,
 from privtalk.leaderboards.charts.style import SHAPES, Layout, Theme
 
 WIDTH = {"wide": 250, "narrow": 215}
-"""Of a panel, pixels."""
+"""The width of a panel, pixels."""
 SMALL = {"wide": 168, "narrow": 215}
-"""Of one of many."""
+"""The width of one of many."""
 COLUMNS = {"wide": 4, "narrow": 1}
 
 

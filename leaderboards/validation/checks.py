@@ -20,7 +20,7 @@ class Check:
     """Part of the report that shows what is behind it."""
     name: str
     bar: str
-    """What must hold, in words."""
+    """The condition that must hold, in words."""
     verdict: Verdict
     measured: str = ""
     """In words, with its interval."""

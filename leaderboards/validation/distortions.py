@@ -1,4 +1,4 @@
-"""What is done to true frames before they are scored as if they had been generated.
+"""The damage that is done to true frames before they are scored as if they had been generated.
 
 Frames are [T, H, W, 3] uint8. Every draw comes from a stream named after the clip, never from the metric.
 """
@@ -37,7 +37,7 @@ UNITS: dict[str, str] = {
     "shift": "px at 64 px, to the right",
 }
 TIMES: tuple[Kind, ...] = ("truth", "shuffled", "frozen", "fast")
-"""What is done to time."""
+"""The kinds of damage that are done to time."""
 REFERENCE_SIDE = 64
 """Pixels a side that levels in pixels are stated for."""
 

@@ -47,7 +47,7 @@ def draw(measured: Measured, out: Path) -> dict[str, list[Figure]]:
 
 
 def _done(found: Mapping[Any, Any]) -> dict[Any, Any]:
-    """What was found, without reasons."""
+    """The findings, without reasons."""
     return {key: value for key, value in found.items() if not isinstance(value, str)}
 
 

@@ -23,12 +23,12 @@ from privtalk.leaderboards.board.statistics import Scores, paired_difference
 from privtalk.leaderboards.validation.scoring import Scored
 
 CLIPS = 40
-"""Of the default run."""
+"""The clips of the default run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """Of a metric."""
+    """The noise floor of a metric."""
 
     n: int
     """Clips."""

@@ -1,4 +1,4 @@
-"""Whose frames metrics are validated on: people that nothing was trained or fitted on.
+"""The people on whose frames metrics are validated: people that nothing was trained or fitted on.
 
 Held-out people come from the broader world, as clients do. Public people from number 4000 on are of the public world
 and beyond those that any training uses (0..3327).
@@ -19,7 +19,7 @@ from privtalk.bench.pretraining.backbone import Pool
 UNSEEN = 4000
 """First public person that no training has seen."""
 FRAMES = 96
-"""Of a clip: 72 and every shift to either side."""
+"""The frames of a clip: 72 and every shift to either side."""
 PEOPLE = 64
 LEAST = 16
 """People below which most intervals mean nothing."""
@@ -38,13 +38,13 @@ class Footage:
         return Pool(size=self.size, validation_people=self.people, validation_frames=FRAMES).validation()
 
     def sittings(self, population: str) -> list[studio.Sittings]:
-        """Of twice as many people, of `POPULATIONS`."""
+        """The sittings of twice as many people, of `POPULATIONS`."""
         start = UNSEEN if population == "public" else 0
         role: Role = "public" if population == "public" else "heldout"
         return studio.files(role, 2 * self.people, size=self.size, start=start)
 
     def missing(self) -> list[tuple[Task, float]]:
-        """What must be filmed, with its cost in seconds, the longest first."""
+        """The films that are missing, with their cost in seconds, the longest first."""
         by_name = {shard.name: shards.cost(shard) for shard in self.shards()}
         clips = [(task, by_name[task.key]) for task in shards.missing(self.shards())]
         wanted = [file for population in POPULATIONS for file in self.sittings(population)]

@@ -39,7 +39,7 @@ class Halved(NamedTuple):
 
 
 def halve(metric: str, rows: Rows) -> Halved:
-    """Of features [n, D] of clips, one a person. Raises `Undefined` where they are too few."""
+    """The halves of features [n, D] of clips, one a person. Raises `Undefined` where they are too few."""
     if METRICS[metric].base == "kid":
         return _kernel(metric, rows)
     people = frechet_distance(moments(spool(rows[::2])), moments(spool(rows[1::2])))

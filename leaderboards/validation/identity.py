@@ -29,7 +29,7 @@ LIGHTS = (0.0, 30.0, 60.0, 180.0)
 ENOUGH = 20
 """Genuine pairs below which an area means nothing."""
 POINTS = 120
-"""Of a curve or a histogram's bins."""
+"""The points of a curve, or a histogram's bins."""
 
 
 class Interval(NamedTuple):

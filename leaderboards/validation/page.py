@@ -32,7 +32,7 @@ from privtalk.metrics import METRICS, Metric
 
 SCHEMA_VERSION = 1
 BOARDS = Path(next(iter(leaderboards.__path__)))
-"""Where the board's style and templates lie."""
+"""The folder of the board's style and templates."""
 TONES = {"pass": "good", "fail": "bad", "not done": "warning"}
 SECTIONS = {
     "identity": "Who is it?",
@@ -101,7 +101,7 @@ def writable(out: Path) -> None:
 def content(
     measured: Measured, checks: Sequence[Check], floors: Mapping[str, Floor], evaluators: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What `metrics.json` says; boards read `noise_floor`."""
+    """The content of `metrics.json`; boards read `noise_floor`."""
     return {
         "schema_version": SCHEMA_VERSION,
         "people": measured.footage.people,

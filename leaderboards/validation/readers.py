@@ -1,4 +1,4 @@
-"""What the networks that read the mouth's opening and the landmarks say, against what is exactly known."""
+"""The answers of the networks that read the mouth's opening and the landmarks, against what is exactly known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Read(NamedTuple):
     correlation: float
     """Mean over clips of the correlation over time of the mouth's opening."""
     worst_tenth: float
-    """Of the correlation."""
+    """The worst tenth of the correlation."""
     error: float
     """Mean absolute error of the opening, eye distances."""
     spread: float
@@ -43,7 +43,7 @@ class Read(NamedTuple):
 def read_openings(
     clips: Sequence[Clip], reader: LandmarkReader, report: Report = lambda stage, done, total: None
 ) -> Read:
-    """Of a reader that gives openings [T] in eye distances (the protocol of the mouth reader)."""
+    """The validation of a reader that gives openings [T] in eye distances (the protocol of the mouth reader)."""
     found = []
     for number, clip in enumerate(clips):
         report("reading", number, len(clips))
@@ -54,7 +54,7 @@ def read_openings(
 def read_landmarks(
     clips: Sequence[Clip], reader: LandmarkReader, report: Report = lambda stage, done, total: None
 ) -> Read:
-    """Of a reader that gives points [T, 68, 2]; openings follow from them."""
+    """The validation of a reader that gives points [T, 68, 2]; openings follow from them."""
     openings, apart, mouths = [], [], []
     for number, clip in enumerate(clips):
         report("reading", number, len(clips))
@@ -75,7 +75,7 @@ def opening(points: NDArray[np.floating], size: float) -> NDArray[np.float64]:
 
 
 def compare(read: Sequence[NDArray[np.float64]], true: Sequence[NDArray[np.float64]]) -> Read:
-    """Of openings [T] of clips.
+    """The comparison of openings [T] of clips.
 
     >>> compare([np.array([0.0, 0.2])], [np.array([0.0, 0.1])]).correlation
     1.0

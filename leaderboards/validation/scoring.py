@@ -35,7 +35,7 @@ class Scored:
     """Metric -> why no clip has a value."""
 
     def mean(self, name: str) -> float | None:
-        """Of a metric: over the clips that have a value, or of the set."""
+        """The mean of a metric: over the clips that have a value, or of the set."""
         if name in self.sets:
             return self.sets[name]
         values = self.values.get(name)

@@ -51,7 +51,7 @@ class Mismatch(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What the network said."""
+    """The distances that the network gave."""
 
     trials: tuple[Trial, ...]
     mismatches: tuple[Mismatch, ...]
@@ -59,7 +59,7 @@ class Heard(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
-    """What follows from it."""
+    """The figures that follow from what was heard."""
 
     clips: int
     shares: dict[int, dict[int, Share]]

@@ -36,7 +36,7 @@ class Ordered(NamedTuple):
     high: float
     """95 % interval over clips."""
     share: float
-    """Of clips in this order."""
+    """The share of clips in this order."""
 
     @property
     def holds(self) -> bool:

@@ -38,7 +38,7 @@ from privtalk.metrics.evaluators.bundle import NAMES, TALKHEAD, Evaluators, Kind
 from privtalk.metrics.evaluators.protocols import FaceEmbedder
 
 FRAMES = 40
-"""Of a clip that is distorted."""
+"""The frames of a clip that is distorted."""
 REDRAWS = (Condition(kind="redraw", level=0), Condition(kind="redraw", level=1))
 
 Missing = str
@@ -47,7 +47,7 @@ Missing = str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a task works on: the footage, and whose networks (None: the embedded and installed ones)."""
+    """The scene that a task works on: the footage, and whose networks (None: the embedded and installed ones)."""
 
     footage: Footage
     evaluators: Evaluators | None = None

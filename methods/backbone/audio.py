@@ -18,7 +18,7 @@ FFT = 512
 LOW_HZ, HIGH_HZ = 55.0, 7600.0
 FLOOR_DB, RANGE_DB = -80.0, 80.0
 SPEECH_MEAN, SPEECH_SPREAD = 0.45, 0.2
-"""Of log-mel speech, about; the encoder's input is standardised by them."""
+"""The mean and deviation of log-mel speech, about; the encoder's input is standardised by them."""
 CENTRING = 1.0
 """Initial fall of the attention per window of distance: without it the mouth starts with a third of a second's blur."""
 

@@ -22,7 +22,7 @@ CELL = 8
 """Pixels that one latent position spans, in each direction."""
 
 START_LOG_VARIANCE = -6.0
-"""Of the posterior before training: small beside the spread of any component kept."""
+"""The log-variance of the posterior before training: small beside the spread of any component kept."""
 
 
 class Posterior(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the denoiser is conditioned on: landmarks, audio, identity, reference and masked latents.
+"""The condition of the denoiser: landmarks, audio, identity, reference and masked latents.
 
 Shapes: N windows of F frames, C x h x w latents, D audio width, L tokens of width E.
 """
@@ -25,7 +25,7 @@ LANDMARK_DIM = 2 * len(UPPER_FACE)
 
 
 class ClipFeatures(NamedTuple):
-    """What the frozen backbone makes of a clip of T frames."""
+    """The frozen backbone's features of a clip of T frames."""
 
     latents: Tensor
     """[T, C, h, w], normalised."""

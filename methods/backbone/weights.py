@@ -28,7 +28,7 @@ class Manifest(BaseModel):
 
     config: BackboneConfig
     sha256: str
-    """Of the weights' file."""
+    """The hash of the weights' file."""
     data: dict[str, Any]
     """Public identities that were seen: configuration and hash of the frames."""
     recipe: dict[str, Any]

@@ -41,7 +41,7 @@ class FederatedMethod(ABC):
     """
 
     name: ClassVar[str]
-    """What rows, suites and `--set options.NAME` call it: a Python identifier, and the name of its file."""
+    """The name in rows, suites and `--set options.NAME`: a Python identifier, and the name of its file."""
     about: ClassVar[str]
     """One line for `bench list methods`."""
     source: ClassVar[str] = ""
@@ -67,7 +67,7 @@ class FederatedMethod(ABC):
         return config
 
     def trains_on(self, client: ClientData, config: FederationConfig) -> ClientData:
-        """What a client trains on, of all that it holds; by default all of it."""
+        """The part of what a client holds that it trains on; by default all of it."""
         return client
 
     def client_state(self, template: AdapterBank, received: Tensor) -> Mapping[str, Tensor]:
@@ -100,7 +100,7 @@ class FederatedMethod(ABC):
         return None
 
     def report(self, devices: Devices, result: LocalResult) -> Report:
-        """What each device sends and keeps; by default it sends θ - θ_received and keeps what `prepare` gave.
+        """Says what each device sends and keeps; by default it sends θ - θ_received and keeps what `prepare` gave.
 
         The clip bounds the whole message, so that its sensitivity is the ledger's whatever a method puts in.
         """
@@ -143,10 +143,12 @@ class FederatedMethod(ABC):
     """Why no guarantee holds whatever the noise. None where all that leaves a device is its message, and the server
     sees of messages their noisy sum alone: then what it makes of it costs nothing more."""
     without_noise: ClassVar[str] = "trained without noise"
-    """What a record says in place of a guarantee where no noise is asked for."""
+    """The words of a record in place of a guarantee where no noise is asked for."""
     release_says_nothing: ClassVar[str | None] = None
     """Why attacks on the released adapter do not apply, where they do not."""
     messages_unread: ClassVar[str | None] = None
     """Why attacks that read a message's first d numbers as an update of the adapter do not apply."""
+    effort: ClassVar[float] = 2.5
+    """Time that a frame of local training takes, in forward passes; progress is guessed by it."""
     ignores: ClassVar[frozenset[str]] = frozenset()
     """Settings of the federation that the method does not read, such as `federation.server_lr`."""

@@ -23,7 +23,7 @@ class ClientData:
     index: int
     """Its number in every named stream."""
     features: ClipFeatures
-    """Of all P frames."""
+    """The features of all P frames."""
     lengths: tuple[int, ...]
     """Frames of each clip."""
 
@@ -60,7 +60,7 @@ def pooled(clients: Sequence[ClientData]) -> ClientData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """What one step sees: windows, timesteps and diffusion noise of K clients, client after client."""
+    """The data that one step sees: windows, timesteps and diffusion noise of K clients, client after client."""
 
     batch: Batch
     """N = K·W windows."""

@@ -44,7 +44,7 @@ class Devices:
     received: Tensor
     """[d] the global adapter that was sent."""
     memory: Memory
-    """What the server sent along, and what the devices keep."""
+    """The things that the server sent along, and what the devices keep."""
 
     def train(self, start: Tensor, objective: Objective, memory: Memory | None = None) -> LocalResult:
         """Local training from `start` [K, d] on each device's own data, with the round's windows and noise."""
@@ -89,7 +89,7 @@ def recalled(
 
 
 def kept_after(kept: Kept, cohort: Sequence[ClientData], own: Mapping[str, Tensor]) -> Kept:
-    """What all devices keep once those of a cohort have replaced theirs, by client number."""
+    """The tensors that all devices keep once those of a cohort have replaced theirs, by client number."""
     if not own:
         return kept
     new = {

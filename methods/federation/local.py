@@ -25,7 +25,7 @@ from privtalk.methods.federation.memory import Memory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalStep:
-    """What a method's extra loss terms may read in a step of K clients."""
+    """The quantities that a method's extra loss terms may read in a step of K clients."""
 
     backbone: Backbone
     draw: Draw
@@ -59,13 +59,13 @@ class LocalStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What a method's client weight may read: K clients after training, on the device."""
+    """The quantities that a method's client weight may read: K clients after training, on the device."""
 
     backbone: Backbone
     bank: AdapterBank
-    """Of K trained adapters."""
+    """The bank of K trained adapters."""
     draw: Draw
-    """Of the last local step, K·W windows."""
+    """The draw of the last local step, K·W windows."""
 
 
 class Objective(Protocol):

@@ -1,4 +1,4 @@
-"""What a method keeps by name between rounds, and what a device says and keeps after one.
+"""The tensors that a method keeps by name between rounds, and what a device says and keeps after one.
 
 Shape legend: K devices; a tensor of a name has any number m of values, the same in all rounds.
 """
@@ -21,7 +21,7 @@ EMPTY: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Memory(NamedTuple):
-    """What local training of K devices may read beside data and adapters."""
+    """The tensors that local training of K devices may read beside data and adapters."""
 
     server: Tensors = EMPTY
     """[m] what the server sent along with the adapter (`FederatedMethod.sent_down`)."""
@@ -34,7 +34,7 @@ class Memory(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What K devices come to after a round of local training."""
+    """The outcome of K devices after a round of local training."""
 
     message: Tensor
     """[K, m] what each device sends, before it is clipped and weighted: the clip is on the whole of it."""
@@ -43,7 +43,7 @@ class Report(NamedTuple):
 
 
 class ServerState(NamedTuple):
-    """What the server carries from round to round; `state._replace(adapter=...)` is the next one."""
+    """The state that the server carries from round to round; `state._replace(adapter=...)` is the next one."""
 
     template: AdapterBank
     """Bank of one: the initial adapter, whose layers the coordinates belong to."""

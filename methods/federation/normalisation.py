@@ -22,7 +22,7 @@ LEAST = 0.25
 
 
 def carried(vectors: Tensor, weights: Tensor, normalisation: Normalisation, scale: float) -> Tensor:
-    """What is sent: `vectors` [K, d], with the coordinate β ω_k appended where the normalisation needs it."""
+    """The vectors to send: `vectors` [K, d], with the coordinate β ω_k appended where the normalisation needs it."""
     if normalisation == "public":
         return vectors
     return torch.cat([vectors, (scale * weights).to(vectors)[:, None]], dim=1)

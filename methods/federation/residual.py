@@ -1,4 +1,4 @@
-"""What averaging factors loses: mean_k(B_k A_k) is not mean_k(B_k) · mean_k(A_k) (FedEx-LoRA, Singhal et al. 2024)."""
+"""The loss by averaging factors: mean_k(B_k A_k) is not mean_k(B_k) · mean_k(A_k) (FedEx-LoRA, Singhal et al. 2024)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class TrainingState:
     curves: Curves = field(default_factory=dict)
     transcript: Transcript = field(default_factory=Transcript)
     clip: float | None = None
-    """What adaptive clipping has come to."""
+    """The clip that adaptive clipping has come to."""
 
     @classmethod
     def start(
@@ -120,7 +120,7 @@ class TrainingState:
 
 
 class _About(BaseModel):
-    """What `save` writes beside the tensors."""
+    """The note that `save` writes beside the tensors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""What is said during training: who took part, the messages, their size.
+"""The record of what is said during training: who took part, the messages, their size.
 
 It is the simulator's complete account. What one adversary sees of it is a view, which is cut from it elsewhere.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from privtalk.methods.messages import Message
 
 WIRE_BYTES = 4
-"""Of a number on the wire (float32)."""
+"""The bytes of a number on the wire (float32)."""
 
 
 class RoundLog(BaseModel):
@@ -36,7 +36,7 @@ class RoundLog(BaseModel):
 
 
 class Keep(NamedTuple):
-    """What is kept beyond the log, for attacks."""
+    """The parts that are kept beyond the log, for attacks."""
 
     messages: bool = False
     """Every client's message."""
@@ -46,7 +46,7 @@ class Keep(NamedTuple):
     """Only of the last so many rounds; None: of all."""
 
     def trimmed(self, parts: Mapping[int, Tensor], round_: int) -> dict[int, Tensor]:
-        """What is still kept after a round.
+        """The part that is still kept after a round.
 
         >>> list(Keep(last=2).trimmed({3: torch.ones(1), 4: torch.ones(1), 5: torch.ones(1)}, 5))
         [4, 5]

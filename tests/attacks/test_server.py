@@ -128,7 +128,7 @@ def test_the_last_rounds_are_read(backbone, view):
 
 
 def test_messages_of_another_adapter_are_refused(backbone, view):
-    other = initial(backbone, ADAPTER.model_copy(update={"rank": 3}))
+    other = initial(backbone, ADAPTER.model_copy(update={"rank": 1}))
     with pytest.raises(ValueError, match="round 0: messages of"):
         readable(view, other)
 

@@ -1,12 +1,13 @@
-"""What a cell will take, guessed before it runs: only ratios matter, as progress scales them by what it sees."""
+"""The time that a cell will take, guessed before it runs: only ratios matter, as progress scales by what it sees."""
 
 from __future__ import annotations
 
 from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.registry import METHODS, REFERENCES
 
 PLANTED, REPEATS = 8, 3
-"""Of reconstruction: planted people and simulated messages a person, by default."""
+"""The work of reconstruction: planted people and simulated messages a person, by default."""
 
 FORWARD = 0.004
 """Guessed seconds that a core takes for a 64 px frame through the denoiser."""
@@ -27,8 +28,9 @@ def costs(cell: Cell) -> dict[str, float]:
     frames = (
         federation.rounds * cohort * federation.local_steps * federation.windows * federation.window_frames
     )
+    effort = METHODS[cell.method].effort if cell.method in METHODS else FederatedMethod.effort
     found = {
-        "training": (3.5 if cell.method == "privfedtalk" else 2.5) * forward * frames,
+        "training": effort * forward * frames,
         "generating": generating,
     }
     if not alone:

@@ -1,4 +1,4 @@
-"""Which frozen backbone a run uses, and where this process keeps it."""
+"""The frozen backbone that a run uses, and where this process keeps it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a cell needs of this machine."""
+    """The things that a cell needs of this machine."""
 
     network: Network
     corpus: str | None = None

@@ -44,7 +44,7 @@ RELEASED = ("cohort", "step_norm", "clip")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a cell runs on."""
+    """The things that a cell runs on."""
 
     population: Population
     store: FeatureStore

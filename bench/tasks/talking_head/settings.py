@@ -73,7 +73,7 @@ Reconstruction = Literal[
 
 
 class AttackSpec(Frozen):
-    """What attackers hold of a person, and how much they compute."""
+    """The footage that attackers hold of a person, and how much they compute."""
 
     timesteps: tuple[int, ...] = Field((200, 500), min_length=1, max_length=1_000)
     """At which the denoising loss is measured; the same for every person and cell."""
@@ -102,16 +102,16 @@ class AttackSpec(Frozen):
     reconstructions: tuple[Reconstruction, ...] = ("learned_inversion", "prior_guided")
     """By which attacks. `gidm` needs the clients' noise, which no server sees; the others guess what they lack."""
     inversion_steps: int = Field(30, ge=1, le=1_000_000)
-    """Of the search for a face that explains a message."""
+    """The steps of the search for a face that explains a message."""
 
 
 class BackboneSpec(Frozen):
-    """Which frozen network. Filled in when a suite is expanded, from the weights at hand."""
+    """The frozen network. Filled in when a suite is expanded, from the weights at hand."""
 
     name: Literal["weights", "tiny"] = "weights"
     """`tiny`: toy weights, for tests."""
     sha256: str = ""
-    """Of the weights' file."""
+    """The hash of the weights' file."""
 
 
 class Settings(Frozen):

@@ -65,7 +65,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """What the attacks of a family came to on some rows, by name."""
+    """The outcomes of a family's attacks on some rows, by name."""
 
     above: tuple[str, ...]
     """To the attacker's gain after Holm's correction."""
@@ -202,7 +202,7 @@ def strongest(row: Row, names: Sequence[str]) -> str | None:
 
 
 def strength_text(attack: AttackSummary) -> str:
-    """What the same attack does where there is something to find."""
+    """The strength of the same attack where there is something to find."""
     head, planted = attack.headline, attack.strength
     if planted is None or planted.estimate.value is None:
         reason = planted.estimate.missing if planted else None

@@ -91,7 +91,7 @@ def _roc(attacks: AttackBoard, group: Group, attack: str, site: Path, slug: str)
 
 
 def _ceilings(attacks: AttackBoard, attack: str) -> str:
-    """What the dashed lines are, whose ε they come from, and where they lie out of reach."""
+    """The note on the dashed lines: what they are, whose ε they come from, and where they lie out of reach."""
     text = "One curve a seed, both axes logarithmic. Grey: chance."
     board = attacks.board
     limits = [

@@ -59,7 +59,7 @@ def curve_rows(board: Board, attack: str, series: str) -> Table:
 
 
 def limit_of(row: Row, attack: str) -> Bound | None:
-    """What the row's guarantee says against whoever runs this attack."""
+    """The limit of the row's guarantee against whoever runs this attack."""
     known = row.attacks[attack]
     return bound(known.view, known.family, row.privacy)
 

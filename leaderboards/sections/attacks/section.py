@@ -60,14 +60,14 @@ class FamilyPart:
 
 
 class Attacks(Section):
-    """What attackers could tell, and how far the attacks that could not can be trusted to see."""
+    """The section of what attackers could tell, and how far the attacks that could not can be trusted to see."""
 
     name, title, template = "attack", "Who leaks", "attacks/section.html.j2"
     sound = "every attack's controls are at chance"
 
     @cached_property
     def attacks(self) -> AttackBoard:
-        """What every medium shows."""
+        """The attacks that every medium shows."""
         return AttackBoard(self.board)
 
     @classmethod

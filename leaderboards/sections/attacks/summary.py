@@ -25,7 +25,7 @@ class SummaryLine:
     """As shown; `References` for rows that are no methods."""
     group: Group
     row: Row | None
-    """Where the strongest attack gained most; None where no attack is valid."""
+    """The row on which the strongest attack gained most; None where no attack is valid."""
     attack: str
     result: AttackSummary | None
     leaks: bool

@@ -26,7 +26,7 @@ NOTE = (
     "failed. Planted: what the same attack finds where something is to be found; ? nobody looked, and chance "
     "then proves nothing."
 )
-"""What the marks mean."""
+"""The meaning of the marks."""
 TONES = {"above chance": "red", "below chance": "yellow"}
 
 

@@ -1,4 +1,4 @@
-"""What canaries certify of each run's ε, beside what the accountant says: upper bounds, lower bounds, estimates."""
+"""The bounds that canaries certify of each run's ε, beside the accountant's: upper bounds, lower bounds, estimates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def audit_lines(board: Board) -> list[AuditLine]:
 
 
 def violations(audit: Audit) -> tuple[str, ...]:
-    """What the audit itself found wrong; and where it found nothing, what its figures say."""
+    """The faults that the audit itself found; and where it found nothing, what its figures say."""
     if audit.violations:
         return audit.violations
     found = []

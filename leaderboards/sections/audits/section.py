@@ -91,7 +91,7 @@ class Audits(Section):
 
 
 def audits(lines: Sequence[AuditLine], width: int) -> Iterator[Table]:
-    """What the accountant allows beside what canaries certify, a column for each bound."""
+    """The table of what the accountant allows beside what canaries certify, a column for each bound."""
     names = [
         Column("row", [Text(line.row.label) for line in lines], right=False),
         Column("tier", [Text(line.row.placed) for line in lines], right=False),

@@ -19,7 +19,7 @@ from privtalk.leaderboards.terminal import add_row, plain
 
 
 class Guarantee(Section):
-    """What is promised to the people whose data trained a row."""
+    """The section of what is promised to the people whose data trained a row."""
 
     name, title, template = "privacy", "Guarantee", "guarantee/section.html.j2"
 

@@ -10,7 +10,7 @@ from privtalk.leaderboards.sections.section import Place, Section
 
 
 class Published(Section):
-    """What the task's display quotes, for orientation."""
+    """The figures that the task's display quotes, for orientation."""
 
     name, title, template = "published", "Published figures", "published/section.html.j2"
 

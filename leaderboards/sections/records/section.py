@@ -25,7 +25,7 @@ class Download:
 
 
 class Records(Section):
-    """What everything else on the page follows from."""
+    """The records that everything else on the page follows from."""
 
     name, title, template = "data", "Data", "records/section.html.j2"
 

@@ -15,7 +15,7 @@ from privtalk.leaderboards.sections.section import Place, Section
 
 
 class Samples(Section):
-    """What the rows look like."""
+    """The looks of the rows."""
 
     name, title, template = "samples", "Samples", "samples/section.html.j2"
 

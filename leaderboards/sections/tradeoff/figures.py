@@ -15,14 +15,14 @@ from privtalk.leaderboards.charts.parts import off_scale
 from privtalk.leaderboards.escaping import metric_file
 from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.attacks.rows import attack_rows
-from privtalk.leaderboards.sections.tradeoff.chart import privacy_utility
+from privtalk.leaderboards.sections.tradeoff.privacy_utility import privacy_utility
 
 FEWEST = 4
 """Metrics from which a chart of all of them says more than their own."""
 
 
 def title_of(board: Board) -> str:
-    """What the charts set against each other."""
+    """The two things that the charts set against each other."""
     return "Privacy and utility" if board.federated else "Against the baseline"
 
 
@@ -108,7 +108,7 @@ def _tally(board: Board, rows: chart_data.Table) -> list[str]:
 
 
 def _described(board: Board, metric: Metric) -> str:
-    """What a reader who cannot see the chart should know."""
+    """The description for a reader who cannot see the chart."""
     base = board.base
     lines = [
         f"{row.stated} "

@@ -100,7 +100,7 @@ def _pattern(verdicts: Mapping[str, Verdict | None]) -> str:
 
 
 def between_methods(board: Board) -> Finding | None:
-    """Which methods differ from one another at the same guarantee."""
+    """The methods that differ from one another at the same guarantee."""
     if board.headline is None or len(board.methods()) < 2:
         return None
     answers, lines = [], []

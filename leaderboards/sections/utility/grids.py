@@ -125,7 +125,7 @@ def headers(board: Board, validation: Validation | None) -> dict[str, Header]:
 
 
 def _title(board: Board, metric: Metric, floor: NoiseFloor | None) -> str:
-    """What a column measures, and how finely."""
+    """The title of a column: what it measures, and how finely."""
     said = [f"{metric.name}: {metric.about or board.display.metric_about(metric.name)}".removesuffix(": ")]
     if metric.evaluator:
         said.append(f"evaluator: {metric.evaluator}")

@@ -61,7 +61,7 @@ def not_measured(board: Board) -> list[str]:
 
 
 def notes(board: Board) -> list[str]:
-    """What the marks mean, the reasons behind dashes, and the problems."""
+    """The meaning of the marks, the reasons behind dashes, and the problems."""
     lines = [
         f"Mean over clients ± half of the 95 % interval, clustered by client; {_seeds(board)}. Green / red: "
         "clear of the baseline. #: place within its tier, shared (=) where methods cannot be told apart."

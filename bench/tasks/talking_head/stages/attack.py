@@ -46,7 +46,7 @@ from privtalk.methods.federated.method import FederatedMethod
 
 KEPT = "every client keeps its own adapter: none is released"
 QUESTIONS = 8
-"""What a process keeps for further cells."""
+"""The questions whose answers a process keeps for further cells."""
 PERSONAL = weights_to_identity.ATTACK.declaration.name
 """It asks whose a personal adapter is; it is run where those are what leaks."""
 LEAST_ROUNDS = 2
@@ -72,7 +72,7 @@ class Question:
         return partial(torch_stream, self.seed)
 
     def initial(self) -> AdapterBank:
-        """What training starts from."""
+        """The adapter that training starts from."""
         denoiser = open_backbone(self.store.network).denoiser
         return AdapterBank.initial(denoiser, self.adapter, self.stream)
 
@@ -156,7 +156,7 @@ def timed(found: Mapping[str, Outcome], question: Question, started: float) -> d
 def on_personal_adapters(
     question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
 ) -> dict[str, AttackResult]:
-    """Whose adapter is it? `owners` are client numbers in the order of the bank."""
+    """Asks whose each adapter is; `owners` are client numbers in the order of the bank."""
     started = time.perf_counter()
     labels = truth(question, clients)
     own = {row: labels.own[index] for row, index in enumerate(owners) if index in labels.own}
@@ -172,7 +172,7 @@ def on_personal_adapters(
 def by_a_client(
     question: Question, trained: Trained, clients: Sequence[Client], factor: float
 ) -> dict[str, AttackResult]:
-    """What the client that was sent most globals can tell of the others; it is one of those nobody asks about.
+    """The attacks of the client that was sent most globals; it is one of those nobody asks about.
 
     `factor` is how far a message moves the global adapter.
     """
@@ -217,7 +217,7 @@ def own_people(question: Question) -> Outsiders:
 
 @lru_cache(maxsize=QUESTIONS)
 def knowing(question: Question) -> Knowledge:
-    """What attackers on messages hold: fresh footage of everybody who is asked about."""
+    """The knowledge of attackers on messages: fresh footage of everybody who is asked about."""
     spec, store = question.spec, question.store
     people = (*question.members[: spec.clients], *question.nonmembers)
     return Knowledge(
@@ -229,7 +229,7 @@ def knowing(question: Question) -> Knowledge:
 
 
 def truth(question: Question, clients: Sequence[Client]) -> Truth:
-    """Which client each person of `knowing` is behind, and what they look like."""
+    """The client that each person of `knowing` is behind, and what they look like."""
     holders = {name: client for client in clients for name in client.people}
     members = question.members[: question.spec.clients]
     own = {holders[person.name].index: place for place, person in reversed(list(enumerate(members)))}

@@ -1,4 +1,4 @@
-"""What a run leaves to look at and to use: clips and strips of a few clients, the trained adapter."""
+"""The things that a run leaves to look at and to use: clips and strips of a few clients, the trained adapter."""
 
 from __future__ import annotations
 

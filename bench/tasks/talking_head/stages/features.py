@@ -42,7 +42,7 @@ class PersonFeatures:
 
 @dataclass(frozen=True, slots=True)
 class FeatureStore:
-    """Where the features of a population under a network lie."""
+    """The store of a population's features under a network."""
 
     population: Population
     network: Network

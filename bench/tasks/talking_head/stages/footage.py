@@ -1,4 +1,4 @@
-"""What an attacker holds of a person: fresh windows that nobody trained on, or windows of a device's own clips."""
+"""The footage that an attacker holds: fresh windows that nobody trained on, or windows of a device's own clips."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class _Take(NamedTuple):
     number: int
     truth: Clip
     batch: Batch
-    """Of one window."""
+    """The batch of one window."""
     portrait: Tensor
     """uint8 [H, W, 3]: frame 0 of the person's first training clip."""
 

@@ -1,4 +1,4 @@
-"""What all cells of a run share, found in the cache or made before them: footage, features and shadow worlds."""
+"""The files that a run's cells share, found in the cache or made before them: footage, features and shadow worlds."""
 
 from __future__ import annotations
 

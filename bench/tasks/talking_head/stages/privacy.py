@@ -20,8 +20,8 @@ from privtalk.methods.privacy.accounting.adversaries import (
     threshold_delta,
 )
 from privtalk.methods.privacy.accounting.ledger import Budget, Ledger
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.privacy.setting import Setting
 from privtalk.methods.registry import METHODS
 
@@ -65,7 +65,7 @@ def setting(training: Training, clients: int, dim: int) -> Setting:
     )
 
 
-def mechanism(training: Training, clients: int, dim: int) -> PrivacyMechanism:
+def mechanism(training: Training, clients: int, dim: int) -> RunMechanism:
     """Clip and calibrated noise; none where no ε is asked for."""
     privacy = training.privacy
     if privacy.epsilon is None:
@@ -76,7 +76,7 @@ def mechanism(training: Training, clients: int, dim: int) -> PrivacyMechanism:
 
 
 def budget(training: Training, clients: int, dim: int) -> Budget | None:
-    """What training may spend where the noise is given; calibrated noise spends it on all rounds."""
+    """The budget that training may spend where the noise is given; calibrated noise spends it on all rounds."""
     privacy = training.privacy
     if privacy.epsilon is None or privacy.noise_multiplier is None:
         return None
@@ -100,9 +100,7 @@ def delta(privacy: PrivacySpec, clients: int) -> float:
     return accounting.default_delta(clients) if privacy.delta is None else privacy.delta
 
 
-def account(
-    cell: Cell, used: PrivacyMechanism, clients: int, dim: int, transcript: Transcript | None
-) -> Privacy:
+def account(cell: Cell, used: RunMechanism, clients: int, dim: int, transcript: Transcript | None) -> Privacy:
     """The record's privacy block, of what was said in training."""
     training = cell.training
     if training is None or transcript is None:
@@ -147,7 +145,7 @@ def account(
 
 
 def _voided(claimed: Privacy, reason: str) -> Privacy:
-    """What was released, without the figures that guarantee nothing."""
+    """The block of what was released, without the figures that guarantee nothing."""
     assumed = claimed.epsilons.assumptions
     epsilons = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, reason))
     return claimed.model_copy(
@@ -219,5 +217,7 @@ def _checks(asked: Setting, noise_multiplier: float) -> dict[str, float]:
         return {"closed form": accounting.gaussian_epsilon(noise_multiplier, 1, asked.delta)}
     of_round = noise_multiplier, asked.rate, asked.rounds, asked.delta
     if asked.placement == "distributed":
-        return {"pld of a Gaussian alike": accounting.epsilon(*of_round)}
+        others = accounting.checks(*of_round)
+        alike = {"pld": accounting.epsilon(*of_round), "prv[opacus]": others.get("prv[opacus]")}
+        return {f"{name} of a Gaussian alike": found for name, found in alike.items() if found is not None}
     return accounting.checks(*of_round)

@@ -39,17 +39,17 @@ from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.scorers import SCORERS
 
 COMPARED = ("lpips[talkhead]", "identity[talkhead]", "lpips[alex]", "identity[arcface]")
-"""What is compared beside PSNR and SSIM, where its network is at hand."""
+"""The metrics that are compared beside PSNR and SSIM, where its network is at hand."""
 LEAST_PUBLIC = 12
 """People of the attacker's own that a prior is learned from, at least."""
 SHOWN_EVERY = 10
 """Steps between two pictures of an attack that runs."""
 COLUMNS = 4
-"""Of a gallery: victim, prior, reconstruction, wrong client's."""
+"""The columns of a gallery: victim, prior, reconstruction, wrong client's."""
 
 
 class Reconstructions(NamedTuple):
-    """What was made of messages."""
+    """The reconstructions from messages."""
 
     attacks: dict[str, AttackResult]
     gallery: Gallery | None
@@ -65,7 +65,7 @@ class Scene:
     clients: Sequence[Client]
     store: FeatureStore
     folder: Path
-    """Where the current picture is shown while an attack runs."""
+    """The folder in which the current picture is shown while an attack runs."""
 
     def view(self) -> ServerView | None:
         """The server's; None where no round has a message beside another's."""

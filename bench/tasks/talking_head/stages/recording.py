@@ -1,4 +1,4 @@
-"""What attacks found, in the record's types."""
+"""The findings of attacks, in the record's types."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def recorded(outcome: Outcome, seconds: float) -> AttackResult:
 
 
 def all_recorded(outcomes: Mapping[str, Outcome], seconds: float) -> dict[str, AttackResult]:
-    """Of attacks that shared their passes."""
+    """The results of attacks that shared their passes."""
     return {name: recorded(outcome, seconds) for name, outcome in outcomes.items()}
 
 

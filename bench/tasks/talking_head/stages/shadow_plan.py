@@ -1,4 +1,4 @@
-"""What shadow worlds of a run depend on, and whom they are asked about."""
+"""The things that shadow worlds of a run depend on, and whom they are asked about."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FEWEST = 8
 
 
 class Candidates(NamedTuple):
-    """Of whom attackers have footage."""
+    """The people of whom attackers have footage."""
 
     members: tuple[Person, ...]
     nonmembers: tuple[Person, ...]
@@ -51,7 +51,7 @@ class ShadowPlan:
     corpus: CorpusSpec
     network: Network
     folder: str | None
-    """Of prepared videos."""
+    """The folder of prepared videos."""
     adapter: AdapterConfig
     federation: FederationConfig
     attack: AttackSpec
@@ -104,7 +104,7 @@ class ShadowPlan:
         return FeatureStore(open_population(self.corpus, self.folder), self.network, self.masked)
 
     def initial(self) -> AdapterBank:
-        """What the run's adapters start from."""
+        """The adapter that the run's adapters start from."""
         denoiser = open_backbone(self.network).denoiser
         return AdapterBank.initial(denoiser, self.adapter, partial(torch_stream, self.seed))
 

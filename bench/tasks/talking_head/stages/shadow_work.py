@@ -35,9 +35,9 @@ from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
 
 OUTSIDERS = 32
-"""Of the attacker's people, on whom signals are standardised, at most."""
+"""The number of the attacker's people on whom signals are standardised, at most."""
 FEDERATED, FEDERATED_ROUNDS = 32, 3
-"""Of the attacker's people, and rounds, in a federation of its own."""
+"""The numbers of the attacker's people, and of rounds, in a federation of its own."""
 PLANTED = 8
 """Worlds that are attacked themselves, to see how strong the attacks are."""
 

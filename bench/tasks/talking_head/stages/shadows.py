@@ -32,7 +32,7 @@ FOOTAGES: tuple[Footage, ...] = get_args(Footage)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadows:
-    """What cells read of the worlds."""
+    """The part of the worlds that cells read."""
 
     answers: ShadowAnswers
     strengths: Mapping[str, Strength]
@@ -51,7 +51,7 @@ def tasks(cells: Iterable[Cell], network: Network, folder: str | None) -> list[T
 
 @lru_cache(maxsize=8)
 def load(plan: ShadowPlan) -> Shadows:
-    """What `make` wrote."""
+    """The worlds that `make` wrote."""
     arrays = read_tensors(plan.path)
     notes = {name: json.loads(text) for name, text in read_metadata(plan.path).items()}
     return Shadows(

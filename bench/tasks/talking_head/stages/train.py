@@ -29,7 +29,7 @@ from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.training import train
 from privtalk.methods.federation.transcript import Keep
 from privtalk.methods.privacy.accounting.ledger import Budget
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.registry import METHODS, adapter_config, build
 
 STATE = "state.safetensors"
@@ -37,7 +37,7 @@ STATE = "state.safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What training leaves."""
+    """The outcome of training."""
 
     state: TrainingState
     template: AdapterBank
@@ -72,7 +72,7 @@ def train_cell(
     backbone: Backbone,
     clients: Sequence[ClientData],
     evaluated: Sequence[ClientData],
-    mechanism: PrivacyMechanism,
+    mechanism: RunMechanism,
     budget: Budget | None,
     checkpoints: Path,
 ) -> Trained:
@@ -141,7 +141,7 @@ def message_length(cell: Cell, training: Training, template: AdapterBank) -> int
 
 
 def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:
-    """What training starts from, equal for all rows of a seed."""
+    """The adapter that training starts from, equal for all rows of a seed."""
     config = adapter_config(cell.method, training.adapter)
     return AdapterBank.initial(backbone.denoiser, config, partial(torch_stream, cell.seed))
 
@@ -191,7 +191,7 @@ def forget(checkpoints: Path) -> None:
 
 
 def client_data(clients: Sequence[Client], people: Sequence[Person], store: FeatureStore) -> list[ClientData]:
-    """What each client trains on."""
+    """The data that each client trains on."""
     by_name = {person.name: person for person in people}
     device = store.network.device
     found = []

@@ -1,4 +1,4 @@
-"""What sums hide: an attack's figure against the number of clients that a sum is made of."""
+"""The chart of what sums hide: an attack's figure against the number of clients that a sum is made of."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_auc(series: str) -> bool:
 
 
 def axis_titles(series: str) -> tuple[str, str]:
-    """What is on either axis, from a series' name.
+    """The titles of either axis, from a series' name.
 
     >>> axis_titles("auc by clients in the sum"), axis_titles("cosine")
     (('clients in the sum', 'AUC'), ('', 'cosine'))

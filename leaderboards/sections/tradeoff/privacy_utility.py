@@ -113,7 +113,7 @@ def _panel(
 
 
 def _along(board: Board) -> str | None:
-    """What the axis says of the places along it."""
+    """The words of the axis about the places along it."""
     return ", ".join(axis.about or axis.heading for axis in board.display.axes) or None
 
 

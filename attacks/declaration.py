@@ -30,3 +30,12 @@ class Declaration:
     footage: Footage = "fresh"
     headline: str = "auc"
     """The measure that a board shows: `auc`, or a key of `Outcome.measures`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """An attack. Each kind adds the function that it is: `ReleaseAttack`, `PersonAttack`, `ShadowAttack`,
+    `MessageAttack` and `Reconstruction`.
+    """
+
+    declaration: Declaration

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.declaration import Attack
 from privtalk.attacks.outcome import Measure
 from privtalk.attacks.views import Bank, ServerRound
 from privtalk.core.intervals import clopper_pearson
@@ -79,10 +79,9 @@ Score = Callable[[Sequence[ServerRound], Candidates], ScoreMatrix]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessageAttack:
+class MessageAttack(Attack):
     """An attack on messages; a pure function of them and of what the attacker makes of the people."""
 
-    declaration: Declaration
     score: Score
 
 

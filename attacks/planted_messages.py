@@ -14,7 +14,7 @@ import torch
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.outcome import Outcome, Strength
 from privtalk.attacks.pairs import Truth
-from privtalk.attacks.server import SUM_ATTACKS, ServerSettings, attack_server, attack_sums, last_candidates
+from privtalk.attacks.server import ServerSettings, attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ServerView
 from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
@@ -83,7 +83,7 @@ def message_strengths(
 def headline(outcome: Outcome) -> Interval | None:
     """The measure that a board shows; of attacks on sums, that on sums of one message. None where it is missing."""
     about = outcome.declaration
-    name = "auc[n=1]" if about.name in SUM_ATTACKS else about.headline
+    name = "auc[n=1]" if about.view == "sums" else about.headline
     if name == "auc":
         return None if outcome.evaluation is None else outcome.evaluation.auc
     measure = outcome.measures.get(name)

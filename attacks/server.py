@@ -47,8 +47,7 @@ SUM_ATTACKS: dict[str, MessageAttack] = {
     "distinguishing": distinguishing.ATTACK,
     "span_on_sums": span_on_sums.ATTACK,
 }
-SERVER_ATTACKS = (*MESSAGE_ATTACKS, source_inference.DECLARATION.name, attribute_inference.NAME)
-"""Names that `attack_server` knows."""
+"""Both hold what the project has; `attacks.catalogue.register` adds to them."""
 CURVE = "auc by clients in the sum"
 
 
@@ -137,13 +136,12 @@ def attack_server(
     truth: Truth,
     settings: ServerSettings = DEFAULT,
     known: Candidates | None = None,
-    names: Sequence[str] = SERVER_ATTACKS,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Outcome]:
-    """Outcome of each attack in `names` on a server's view; `known` spares `last_candidates`."""
-    if unknown := sorted(set(names) - set(SERVER_ATTACKS)):
-        raise ValueError(
-            f"no attack on messages is called {unknown[0]!r}; there are {', '.join(SERVER_ATTACKS)}"
-        )
+    """Outcome of each attack in `names` (all) on a server's view; `known` spares `last_candidates`."""
+    there = server_attacks()
+    if unknown := sorted(set(names or ()) - set(there)):
+        raise ValueError(f"no attack on messages is called {unknown[0]!r}; there are {', '.join(there)}")
     rounds, stream = readable(view, knowledge.initial, settings.rounds), knowledge.stream
     known = known or last_candidates(view, knowledge, settings)
 
@@ -156,7 +154,13 @@ def attack_server(
             )
         return _verified(judged(MESSAGE_ATTACKS[name], rounds, known, truth, stream))
 
-    return {name: run(name) for name in names}
+    return {name: run(name) for name in (there if names is None else names)}
+
+
+def server_attacks() -> tuple[str, ...]:
+    """Returns the names that `attack_server` knows."""
+    own = (source_inference.DECLARATION.name, attribute_inference.NAME)
+    return (*MESSAGE_ATTACKS, *own)
 
 
 def _verified(outcome: Outcome) -> Outcome:

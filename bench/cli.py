@@ -45,7 +45,11 @@ def run(
     ],
     preset: Annotated[str, typer.Option("--preset", "-p", help="Its size: smoke, small or paper.")] = "small",
     corpus: Annotated[
-        Path | None, typer.Option(help="Folder made by `bench data prepare`, instead of the embedded corpus.")
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder made by `bench data prepare`, or FILE.py:NAME of your own [default: the embedded corpus].",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -93,7 +97,7 @@ def run(
             command.Request(
                 suite=suite,
                 preset=preset,
-                corpus=None if corpus is None else str(corpus),
+                corpus=corpus,
                 out=out,
                 seeds=command.numbers(seeds),
                 rows=command.words(rows),
@@ -130,7 +134,9 @@ def show(
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="suites, methods, attacks, metrics or weights.")],
+    kind: Annotated[
+        str, typer.Argument(help="tasks, suites, methods, attacks, metrics, corpora or weights.")
+    ],
     markdown: Annotated[
         Path | None, typer.Option(help="Write a table of all that is declared; - for standard output.")
     ] = None,

@@ -11,11 +11,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from privtalk.bench import task
 from privtalk.core.cache import content_hash
@@ -52,9 +52,11 @@ def enrol(kind: Kind, reference: str) -> Plugin:
         return known
     module, found = _loaded(kind, reference)
     try:
-        name = _registrar(kind)(found)
+        name = _enter(kind, found)
     except (ValueError, TypeError) as error:
         raise UserError(f"{kind} {reference}: {_line(error)}") from error
+    except Exception as error:
+        raise UserError(f"{kind} {reference}: {type(error).__name__}: {_line(error)}") from error
     plugin = Plugin(kind=kind, reference=reference, name=name, sha256=_hash(module))
     _ENROLLED[kind, reference] = plugin
     return plugin
@@ -80,14 +82,30 @@ def known(kind: Kind, name: str) -> Plugin:
 
         if name in METHODS:
             return Plugin(kind=kind, reference=name, name=name, sha256="")
-    raise UserError(f"unknown {kind} {name!r}; name one that `bench list {kind}s` shows, or FILE.py:NAME")
+    if kind in ("attack", "metric"):
+        raise UserError(
+            f"{name!r} is no {kind} to add: those of `bench list {kind}s` are run anyway; name FILE.py:NAME"
+        )
+    listed = GROUPS[kind].partition(".")[2]
+    raise UserError(f"unknown {kind} {name!r}; name one that `bench list {listed}` shows, or FILE.py:NAME")
 
 
-def installed() -> list[Plugin]:
+def corpus(text: str | None) -> Plugin | None:
+    """Returns the brought corpus that a text names, by its reference or by the name that a package gave it; None where
+    it names a folder.
+    """
+    if text is None or Path(text).exists():
+        return None
+    if is_reference(text):
+        return enrol("corpus", text)
+    return next((plugin for plugin in enrolled("corpus") if plugin.name == text), None)
+
+
+def installed(kinds: Iterable[Kind] = KINDS) -> list[Plugin]:
     """Enrols what installed packages bring, and returns it."""
     return [
         enrol(kind, f"{entry.value}".replace(" ", ""))
-        for kind in KINDS
+        for kind in kinds
         for entry in sorted(_entries(kind), key=lambda entry: entry.name)
     ]
 
@@ -98,13 +116,28 @@ def enrolled(kind: Kind) -> list[Plugin]:
 
 
 def forget() -> None:
-    """Forgets what was loaded from files, so that the next reference reads its file again; names stay taken."""
-    for kind, reference in list(_ENROLLED):
-        del _ENROLLED[kind, reference]
+    """Forgets all that was enrolled: names are free again, and the next reference reads its file again."""
+    for plugin in dict.fromkeys((plugin.kind, plugin.name) for plugin in _ENROLLED.values()):
+        _withdraw(*plugin)
+    _ENROLLED.clear()
     for name in [name for name in sys.modules if name.startswith(MODULES)]:
         del sys.modules[name]
 
 
+class Registry(NamedTuple):
+    """A module with `register` and `forget`, and the table in it."""
+
+    module: str
+    table: str
+
+
+REGISTRIES: Mapping[Kind, Registry] = {
+    "method": Registry("privtalk.methods.registry", "METHODS"),
+    "attack": Registry("privtalk.attacks.catalogue", "CATALOGUE"),
+    "metric": Registry("privtalk.metrics.registry", "METRICS"),
+    "corpus": Registry("privtalk.bench.corpus.brought", "CORPORA"),
+}
+"""Kind -> where its things stand; imported when something is brought, for torch takes seconds."""
 _ENROLLED: dict[tuple[Kind, str], Plugin] = {}
 
 
@@ -114,26 +147,37 @@ def _entries(kind: Kind) -> Iterable[EntryPoint]:
 
 def _loaded(kind: Kind, reference: str) -> tuple[ModuleType, Any]:
     where, _, name = reference.rpartition(":")
+    if not is_reference(reference):
+        raise UserError(f"{kind} {reference}: it names nothing; write path.py:NAME or module:NAME")
     try:
         module = _from_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except UserError:
         raise
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"{kind} {reference}: no module {error.name!r}; write path.py:NAME or module:NAME"
-        ) from error
+        own = error.name is not None and f"{where}.".startswith(f"{error.name}.")
+        way = "write path.py:NAME or module:NAME" if own else "it imports that; install it"
+        raise UserError(f"{kind} {reference}: no module {error.name!r}; {way}") from error
     except SyntaxError as error:
-        raise UserError(f"{kind} {reference}: line {error.lineno} is not Python ({error.msg})") from error
-    except Exception as error:
+        raise UserError(
+            f"{kind} {reference}: line {error.lineno or 1} is not Python ({error.msg})"
+        ) from error
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"{kind} {reference}: importing it fails ({type(error).__name__}: {_line(error)})"
         ) from error
     if not hasattr(module, name):
-        own = [
-            key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
-        ]
-        raise UserError(f"{kind} {reference}: {where} has no {name!r}; it has: {', '.join(own) or 'nothing'}")
+        own = ", ".join(_own(module)) or "nothing"
+        raise UserError(f"{kind} {reference}: {where} has no {name!r}; it has: {own}")
     return module, getattr(module, name)
+
+
+def _own(module: ModuleType) -> Iterator[str]:
+    """Public names of a module, less those of what it imports."""
+    for name, value in vars(module).items():
+        imported = getattr(value, "__module__", "") != module.__name__ and hasattr(value, "__qualname__")
+        language = isinstance(value, ModuleType) or type(value).__module__ == "__future__"
+        if not (name.startswith("_") or imported or language):
+            yield name
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -157,40 +201,40 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def _hash(module: ModuleType) -> str:
-    return file_hash(Path(module.__file__)) if module.__file__ else ""
+    file = getattr(module, "__file__", None)
+    return file_hash(Path(file)) if file else ""
 
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _registrar(kind: Kind) -> Callable[[Any], str]:
-    """The function that registers a thing of a kind and returns its name."""
-    return {"task": _add_task, "method": _add_method, "attack": _add_attack, "metric": _add_metric}[kind]
+def _enter(kind: Kind, found: Any) -> str:
+    """Registers a thing of a kind and returns its name."""
+    if kind == "task":
+        return _add_task(found)
+    entered = importlib.import_module(REGISTRIES[kind].module).register(found)
+    return entered if isinstance(entered, str) else str(entered.name)
+
+
+def _withdraw(kind: Kind, name: str) -> None:
+    """Takes a thing out of its registry, where it still stands there."""
+    if kind == "task":
+        task.forget_task(name)
+        return
+    registry = importlib.import_module(REGISTRIES[kind].module)
+    if name in getattr(registry, REGISTRIES[kind].table):
+        registry.forget(name)
 
 
 def _add_task(found: Any) -> str:
-    made = found() if isinstance(found, type) else found
+    made = found() if isinstance(found, type) and issubclass(found, task.Task) else found
     if not isinstance(made, task.Task):
         raise ValueError("it is no privtalk.bench.task.Task; make it a subclass of that")
+    for part in ("name", "about", "settings"):
+        if not hasattr(made, part):
+            raise ValueError(f"task {type(made).__name__}: it has no {part}; write {part} = ...")
+    if not str(made.name).isidentifier():
+        raise ValueError(f"task {made.name!r}: a name is letters, digits and _; write it so")
     task.register_task(made)
     return made.name
-
-
-def _add_method(found: Any) -> str:
-    from privtalk.methods import registry
-
-    registry.register(found)
-    return str(found.name)
-
-
-def _add_attack(found: Any) -> str:
-    from privtalk.attacks import catalogue
-
-    return str(catalogue.register(found))
-
-
-def _add_metric(found: Any) -> str:
-    from privtalk.metrics import registry
-
-    return str(registry.register(found))

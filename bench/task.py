@@ -25,7 +25,7 @@ from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
 from privtalk.core.record_parts import AttackResult, Audit, Score
 from privtalk.core.records import Federation, Kind, Sample
-from privtalk.core.run_folder import Plugin
+from privtalk.core.run_folder import Plugin, PluginKind
 from privtalk.core.upgrade import tier_of
 
 
@@ -200,6 +200,8 @@ class Task(ABC):
     """Setting, or the branch it stands in -> when a row reads it; without a condition every row does."""
     filled_in: Mapping[str, str] = {}
     """Setting that the program fills in -> how to choose it."""
+    takes: ClassVar[frozenset[PluginKind]] = frozenset()
+    """Kinds of what people may bring to it, beside tasks."""
     by_axis: Mapping[str, str] = {}
     """Setting that a place on an axis decides -> that axis."""
 
@@ -286,6 +288,11 @@ def register_task(task: Task) -> None:
     if task.name in names() and _BROUGHT.get(task.name) is not task:
         raise UserError(f"task {task.name!r} is there already; give it another name")
     _BROUGHT[task.name] = task
+
+
+def forget_task(name: str) -> None:
+    """Takes out a task that somebody brought, so that its name is free again."""
+    _BROUGHT.pop(name, None)
 
 
 def names() -> list[str]:

@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
 from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.outcome import Measure
 from privtalk.attacks.probing import Scores
+from privtalk.core.intervals import Interval
 
 Rows = NDArray[np.float64]
 
@@ -74,3 +76,16 @@ def set_p_value(suspects: Scores, others: Scores) -> float:
     if min(len(suspects), len(others)) < 2 or not (suspects.std() or others.std()):
         return 1.0 if len(suspects) and suspects.mean() < others.mean() else 0.5
     return float(ttest_ind(suspects, others, equal_var=False, alternative="greater").pvalue)
+
+
+def set_measures(members: Scores, others: Scores) -> dict[str, Measure]:
+    """`set_p_value` as it is recorded."""
+    people = len(members) + len(others)
+    found = Measure(
+        estimate=Interval(value=set_p_value(members, others), n=people, clusters=people),
+        chance=0.5,
+        unit="p-value",
+        direction="lower",
+        about="Welch's test that all members together score above all non-members",
+    )
+    return {"set_p_value": found}

@@ -17,12 +17,12 @@ from dataclasses import replace
 import numpy as np
 
 from privtalk.attacks.declaration import Footage
-from privtalk.attacks.membership import lira, malicious_client, rmia
+from privtalk.attacks.membership import malicious_client
 from privtalk.attacks.membership.passes import Passes
 from privtalk.attacks.membership.release import OVER_BASE, PERSON_ATTACKS, RELEASE_ATTACKS, ReleaseTarget
 from privtalk.attacks.membership.release import declaration as declared
 from privtalk.attacks.membership.scenes import World
-from privtalk.attacks.membership.shadow_attacks import imputed
+from privtalk.attacks.membership.shadow_attacks import SHADOW_ATTACKS, imputed
 from privtalk.attacks.membership.user_inference import suspect
 from privtalk.attacks.outcome import Strength
 from privtalk.attacks.probing import Scores
@@ -36,7 +36,7 @@ from privtalk.core.streams import Stream
 def strengths(
     view: ReleaseView, target: ReleaseTarget, worlds: Worlds, planted: str, stream: Stream
 ) -> dict[str, Strength]:
-    """Strength of every attack that `target` was made for, and of LiRA and RMIA; its people are the worlds' [S].
+    """Strength of all attacks that `target` was made for, and those with shadow models; its people are the worlds' [S].
 
     `view` holds what worlds start from; `planted` says in a line what the worlds are.
     """
@@ -90,16 +90,14 @@ def client_strengths(
 
 
 def shadow_strengths(signals: Scores, members: Members) -> dict[str, list[float]]:
-    """AUC of LiRA and RMIA on each world of `signals` [W, S], gains over the base, by the other worlds."""
+    """AUC of LiRA, RMIA and their like on each world of `signals` [W, S], gains over the base, by the other worlds."""
     out = imputed(np.where(members, np.nan, signals))
-    found: dict[str, list[float]] = {lira.ATTACK.name: [], rmia.ATTACK.name: []}
+    found: dict[str, list[float]] = {name: [] for name in SHADOW_ATTACKS}
     for index, inside in enumerate(members):
         others = np.delete(out, index, axis=0)
-        by_lira = lira.lira(signals[index], others)
-        population = signals[index][~inside], others[:, ~inside]
-        by_rmia = rmia.rmia(signals[index], others, *population)
-        found[lira.ATTACK.name].append(auc(by_lira[inside], by_lira[~inside]))
-        found[rmia.ATTACK.name].append(auc(by_rmia[inside], by_rmia[~inside]))
+        for name, attack in SHADOW_ATTACKS.items():
+            scores = attack.score(signals[index], others, signals[index][~inside], others[:, ~inside])
+            found[name].append(auc(scores[inside], scores[~inside]))
     return found
 
 

@@ -5,12 +5,14 @@ A record-level statistic asks about the windows themselves; a person-level attac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from privtalk.attacks.declaration import Declaration, Footage
+from privtalk.attacks.controls import Control
+from privtalk.attacks.declaration import Attack, Declaration, Footage
 from privtalk.attacks.membership import (
     cdi,
     clid,
@@ -25,17 +27,19 @@ from privtalk.attacks.membership import (
     user_inference,
 )
 from privtalk.attacks.membership.outcomes import Labels
-from privtalk.attacks.membership.scenes import Statistic, World
+from privtalk.attacks.membership.scenes import Rows, Statistic, World
+from privtalk.attacks.outcome import Measure
 from privtalk.attacks.probing import Scores
 from privtalk.core.streams import Stream
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReleaseAttack:
+class ReleaseAttack(Attack):
     """A record-level statistic with its meaning."""
 
-    declaration: Declaration
     statistic: Statistic
+    slopes: bool = False
+    """Whether it takes gradients: their passes give the losses that others read, so that it is asked first."""
 
 
 RELEASE_ATTACKS: dict[str, ReleaseAttack] = {
@@ -46,21 +50,26 @@ RELEASE_ATTACKS: dict[str, ReleaseAttack] = {
     "pfami": ReleaseAttack(declaration=pfami.DECLARATION, statistic=pfami.pfami),
     "sima": ReleaseAttack(declaration=sima.DECLARATION, statistic=sima.sima),
     "clid": ReleaseAttack(declaration=clid.DECLARATION, statistic=clid.clid),
-    "gsa1": ReleaseAttack(declaration=gsa.GSA1, statistic=gsa.gsa1),
-    "gsa2": ReleaseAttack(declaration=gsa.GSA2, statistic=gsa.gsa2),
+    "gsa1": ReleaseAttack(declaration=gsa.GSA1, statistic=gsa.gsa1, slopes=True),
+    "gsa2": ReleaseAttack(declaration=gsa.GSA2, statistic=gsa.gsa2, slopes=True),
 }
-"""Raw and over the base."""
+"""Raw and over the base; `attacks.catalogue.register` adds to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonAttack:
+class PersonAttack(Attack):
     """An attack that joins a person's signals over the base."""
 
-    declaration: Declaration
     signals: tuple[str, ...]
     """Statistics of the declared footage that it reads."""
     join: Callable[[World, tuple[str, ...], Labels, Stream], Scores]
-    """(signals, their names, who took part, stream) -> [P]. Only the ensemble reads who took part."""
+    """(signals, their names, who took part, stream) -> [P]. Who took part is for the `refitted`."""
+    measures: Callable[[Scores, Scores], Mapping[str, Measure]] | None = None
+    """(members' scores, others') -> figures beside the ROC."""
+    refitted: Callable[[Rows, Labels, torch.Generator], Control] | None = None
+    """(signals [P, S], who took part, generator) -> control of permuted labels, of an attack that learns from labels:
+    they are permuted before it learns.
+    """
 
 
 def _mean(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
@@ -81,12 +90,22 @@ FRESH = ("loss", "clid", "pfami")
 
 PERSON_ATTACKS: dict[str, PersonAttack] = {
     "user_inference": PersonAttack(declaration=user_inference.DECLARATION, signals=("loss",), join=_mean),
-    "cdi": PersonAttack(declaration=cdi.DECLARATION, signals=FRESH, join=_cdi),
-    "ensemble": PersonAttack(declaration=ensemble.FRESH, signals=FRESH, join=_stack),
-    "ensemble_exact": PersonAttack(declaration=ensemble.EXACT, signals=tuple(RELEASE_ATTACKS), join=_stack),
+    "cdi": PersonAttack(declaration=cdi.DECLARATION, signals=FRESH, join=_cdi, measures=cdi.set_measures),
+    "ensemble": PersonAttack(
+        declaration=ensemble.FRESH, signals=FRESH, join=_stack, refitted=ensemble.refitted
+    ),
+    "ensemble_exact": PersonAttack(
+        declaration=ensemble.EXACT,
+        signals=tuple(RELEASE_ATTACKS),  # of the project: what people bring later is no feature of it
+        join=_stack,
+        refitted=ensemble.refitted,
+    ),
 }
 
-NAMES = (*RELEASE_ATTACKS, *PERSON_ATTACKS)
+
+def names() -> tuple[str, ...]:
+    """Returns the names of all attacks, those that people brought among them."""
+    return (*RELEASE_ATTACKS, *PERSON_ATTACKS)
 
 
 def declaration(name: str) -> Declaration:
@@ -94,21 +113,20 @@ def declaration(name: str) -> Declaration:
     return (RELEASE_ATTACKS.get(name) or PERSON_ATTACKS[name]).declaration
 
 
-def check_names(names: Iterable[str] | None) -> tuple[str, ...]:
-    """`names`, or all; unknown ones are refused."""
-    chosen = NAMES if names is None else tuple(names)
-    unknown = [name for name in chosen if name not in NAMES]
+def check_names(wanted: Iterable[str] | None) -> tuple[str, ...]:
+    """`wanted`, or all; unknown ones are refused."""
+    chosen = names() if wanted is None else tuple(wanted)
+    unknown = [name for name in chosen if name not in names()]
     if unknown:
-        raise ValueError(f"no membership attack is called {unknown[0]!r}; there are {', '.join(NAMES)}")
+        raise ValueError(f"no membership attack is called {unknown[0]!r}; there are {', '.join(names())}")
     return chosen
 
 
-def statistics(names: Sequence[str], footage: Footage) -> dict[str, Statistic]:
-    """The statistics that the attacks in `names` need of a kind of footage."""
+def statistics(wanted: Sequence[str], footage: Footage) -> dict[str, Statistic]:
+    """The statistics that the attacks in `wanted` need of a kind of footage."""
     needed: list[str] = []
-    for name in names:
+    for name in wanted:
         if declaration(name).footage == footage:
             needed += [name] if name in RELEASE_ATTACKS else PERSON_ATTACKS[name].signals
-    # white-box statistics first: their passes give the losses that others read
-    first = sorted(dict.fromkeys(needed), key=lambda name: not name.startswith("gsa"))
+    first = sorted(dict.fromkeys(needed), key=lambda name: not RELEASE_ATTACKS[name].slopes)
     return {name: RELEASE_ATTACKS[name].statistic for name in first}

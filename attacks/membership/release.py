@@ -24,11 +24,9 @@ import numpy as np
 
 from privtalk.attacks.controls import gaussian_update
 from privtalk.attacks.declaration import Footage
-from privtalk.attacks.membership import cdi, ensemble
 from privtalk.attacks.membership.outcomes import Blanks, Labels, outcome
 from privtalk.attacks.membership.passes import Asked, ProbeSettings
 from privtalk.attacks.membership.registry import (
-    NAMES,
     PERSON_ATTACKS,
     RELEASE_ATTACKS,
     check_names,
@@ -37,14 +35,13 @@ from privtalk.attacks.membership.registry import (
 )
 from privtalk.attacks.membership.scenes import Scene, Untrained, World
 from privtalk.attacks.membership.user_inference import suspect
-from privtalk.attacks.outcome import Measure, Outcome
+from privtalk.attacks.outcome import Outcome
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.views import Bank, ReleaseView
-from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
 
-__all__ = ["NAMES", "OVER_BASE", "PERSON_ATTACKS", "RELEASE_ATTACKS", "Settings", "aim", "attack_release"]
+__all__ = ["OVER_BASE", "PERSON_ATTACKS", "RELEASE_ATTACKS", "Settings", "aim", "attack_release"]
 
 OVER_BASE = "_over_base"
 
@@ -223,25 +220,14 @@ def _person_level(name: str, worlds: Answers, target: ReleaseTarget, stream: Str
 
     scores, blanks = worlds.scores(joined, known, target.known_some, relative=True)
     found = outcome(attack.declaration, scores, known, blanks, stream)
-    if name == "cdi":
-        found = replace(found, measures={"set_p_value": _set_measure(scores[known], scores[~known])})
-    if name.startswith("ensemble"):
+    if attack.measures is not None:
+        found = replace(found, measures=attack.measures(scores[known], scores[~known]))
+    if attack.refitted is not None:
         over_base = worlds.released.over(worlds.scene.base)
         signals = np.column_stack([over_base.person(signal) for signal in attack.signals])
-        refits = ensemble.refitted(signals, known, stream("attack", name, "control", "refits"))
+        refits = attack.refitted(signals, known, stream("attack", name, "control", "refits"))
         found = replace(found, controls={**found.controls, "permuted_labels": refits})
     return {name: found}
-
-
-def _set_measure(members: Scores, others: Scores) -> Measure:
-    people = len(members) + len(others)
-    return Measure(
-        estimate=Interval(value=cdi.set_p_value(members, others), n=people, clusters=people),
-        chance=0.5,
-        unit="p-value",
-        direction="lower",
-        about="Welch's test that all members together score above all non-members",
-    )
 
 
 def _sizes(given: Mapping[Footage, People]) -> tuple[int, int]:

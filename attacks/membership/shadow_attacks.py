@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.declaration import Attack
 from privtalk.attacks.membership import lira, rmia
 from privtalk.attacks.membership.loss import loss
 from privtalk.attacks.membership.outcomes import outcome
@@ -25,7 +26,24 @@ from privtalk.attacks.views import Bank, ReleaseView
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 
-NAMES = (lira.ATTACK.name, rmia.ATTACK.name)
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowAttack(Attack):
+    """An attack that compares gains over the base with those in shadow worlds, which have not met the person."""
+
+    score: Callable[[Scores, Scores, Scores, Scores], Scores]
+    """(signals [P], in the worlds [W, P], of the attacker's own people [Z], in the worlds [W, Z]) -> [P]."""
+
+
+def _lira(signals: Scores, out: Scores, population: Scores, population_out: Scores) -> Scores:
+    return lira.lira(signals, out)
+
+
+SHADOW_ATTACKS: dict[str, ShadowAttack] = {
+    lira.ATTACK.name: ShadowAttack(declaration=lira.ATTACK, score=_lira),
+    rmia.ATTACK.name: ShadowAttack(declaration=rmia.ATTACK, score=rmia.rmia),
+}
+"""The attacks of the project; `attacks.catalogue.register` adds to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,32 +99,33 @@ def attack_with_shadows(
     own: Outsiders,
     stream: Stream,
 ) -> dict[str, Outcome]:
-    """Outcomes `lira` and `rmia`; `answers` are the suspect's about the exact footage of `target`."""
+    """Outcomes of LiRA, RMIA and their like; `answers` are the suspect's about the exact footage of `target`."""
     suspect = Suspect(backbone=view.backbone, adapter=view.adapter, adapt=view.adapt)
     population = gains(suspect, own.asked, view.adapter) - own.base
     population_out = imputed(worlds.outsiders)
-
-    def by_lira(signals: Scores, out: Scores) -> Scores:
-        return lira.lira(signals, out)
-
-    def by_rmia(signals: Scores, out: Scores) -> Scores:
-        return rmia.rmia(signals, out, population, population_out)
-
     return {
-        about.name: _outcome(about, score, target, answers, worlds.candidates, stream)
-        for about, score in ((lira.ATTACK, by_lira), (rmia.ATTACK, by_rmia))
+        name: _outcome(
+            attack, partial(_against, attack, population, population_out), target, answers, worlds, stream
+        )
+        for name, attack in SHADOW_ATTACKS.items()
     }
 
 
+def _against(
+    attack: ShadowAttack, population: Scores, population_out: Scores, signals: Scores, out: Scores
+) -> Scores:
+    return attack.score(signals, out, population, population_out)
+
+
 def _outcome(
-    about: Declaration,
+    attack: ShadowAttack,
     score: Callable[[Scores, Scores], Scores],
     target: ReleaseTarget,
     answers: Answers,
-    out: Scores,
+    worlds: ShadowAnswers,
     stream: Stream,
 ) -> Outcome:
-    known, some = target.known, list(target.some)
+    known, some, out = target.known, list(target.some), worlds.candidates
     scene = answers.scene
     fewer = known[some]
     blanks = {
@@ -118,4 +137,4 @@ def _outcome(
         "blind": (scene.base.person("loss"), known),
     }
     released = score(answers.released.over(scene.base).person("loss"), out)
-    return outcome(about, released, known, blanks, stream)
+    return outcome(attack.declaration, released, known, blanks, stream)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.declaration import Attack, Declaration
 from privtalk.attacks.reconstruction.dlg import dlg
 from privtalk.attacks.reconstruction.evidence import Heard
 from privtalk.attacks.reconstruction.gidm import PHASES, Phases, gidm, gidm_plus
@@ -75,10 +75,9 @@ Run = Callable[[Case, Progress | None], Tensor | str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attack:
+class Reconstruction(Attack):
     """A reconstruction attack."""
 
-    declaration: Declaration
     run: Run
 
 
@@ -225,8 +224,8 @@ def _declared(name: str, statistic: str, source: str) -> Declaration:
     )
 
 
-ATTACKS: Mapping[str, Attack] = {
-    "learned_inversion": Attack(
+ATTACKS: Mapping[str, Reconstruction] = {
+    "learned_inversion": Reconstruction(
         declaration=_declared(
             "learned_inversion",
             "expected face given the message, by regression on simulated clients",
@@ -234,7 +233,7 @@ ATTACKS: Mapping[str, Attack] = {
         ),
         run=run_learned_inversion,
     ),
-    "prior_guided": Attack(
+    "prior_guided": Reconstruction(
         declaration=_declared(
             "prior_guided",
             "face of the public prior whose expected gradient points along the message",
@@ -242,7 +241,7 @@ ATTACKS: Mapping[str, Attack] = {
         ),
         run=run_prior_guided,
     ),
-    "inverting_gradients": Attack(
+    "inverting_gradients": Reconstruction(
         declaration=_declared(
             "inverting_gradients",
             "latents that minimise cosine distance to the message plus total variation",
@@ -250,7 +249,7 @@ ATTACKS: Mapping[str, Attack] = {
         ),
         run=run_inverting_gradients,
     ),
-    "dlg": Attack(
+    "dlg": Reconstruction(
         declaration=_declared(
             "dlg",
             "latents that minimise squared distance to the message",
@@ -258,7 +257,7 @@ ATTACKS: Mapping[str, Attack] = {
         ),
         run=run_dlg,
     ),
-    "gidm": Attack(
+    "gidm": Reconstruction(
         declaration=_declared(
             "gidm",
             "latents that match the message, timesteps and noise known",
@@ -266,7 +265,7 @@ ATTACKS: Mapping[str, Attack] = {
         ),
         run=run_gidm,
     ),
-    "gidm_plus": Attack(
+    "gidm_plus": Reconstruction(
         declaration=_declared(
             "gidm_plus",
             "latents, noise and timesteps that match the message together",

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from privtalk.bench import suites
+from privtalk.bench import plugins, suites, task
 from privtalk.core.errors import unknown
 
 Line = tuple[str, str, str]
@@ -42,6 +42,28 @@ def reference(kind: str) -> str:
     return "\n".join(markdown_table(heads, list(rows())))
 
 
+def _brought(kind: plugins.Kind) -> Callable[[str], str]:
+    """Enrols what installed packages bring of a kind; the function that tells where a name is from, if from there."""
+    found = {plugin.name: f" [from {plugin.reference}]" for plugin in plugins.installed([kind])}
+    return lambda name: found.get(name, "")
+
+
+def _tasks() -> Iterator[Line]:
+    where = _brought("task")
+    for name in task.names():
+        yield name, "", task.find_task(name).about + where(name)
+
+
+def _corpora() -> Iterator[Line]:
+    from privtalk.bench.corpus import brought
+    from privtalk.bench.corpus.spec import EMBEDDED
+
+    where = _brought("corpus")
+    yield EMBEDDED, "", "people filmed on request, with nothing to download; what --corpus stands in place of"
+    yield "FOLDER", "", "real videos, prepared by `bench data prepare`"
+    yield from ((name, "", brought.find(name).about + where(name)) for name in brought.names())
+
+
 def _suites() -> Iterator[Line]:
     for name in suites.names():
         suite = suites.load(name)
@@ -52,24 +74,28 @@ def _suites() -> Iterator[Line]:
 def _methods() -> Iterator[Line]:
     from privtalk.methods.registry import METHODS, REFERENCES
 
+    where = _brought("method")
     for name, method in METHODS.items():
-        yield name, "method", method.about
+        yield name, "method", method.about + where(name)
     yield from ((name, reference.kind, reference.about) for name, reference in REFERENCES.items())
 
 
 def _attacks() -> Iterator[Line]:
     from privtalk.attacks.catalogue import CATALOGUE
 
+    where = _brought("attack")
     for name, attack in CATALOGUE.items():
-        yield name, f"{attack.family}, sees {attack.view}", f"{attack.statistic} ({attack.source})"
+        told = f"{attack.statistic} ({attack.source}){where(name)}"
+        yield name, f"{attack.family}, sees {attack.view}", told
 
 
 def _metrics() -> Iterator[Line]:
     from privtalk.metrics import METRICS
 
+    where = _brought("metric")
     arrows = {"higher": "↑", "lower": "↓", "reference": ""}
     for name, metric in METRICS.items():
-        yield name, f"{metric.family} {arrows[metric.direction]}".rstrip(), metric.about
+        yield name, f"{metric.family} {arrows[metric.direction]}".rstrip(), metric.about + where(name)
 
 
 def _weights() -> Iterator[Line]:
@@ -109,10 +135,12 @@ DECLARED: Mapping[str, tuple[Sequence[str], Callable[[], Iterator[Sequence[str]]
 """Kind -> heads and rows of a table of all that its members declare."""
 
 KINDS: Mapping[str, Callable[[], Iterator[Line]]] = {
+    "tasks": _tasks,
     "suites": _suites,
     "methods": _methods,
     "attacks": _attacks,
     "metrics": _metrics,
+    "corpora": _corpora,
     "weights": _weights,
 }
 """Kind -> its lines."""

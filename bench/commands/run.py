@@ -46,6 +46,7 @@ class Request:
     suite: str
     preset: str = "small"
     corpus: str | None = None
+    """A prepared folder, or a corpus that somebody brought."""
     out: Path | None = None
     seeds: tuple[int, ...] = ()
     rows: tuple[str, ...] = ()
@@ -90,7 +91,11 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
     found = enrol(request)
     suite = suites.load(request.suite)
     task = find_task(suite.task)
-    opening = Opening(corpus=request.corpus, device=request.device, changes=request.changes)
+    corpus = plugins.corpus(request.corpus)
+    _check_taken(request, task)
+    opening = Opening(
+        corpus=corpus.name if corpus else request.corpus, device=request.device, changes=request.changes
+    )
     opened = task.open(opening)
     expand = partial(
         suites.expand,
@@ -98,7 +103,7 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
         request.preset,
         seeds=request.seeds,
         methods=request.rows,
-        added=[plugin.name for plugin in found if plugin.kind == "method"],
+        added=[plugin.name for plugin in _named(request) if plugin.kind == "method"],
         tiers=request.tiers,
         changes=opened.changes,
         given=opened.given,
@@ -106,23 +111,49 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
     plan = expand(fixed=opened.fixed)
     if more := task.settle(opened, opening, plan.settings):
         plan = expand(fixed={**opened.fixed, **more})
-    return opened, plan, found
+    return opened, plan, tuple(plugin for plugin in found if _used(plugin, plan, corpus))
 
 
 def enrol(request: Request) -> tuple[Plugin, ...]:
     """Registers what installed packages and the user bring; a method may also be named that is there already."""
-    found = plugins.installed()
-    for kind, reference in request.brought:
-        if plugins.is_reference(reference):
-            found.append(plugins.enrol(kind, reference))
-        else:
-            found.append(plugins.known(kind, reference))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*plugins.installed(), *_named(request)]))
+
+
+def _named(request: Request) -> list[Plugin]:
+    """Everything that the command line names, enrolled."""
+    found = [
+        (plugins.enrol if plugins.is_reference(reference) else plugins.known)(kind, reference)
+        for kind, reference in request.brought
+    ]
+    corpus = plugins.corpus(request.corpus)
+    return [*found, corpus] if corpus else found
+
+
+def _check_taken(request: Request, task: Task) -> None:
+    """Raises where the user brings what the suite's task has no place for."""
+    for plugin in _named(request):
+        if plugin.kind == "task" and plugin.name != task.name:
+            raise UserError(f"--task {plugin.reference}: the suite is of task {task.name}; leave it out")
+        if plugin.kind not in ("task", *task.takes):
+            raise UserError(f"task {task.name} takes no {plugin.kind}; leave out --{plugin.kind}")
+
+
+def _used(plugin: Plugin, plan: suites.Plan, corpus: Plugin | None) -> bool:
+    """Whether a run has to do with a thing; what packages bring is there in every process."""
+    match plugin.kind:
+        case "task":
+            return plugin.name == plan.task
+        case "corpus":
+            return plugin == corpus
+        case "method":
+            return any(planned.cell.method == plugin.name for planned in plan.cells)
+    return plugin.kind in find_task(plan.task).takes
 
 
 def default_folder(request: Request) -> Path:
     """runs/SUITE-PRESET, with the corpus's name where it is not the embedded one."""
-    corpus = [Path(request.corpus).resolve().name] if request.corpus else []
+    brought = plugins.corpus(request.corpus)
+    corpus = [brought.name if brought else Path(request.corpus).resolve().name] if request.corpus else []
     parts = [suites.load(request.suite).name, request.preset, *corpus]
     return Path("runs") / "-".join(parts)
 

@@ -29,7 +29,7 @@ class CorpusSpec(Frozen):
     """The people whose clips are used. The three purposes are `population.Purpose`'s."""
 
     name: str = EMBEDDED
-    """`embedded`, or `recorded-HASH` for prepared videos."""
+    """`embedded`, `recorded-HASH` for prepared videos, or `NAME-HASH` for a corpus that somebody brought."""
     version: int = EMBEDDED_VERSION
     """The version of the embedded corpus; 0 for prepared videos, whose hash is in the name."""
     seed: int = 0

@@ -10,7 +10,7 @@ import torch
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.pairs import Truth
 from privtalk.attacks.planted_messages import message_strengths, own_federation
-from privtalk.attacks.server import SERVER_ATTACKS, SUM_ATTACKS
+from privtalk.attacks.server import SUM_ATTACKS, server_attacks
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
@@ -72,7 +72,7 @@ def test_every_attack_on_messages_has_a_strength(view, initial, people):
         own={i: i for i in range(CLIENTS)}, strangers=tuple(range(CLIENTS, PEOPLE)), attributes=looks
     )
     found = message_strengths(view, knowledge, truth, "toy federation")
-    assert set(found) <= {*SERVER_ATTACKS, *SUM_ATTACKS}
+    assert set(found) <= {*server_attacks(), *SUM_ATTACKS}
     assert {"update_cosine", "fedmia", "span", "distinguishing", "span_on_sums"} <= set(found)
     assert found["update_cosine"].estimate.low > 0.5
     assert found["distinguishing"].estimate.low > 0.5

@@ -10,13 +10,13 @@ from privtalk.attacks.pairs import Truth
 from privtalk.attacks.server import (
     CURVE,
     MESSAGE_ATTACKS,
-    SERVER_ATTACKS,
     SUM_ATTACKS,
     ServerSettings,
     attack_server,
     attack_sums,
     last_candidates,
     readable,
+    server_attacks,
     shortened,
 )
 from tests.attacks.tiny_world import (
@@ -50,9 +50,9 @@ def outcomes(backbone, view):
 
 
 def test_every_attack_has_an_outcome_under_its_own_name(outcomes):
-    assert tuple(outcomes) == SERVER_ATTACKS
+    assert tuple(outcomes) == server_attacks()
     assert {o.declaration.name: o.declaration.view for o in outcomes.values()} == dict.fromkeys(
-        SERVER_ATTACKS, "server"
+        server_attacks(), "server"
     )
 
 

@@ -1,17 +1,19 @@
 """The registry's declarations."""
 
 import math
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
-from privtalk.metrics import METRICS, metric
-from privtalk.metrics.declaration import Family, Need
+from privtalk.metrics import METRICS, Metric, metric, registry, score_clip
+from privtalk.metrics.declaration import Family, Need, Undefined
 from privtalk.metrics.distributions import SOURCES
 from privtalk.metrics.evaluators.bundle import NAMES
 from privtalk.metrics.evaluators.published.installed import LOADERS
 from privtalk.metrics.registry import FAMILIES
-from privtalk.metrics.scorers import SCORERS
+from privtalk.metrics.scorers import SCORERS, Scorer
+from tests.metrics.toys import pair, talking
 
 DIRECTIONS = {
     "psnr": "higher",
@@ -133,3 +135,99 @@ def test_what_a_column_says_of_itself(name):
 def test_unknown_names_list_the_valid_ones():
     with pytest.raises(ValueError, match="unknown metric 'fid'; the metrics are psnr, psnr_face, psnr_mouth"):
         metric("fid")
+
+
+# ---- metrics that people bring
+
+
+SHADE = Metric(
+    name="shade",
+    family="quality",
+    direction="lower",
+    unit="",
+    range=(0.0, 1.0),
+    worst=1.0,
+    needs=("truth",),
+    about="distance of the mean brightness from the truth's",
+)
+
+
+def shade(found):
+    return abs(found.generated.frames.mean() - found.truth.frames.mean()) / 255
+
+
+@pytest.fixture
+def enter():
+    """Enters metrics for one test."""
+    names = []
+
+    def enter(scorer):
+        names.append(registry.register(scorer))
+        return names[-1]
+
+    yield enter
+    for name in names:
+        if name in METRICS:
+            registry.forget(name)
+
+
+def test_a_metric_that_is_brought_is_scored_and_stands_in_its_family(enter):
+    brought = Scorer(SHADE, shade)
+    assert enter(brought) == "shade"
+    assert registry.register(brought) == "shade", "again does nothing"
+    families = [declared.family for declared in METRICS.values()]
+    assert families == sorted(families, key=FAMILIES.index)
+    quality = [name for name, declared in METRICS.items() if declared.family == "quality"]
+    assert quality[-1] == "shade"
+    frames = talking()
+    assert score_clip(pair(frames)).scores["shade"] == 0
+    assert score_clip(pair(frames // 2, frames)).scores["shade"] > 0.05
+    registry.forget("shade")
+    assert "shade" not in METRICS
+    assert "shade" not in score_clip(pair(frames)).scores
+
+
+def test_a_metric_without_a_value_says_why_and_one_that_fails_is_named(enter):
+    def undefined(found):
+        raise Undefined("the clip is dark")
+
+    enter(Scorer(SHADE, undefined))
+    enter(Scorer(replace(SHADE, name="broken"), lambda found: {}["x"]))
+    with pytest.raises(ValueError, match="clip: broken: KeyError: 'x'"):
+        score_clip(pair(talking()))
+    registry.forget("broken")
+    scored = score_clip(pair(talking()))
+    assert scored.scores["shade"] is None
+    assert scored.missing["shade"] == "the clip is dark"
+    enter(Scorer(replace(SHADE, name="infinite"), lambda found: math.inf))
+    with pytest.raises(ValueError, match="infinite is inf; a score must be finite or undefined"):
+        score_clip(pair(talking()))
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (lambda: shade, "it is 'function', not a metric; write NAME = Scorer(Metric(...), value)"),
+        (lambda: Scorer("shade", shade), "its declaration is none"),
+        (lambda: Scorer(replace(SHADE, name="psnr"), shade), "metric 'psnr' is there already"),
+        (
+            lambda: Scorer(replace(SHADE, name="fid[talkhead]"), shade),
+            "metric 'fid[talkhead]' is there already",
+        ),
+        (lambda: Scorer(replace(SHADE, name="a b"), shade), "a name is small letters"),
+        (lambda: Scorer(replace(SHADE, family="mesh"), shade), "family is 'mesh'; write one of quality, "),
+        (lambda: Scorer(replace(SHADE, direction="up"), shade), "direction is 'up'; write one of higher, "),
+        (lambda: Scorer(replace(SHADE, needs=("luck",)), shade), "needs 'luck'; write some of truth, "),
+        (lambda: Scorer(replace(SHADE, level="set"), shade), "a metric of a set cannot be added"),
+        (lambda: Scorer(replace(SHADE, about=""), shade), "about is not said"),
+        (lambda: Scorer(replace(SHADE, range=(1.0, 0.0)), shade), "range is (1.0, 0.0)"),
+        (lambda: Scorer(SHADE, 3), "value and truth are functions of a Pair"),
+    ],
+)
+def test_what_is_no_metric_is_refused_in_a_line(made, line):
+    before = dict(METRICS)
+    with pytest.raises(ValueError, match=r".") as caught:
+        registry.register(made())
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert dict(METRICS) == before

@@ -6,42 +6,24 @@ drawn by a named stream, so whoever trains differs from whoever does not by chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-import numpy as np
-
-from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
+from privtalk.bench.corpus import windows
+from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.population import Group, Person, Purpose, Role
 from privtalk.bench.corpus.prepared.archive import repeats
 from privtalk.bench.corpus.prepared.store import ClipEntry, Index, StoreError, load_listed, read_indices
-from privtalk.bench.corpus.spec import CorpusSpec, Footage
+from privtalk.bench.corpus.spec import CorpusSpec
+from privtalk.bench.corpus.windows import Deal, cut, grouped, shortage
 from privtalk.core.cache import content_hash
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import numpy_stream
 
-LEAST: tuple[Purpose, ...] = ("train", "test", "fresh", "fresh")
-"""The clips that everybody must have: the attack needs one fresh window as a portrait and one to look at."""
-
-PORTION = 16
-"""People in a group."""
-
 PREFIX = "recorded-"
 """The prefix of the names of prepared corpora; the hash of what they hold follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Frames `start` to `start + frames` of a clip's file."""
-
-    file: str
-    start: int
-    frames: int
-
-
-Deal = Mapping[Purpose, tuple[Window, ...]]
 
 
 @dataclass(frozen=True)
@@ -66,24 +48,7 @@ class RecordedPopulation:
         )
 
     def groups(self) -> list[Group]:
-        uses: Sequence[tuple[Role, Purpose, int]] = (
-            ("clients", "train", self.spec.clients),
-            ("clients", "test", self.spec.tested),
-            ("clients", "fresh", self.spec.attacked),
-            ("heldout", "train", self.spec.heldout),
-            ("heldout", "fresh", self.spec.heldout),
-            ("shadow", "train", self.spec.shadows),
-            ("shadow", "fresh", self.spec.shadows),
-        )
-        origin = content_hash(self.spec.model_dump())
-        found: list[Group] = []
-        for role, purpose, count in uses:
-            people = self.people(role)[:count]
-            found += [
-                Group(origin, f"{role}-{purpose}-{first:05d}", people[first : first + PORTION], purpose)
-                for first in range(0, len(people), PORTION)
-            ]
-        return found
+        return grouped(self.people, self.spec)
 
     def census(self) -> Mapping[str, Identity]:
         """Everybody who is there, with or without a role."""
@@ -131,7 +96,7 @@ def survey(folder: Path, spec: CorpusSpec) -> Survey:
     leaves them two. Raises `ValueError` below four usable people.
     """
     found = identities(folder)
-    refused = {n: _shortage(i.index, spec) for n, i in found.items() if not suffices(i.index, spec)}
+    refused = {n: shortage(lengths(i.index), spec) for n, i in found.items() if not suffices(i.index, spec)}
     usable = len(found) - len(refused)
     if usable < 4:
         lacking = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
@@ -210,60 +175,17 @@ def check_population(population: RecordedPopulation) -> None:
 
 def suffices(index: Index, spec: CorpusSpec) -> bool:
     """Whether an identity has the least that every role needs."""
-    dealt = deal(index, spec)
-    return all(len(dealt[purpose]) >= LEAST.count(purpose) for purpose in LEAST)
+    return windows.suffices(lengths(index), spec)
 
 
 def deal(index: Index, spec: CorpusSpec) -> Deal:
-    """An identity's windows, dealt in turn until every purpose has what it asks for or the footage is used up."""
-    left = {name: [0, entry.length] for name, entry in sorted(index.clips.items())}
-    dealt: dict[Purpose, list[Window]] = {"train": [], "test": [], "fresh": []}
-    for purpose in _turns(spec):
-        frames = spec.footage(purpose).frames
-        file = next((name for name, (start, end) in left.items() if end - start >= frames), None)
-        if file is not None:
-            dealt[purpose].append(Window(file, left[file][0], frames))
-            left[file][0] += frames
-    return {purpose: tuple(windows) for purpose, windows in dealt.items()}
+    """An identity's windows."""
+    return windows.deal(lengths(index), spec)
 
 
-def _turns(spec: CorpusSpec) -> list[Purpose]:
-    """Purposes in the order in which windows are dealt: first the least, then one of each in turn."""
-    owed: dict[Purpose, int] = {
-        purpose: spec.footage(purpose).clips for purpose in ("train", "test", "fresh")
-    }
-    turns: list[Purpose] = list(LEAST)
-    for purpose in LEAST:
-        owed[purpose] -= 1
-    while any(count > 0 for count in owed.values()):
-        for purpose in owed:
-            if owed[purpose] > 0:
-                turns.append(purpose)
-                owed[purpose] -= 1
-    return turns
-
-
-def cut(clip: Clip, window: Window, size: int) -> Clip:
-    """The window of a clip at `size` pixels; its utterance names the place it was cut from."""
-    import cv2
-
-    start, end = window.start, window.start + window.frames
-    samples = [round(t * SAMPLE_RATE / clip.fps) for t in (start, end)]
-    scale = size / clip.size
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    frames = clip.frames[start:end]
-    if scale != 1:
-        frames = np.stack([cv2.resize(frame, (size, size), interpolation=way) for frame in frames]).astype(
-            np.uint8
-        )
-    return replace(
-        clip,
-        frames=frames,
-        audio=clip.audio[samples[0] : samples[1]],
-        landmarks=(clip.landmarks[start:end] * scale).astype(np.float32),
-        utterance=f"{clip.utterance}:{start}",
-        truth=None,
-    )
+def lengths(index: Index) -> dict[str, int]:
+    """File -> frames of an identity's clips."""
+    return {name: entry.length for name, entry in index.clips.items()}
 
 
 @lru_cache(maxsize=4)
@@ -273,10 +195,3 @@ def _loaded(path: Path, identity: str, entry: ClipEntry) -> Clip:
         return load_listed(path, identity, entry)
     except StoreError as error:
         raise StoreError(f"{error}; run bench data prepare again, which mends it") from error
-
-
-def _shortage(index: Index, spec: CorpusSpec) -> str:
-    footage: list[Footage] = [spec.footage(purpose) for purpose in LEAST]
-    longest = max((entry.length for entry in index.clips.values()), default=0)
-    total = sum(entry.length for entry in index.clips.values())
-    return f"{total} frames (longest clip {longest}), {sum(f.frames for f in footage)} needed"

@@ -91,11 +91,12 @@ def check_clip(clip: Clip) -> None:
     """Raise a `StoreError` that names the clip and the first rule that it breaks."""
     check_name("identity", clip.identity)
     check_name("utterance", clip.utterance)
-    if problem := _problem(clip):
+    if problem := clip_problem(clip):
         raise StoreError(f"clip {clip.identity}/{clip.utterance}: {problem}")
 
 
-def _problem(clip: Clip) -> str | None:
+def clip_problem(clip: Clip) -> str | None:
+    """Returns the first rule that a clip's arrays break; None where they keep all."""
     frames, audio, points = clip.frames, clip.audio, clip.landmarks
     if not 0 < clip.fps < 1000:
         return f"{clip.fps} frames a second; it must be positive and finite"

@@ -63,6 +63,7 @@ class TalkingHead(task.Task):
     conditions = effects.CONDITIONS
     filled_in = effects.FILLED_IN
     by_axis = BY_AXIS
+    takes = frozenset({"method", "attack", "metric", "corpus"})
 
     @property
     def rows(self) -> Mapping[str, Row]:

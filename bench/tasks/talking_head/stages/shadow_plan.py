@@ -10,6 +10,7 @@ from typing import NamedTuple
 from privtalk.attacks.membership.passes import ProbeSettings
 from privtalk.attacks.membership.release import Settings
 from privtalk.attacks.views import ReleaseView
+from privtalk.bench import plugins
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.corpus.spec import CorpusSpec
@@ -55,6 +56,8 @@ class ShadowPlan:
     federation: FederationConfig
     attack: AttackSpec
     masked: bool
+    brought: tuple[tuple[str, str], ...] = ()
+    """Attacks that people brought, which the worlds are asked too: name and hash of the file."""
 
     @classmethod
     def of(cls, cell: Cell, network: Network, folder: str | None) -> ShadowPlan | None:
@@ -71,6 +74,7 @@ class ShadowPlan:
             federation=training.federation,
             attack=training.attack,
             masked=cell.evaluation.track == "inpaint",
+            brought=tuple(sorted((plugin.name, plugin.sha256) for plugin in plugins.enrolled("attack"))),
         )
 
     @property
@@ -91,6 +95,9 @@ class ShadowPlan:
             "attack": self.attack.model_dump(include=ASKED),
             "masked": self.masked,
         }
+        made_of |= (
+            {"brought": self.brought} if self.brought else {}
+        )  # worlds of runs without any keep their name
         return cache_folder() / "shadows" / f"{content_hash(made_of)}.safetensors"
 
     def store(self) -> FeatureStore:

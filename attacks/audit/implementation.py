@@ -36,7 +36,7 @@ from privtalk.methods.privacy.accounting.ledger import Ledger, Round
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 
 LEVEL = 0.999
-"""The confidence of each certified bound: a correct mechanism that is tight raises an alarm once in a thousand audits."""
+"""The confidence of each certified bound: a tight, correct mechanism raises an alarm once in a thousand audits."""
 TEST_DELTA = 0.05
 DELTAS = (1e-5, TEST_DELTA)
 CHOICE = 0.25

@@ -1,4 +1,4 @@
-"""The report of an audit: the accountant's ε, lower bounds that must not exceed it, and estimates that bound nothing."""
+"""The report of an audit: the accountant's ε, lower bounds that must not exceed it, estimates that bound nothing."""
 
 from __future__ import annotations
 

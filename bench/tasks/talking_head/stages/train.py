@@ -51,12 +51,12 @@ class Trained:
 
     @property
     def bank(self) -> AdapterBank:
-        """What is released: one adapter; or one a client, of the row that shares nothing."""
+        """The adapters that are released: one; or one a client, of the row that shares nothing."""
         return self.state.bank(self.template)
 
     @property
     def scored(self) -> AdapterBank:
-        """What the row is scored by: each tested client's own adapter where it has one, otherwise the released one."""
+        """The adapters that score the row: each tested client's own where it has one, otherwise the released one."""
         return self.bank if self.personal is None else self.template.unflatten(self.personal)
 
     @property

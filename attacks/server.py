@@ -110,9 +110,10 @@ def readable(view: ServerView, initial: Bank, last: int = DEFAULT.rounds) -> tup
     d = initial.flatten().shape[1]
 
     def cut(r: ServerRound) -> ServerRound:
-        if r.messages.shape[1] < d:
+        if len(r.adapter) != d or r.messages.shape[1] < d:
             raise ValueError(
-                f"round {r.number}: messages of {r.messages.shape[1]} numbers, adapters have {d}"
+                f"round {r.number}: messages of {r.messages.shape[1]} numbers on an adapter of {len(r.adapter)}, "
+                f"the attacker's has {d}"
             )
         return replace(r, messages=r.messages[:, :d].float(), adapter=r.adapter.float())
 

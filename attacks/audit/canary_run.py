@@ -27,11 +27,12 @@ from privtalk.attacks.audit.scores import evidence
 from privtalk.attacks.roc import auc_interval
 from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
-from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism, in_round
+from privtalk.methods.federation.aggregate import Aggregation, with_noise
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 
 LEVEL = 0.999
 """Of each certified bound: a correct mechanism that is tight fails one run in a thousand."""
+PUBLIC = Aggregation(denominator=1.0)
 SUBJECT = "every round's sum, with canary clients among the others"
 
 
@@ -47,8 +48,8 @@ class Sums:
     """q: chance of a client to take part in a round, which nobody else is told."""
     separation: int | None = None
     """Rounds between two turns of a client, where clients take turns instead."""
-    noise_factor: float = 1.0
-    """Sensitivity of what is summed over C: above 1 where weights are summed beside updates."""
+    how: Aggregation = PUBLIC
+    """How they were aggregated; of what is carried beside an update the totals hold nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +65,15 @@ class CanaryAudit:
 
 
 def audit_sums(
-    sums: Sums, mechanism: PrivacyMechanism, upper: UpperBound, stream: Stream, *, count: int
+    sums: Sums, mechanism: RunMechanism, upper: UpperBound, stream: Stream, *, count: int
 ) -> CanaryAudit:
     """`count` canaries, half of them in by fair coins, against the ε that `upper` accounts for the whole run."""
     norms = [_length(clip) for clip in sums.clips]
     made = Canaries(count=count, dim=sums.totals.shape[1], norm=max(norms), stream=stream)
     rounds = range(len(sums.totals))
     present = torch.stack([_present(made, r, sums) for r in rounds])
-    noise = torch.stack([_noise(mechanism, r, sums, stream) for r in rounds])
-    released = sums.totals + made.totals(present, torch.tensor(norms, dtype=torch.float64)) + noise
+    totals = sums.totals + made.totals(present, torch.tensor(norms, dtype=torch.float64))
+    released = torch.stack([_released(total, mechanism, r, sums, stream) for r, total in enumerate(totals)])
     scores = summed(made.scores(released)).numpy()
     inside = made.included.numpy()
     found = evidence(scores, inside, stream("audit", "run", "splits"), delta=upper.delta, level=LEVEL)
@@ -107,14 +108,15 @@ def _length(clip: float | None) -> float:
     return clip
 
 
-def _noise(mechanism: PrivacyMechanism, round_: int, sums: Sums, stream: Stream) -> Tensor:
-    """float64 [d] of noise that is added to the sum; that of discrete shares is in the messages already."""
-    dim = sums.totals.shape[1]
-    if isinstance(mechanism, DiscreteMechanism) or not mechanism.private:
-        return torch.zeros(dim, dtype=torch.float64)
+def _released(total: Tensor, mechanism: RunMechanism, round_: int, sums: Sums, stream: Stream) -> Tensor:
+    """float64 [d] a sum with noise of its own, by the function that aggregates; shares are in messages already."""
 
     def renamed(*names: str | int) -> torch.Generator:
         return stream("audit", "run", *names)
 
-    used = in_round(mechanism, round_, sums.clips[round_], renamed)
-    return sums.noise_factor * used.noise(dim, renamed("round", round_, "privacy"))
+    if not mechanism.private:
+        return total
+    used = mechanism.in_round(round_, sums.clips[round_], renamed)
+    carries = sums.how.normalisation != "public"
+    whole = torch.cat([total, total.new_zeros(int(carries))])
+    return with_noise(whole, used, sums.how, renamed("round", round_, "privacy"))[: len(total)]

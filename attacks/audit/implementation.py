@@ -1,7 +1,7 @@
 """Audit of an aggregator: thousands of rounds with one worst-case canary, present or absent, and no training.
 
 Everything between the devices' updates and what the server sees is the project's own: clipping, weights, what is
-carried, the sum, noise, division, in the order of `methods.federation.play_round`. The adversary knows all other
+carried, the sum, noise, division: `methods.federation.aggregate`, as in every run. The adversary knows all other
 updates and the canary, and can play rounds of its own, on which it learns its score. A round is accounted alone and
 without sampling, which is where a mistake shows most.
 
@@ -13,8 +13,9 @@ Shape legend: R rounds, K clients of d numbers, w numbers that are carried (d, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -27,16 +28,12 @@ from privtalk.attacks.audit.one_shot import Estimate, fit, one_shot_estimate
 from privtalk.attacks.audit.report import AuditReport, UpperBound
 from privtalk.attacks.audit.thresholds import at_delta, threshold_by_split
 from privtalk.methods.backbone.conditioning import ClipFeatures
-from privtalk.methods.config import Normalisation
+from privtalk.methods.config import FederationConfig, Normalisation
+from privtalk.methods.federation.aggregate import Aggregation, aggregate
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.federation.normalisation import appended_scale, carried, sensitivity, step
 from privtalk.methods.federation.rounds import PublicConstants, client_weights
-from privtalk.methods.messages import Message, plain_sum
-from privtalk.methods.privacy.accounting.ledger import Ledger, Release, Round
-from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping, within
-from privtalk.methods.privacy.mechanisms.clipping import clip_factors
-from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
-from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
+from privtalk.methods.privacy.accounting.ledger import Ledger, Round
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 
 LEVEL = 0.999
 """Of each certified bound: a correct mechanism that is tight raises an alarm once in a thousand audits."""
@@ -47,7 +44,6 @@ CHOICE = 0.25
 EXCESS = 100.0
 """How many clips long the canary's raw update is, and how many reference sizes its data."""
 
-Audited = GaussianMechanism | DiscreteMechanism | AdaptiveClipping
 Look = Literal["sum", "mean"]
 """What is scored: the noisy sum, or the step after division."""
 
@@ -76,7 +72,7 @@ class Seen(NamedTuple):
     means: Tensor
     """float64 [R, d]."""
     shares: Tensor
-    """float64 [R, 1]: b̃ of adaptive clipping; [R, 0] without it."""
+    """float64 [R, 1]: what an adapting clip tells of the share of unclipped updates; [R, 0] without one."""
 
     def features(self, look: Look) -> Tensor:
         """float64 [R, f] that the adversary scores."""
@@ -85,9 +81,9 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregator:
-    """One round after local training. A planted bug replaces a part; the account stays that of the claim."""
+    """The real rounds after local training, with updates that are made up."""
 
-    mechanism: Audited
+    mechanism: RunMechanism
     dim: int = 4
     """d."""
     normalisation: Normalisation = "public"
@@ -99,45 +95,29 @@ class Aggregator:
     """n̂."""
     crowd: int = 3
     """Clients beside the canary."""
-    clip: Callable[[Tensor, float], Tensor] = clip_factors
-    weigh: Callable[[Sequence[ClientData], PublicConstants], Tensor] = client_weights
-    divide: Callable[[Tensor, Normalisation, float, float], Tensor] = step
 
     def __post_init__(self) -> None:
         if not self.mechanism.private:
             raise ValueError("a mechanism without noise claims nothing, so there is nothing to audit")
-        if isinstance(self.mechanism, DiscreteMechanism) and self.normalisation != "public":
-            raise ValueError(f"normalisation {self.normalisation!r} works with fresh central noise alone")
+        if self.mechanism.correlated:
+            raise ValueError("of one round nothing is claimed where rounds share noise")
+        self.mechanism.check_fits(FederationConfig(normalisation=self.normalisation))
 
     @property
-    def fixed(self) -> GaussianMechanism | DiscreteMechanism:
-        """The mechanism of the round: that of the first clip, where it adapts."""
-        adaptive = self.mechanism
-        return adaptive.mechanism(adaptive.start()) if isinstance(adaptive, AdaptiveClipping) else adaptive
-
-    @property
-    def scale(self) -> float:
-        """β."""
-        return appended_scale(self.fixed.clip, self.appended_share)
+    def clip(self) -> float:
+        """C of the round."""
+        return self.mechanism.first_clip
 
     @property
     def ledger(self) -> Ledger:
         """One round as it is accounted."""
-        made = self.mechanism
-        if isinstance(made, AdaptiveClipping):
-            releases: tuple[Release, ...] = made.releases()
-        elif isinstance(made, DiscreteMechanism):
-            releases = (made.release(self.dim, self.crowd + 1),)
-        else:
-            releases = (made.release(),)
-        return Ledger((Round(releases=releases),))
+        return Ledger((Round(releases=self.mechanism.releases(self.dim, self.crowd + 1)),))
 
     def worst_case(self, generator: torch.Generator) -> Trained:
         """A crowd and, last, a canary that is longer and heavier than what may reach the sum."""
         direction = unit_vectors(1, self.dim, generator)
         small = torch.randn(self.crowd, self.dim, generator=generator, dtype=torch.float64)
-        clip = self.fixed.clip
-        updates = torch.cat([0.3 * clip * small, EXCESS * clip * direction]).float()
+        updates = torch.cat([0.3 * self.clip * small, EXCESS * self.clip * direction]).float()
         sizes = torch.rand(self.crowd, generator=generator, dtype=torch.float64)
         frames = (1 + sizes * (self.reference_frames - 1)).long().tolist()
         heavy = int(EXCESS * self.reference_frames)
@@ -149,52 +129,25 @@ class Aggregator:
 
     def play(self, trained: Trained, rounds: int, generator: torch.Generator) -> Seen:
         """R rounds of the same updates under fresh noise, and fresh rounding where there is a grid."""
-        fixed = self.fixed
-        weights = self.weigh(_clients(trained.frames), self._public) * trained.reliability
-        factors = weights * self.clip(trained.updates, fixed.clip)
-        vectors = trained.updates * factors.to(trained.updates)[:, None]
-        if isinstance(fixed, DiscreteMechanism):
-            sums = self._on_grid(fixed, vectors, rounds, generator)
-        else:
-            sums = self._central(fixed, vectors, weights, rounds, generator)
-        means = torch.stack(
-            [self.divide(total, self.normalisation, self.expected, self.scale) for total in sums]
+        used = self.mechanism.in_round(0, None, lambda *_: generator)
+        weights = client_weights(_clients(trained.frames), self._public) * trained.reliability
+        how = Aggregation(self.expected, self.normalisation, self.appended_share)
+        numbers = range(len(weights))
+        found = [
+            aggregate(trained.updates, weights, numbers, used, how, lambda *_: generator, 0)
+            for _ in range(rounds)
+        ]
+        return Seen(
+            torch.stack([one.total for one in found]),
+            torch.stack([one.mean for one in found]),
+            self._shares(trained.updates, rounds, generator),
         )
-        return Seen(sums, means, self._shares(trained.updates, rounds, generator))
-
-    def _central(
-        self,
-        fixed: GaussianMechanism,
-        vectors: Tensor,
-        weights: Tensor,
-        rounds: int,
-        generator: torch.Generator,
-    ) -> Tensor:
-        sent = carried(vectors, weights, self.normalisation, self.scale)
-        total = plain_sum([Message(k, vector) for k, vector in enumerate(sent)], sent.shape[1])
-        joint = replace(fixed, clip=sensitivity(fixed.clip, self.normalisation, self.scale))
-        noise = joint.noise(rounds * len(total), generator).view(rounds, -1)
-        if self.normalisation == "cohort":
-            noise[:, -1] = 0
-        return total + noise
-
-    def _on_grid(
-        self, fixed: DiscreteMechanism, vectors: Tensor, rounds: int, generator: torch.Generator
-    ) -> Tensor:
-        whole = torch.stack(
-            [sum((fixed.encode(v, generator) for v in vectors), _zeros(self.dim)) for _ in range(rounds)]
-        )
-        noise = fixed.noise(rounds * self.dim, generator, len(vectors)).view(rounds, -1)
-        return fixed.decode(whole) + noise
 
     def _shares(self, updates: Tensor, rounds: int, generator: torch.Generator) -> Tensor:
-        adaptive = self.mechanism
-        if not isinstance(adaptive, AdaptiveClipping):
-            return torch.zeros(rounds, 0, dtype=torch.float64)
-        state = adaptive.start()
-        bits = within(updates, state.clip)
-        shares = [adaptive.after(state, bits, generator).share for _ in range(rounds)]
-        return torch.tensor(shares, dtype=torch.float64)[:, None]
+        """The logarithm of the clip's move, which is linear in the noisy share of unclipped updates."""
+        moved = [self.mechanism.next_clip(self.clip, updates, generator) for _ in range(rounds)]
+        known = [math.log(clip / self.clip) for clip in moved if clip is not None]
+        return torch.tensor(known, dtype=torch.float64).view(rounds, -1)
 
     @property
     def _public(self) -> PublicConstants:
@@ -209,7 +162,7 @@ def fisher_direction(inside: Tensor, outside: Tensor) -> Tensor:
     For Gaussian noise it tends to the likelihood ratio of what the mechanism does, and not of what it claims.
     """
     spread = inside.T.cov() + outside.T.cov()
-    flat = 1e-12 * spread.diagonal().mean().clamp(min=1e-300)
+    flat = 1e-12 * spread.diagonal().mean().clamp(min=1e-100)
     ridge = spread + flat * torch.eye(len(spread), dtype=spread.dtype)
     return torch.linalg.solve(ridge, inside.mean(0) - outside.mean(0))
 
@@ -285,7 +238,3 @@ def _clients(frames: Sequence[int]) -> list[ClientData]:
     empty = torch.zeros(0)
     nothing = ClipFeatures(empty, empty, empty, None)
     return [ClientData(index=k, features=nothing, lengths=(n,)) for k, n in enumerate(frames)]
-
-
-def _zeros(dim: int) -> Tensor:
-    return torch.zeros(dim, dtype=torch.int64)

@@ -19,9 +19,6 @@ from privtalk.bench.tasks.talking_head.stages.privacy import mechanism
 from privtalk.bench.tasks.talking_head.task import TASK
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
-from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
-from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.methods.registry import METHODS
 
 NOT_AUDITED = (
@@ -112,9 +109,7 @@ def _private(cells: Iterable[Planned]) -> list[tuple[str, Training]]:
 
 def _aggregator(training: Training, clients: int, dim: int) -> Aggregator | None:
     made = mechanism(training, clients, dim)
-    if not isinstance(made, (GaussianMechanism, DiscreteMechanism, AdaptiveClipping)):
-        return None
-    if training.federation.normalisation == "cohort":
+    if made.correlated or training.federation.normalisation == "cohort":
         return None
     return Aggregator(
         mechanism=made,

@@ -16,7 +16,7 @@ from privtalk.leaderboards.escaping import all_visible, name_fault, visible
 
 
 class BoardKey(NamedTuple):
-    """The parts that all records of a board share."""
+    """The names that all records of a board share."""
 
     suite: str
     preset: str

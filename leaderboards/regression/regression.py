@@ -42,11 +42,19 @@ def compare_runs(base: Runs, new: Runs, tolerances: Tolerances | None = None) ->
         new.records,
         new.samples,
         tolerances=tolerances,
-        display=new.display(task) if (task := next((r.task for r in new.records), "")) else None,
+        display=_display(base, new),
         failures=[*(f"base: {text}" for text in base.problems), *new.problems],
         base_missing=base.missing,
         missing=new.missing,
     )
+
+
+def _display(base: Runs, new: Runs) -> Display | None:
+    """Names as new has them, tolerances as base has them: a change does not loosen what it is judged by."""
+    task = next((record.task for record in (*new.records, *base.records)), None)
+    if task is None:
+        return None
+    return new.display(task).model_copy(update={"tolerances": base.display(task).tolerances})
 
 
 def compare(

@@ -39,7 +39,7 @@ def sections_of(board: Board) -> tuple[Section, ...]:
 
 
 def worse(old: Record, fresh: Record, display: Display) -> list[str]:
-    """The things that any section finds worse between two records of a cell, in words."""
+    """Returns, in words, all that any section finds worse between two records of a cell."""
     return [text for section in SECTIONS for text in section.worse(old, fresh, display)]
 
 

@@ -56,6 +56,7 @@ class Ditto(FedAvg):
     name: ClassVar[str] = "ditto"
     about: ClassVar[str] = "FedAvg, and a personal adapter a device that is held near it (Li et al. 2021)."
     source: ClassVar[str] = "Li et al. 2021 (2012.04221)"
+    effort: ClassVar[float] = 5.0
 
     class Options(FedAvg.Options):
         """Ditto's own options."""

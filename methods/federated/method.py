@@ -148,5 +148,7 @@ class FederatedMethod(ABC):
     """Why attacks on the released adapter do not apply, where they do not."""
     messages_unread: ClassVar[str | None] = None
     """Why attacks that read a message's first d numbers as an update of the adapter do not apply."""
+    effort: ClassVar[float] = 2.5
+    """Time that a frame of local training takes, in forward passes; progress is guessed by it."""
     ignores: ClassVar[frozenset[str]] = frozenset()
     """Settings of the federation that the method does not read, such as `federation.server_lr`."""

@@ -25,6 +25,7 @@ class PrivFedTalk(FedAvg):
     name: ClassVar[str] = "privfedtalk"
     about: ClassVar[str] = "FedAvg plus temporal-denoising consistency and reliability weights (2604.08037)."
     source: ClassVar[str] = "PrivFedTalk (2604.08037)"
+    effort: ClassVar[float] = 3.5
 
     class Options(FedAvg.Options):
         """PrivFedTalk's own options."""

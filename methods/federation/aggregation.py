@@ -13,15 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from privtalk.core.streams import Stream
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.normalisation import appended_scale, sensitivity
 from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
 from privtalk.methods.privacy.accounting.adversaries import MINIMUM as MINIMUM
-from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
-from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism, WholeNumbers
 from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
 
 DEVIATIONS = 8.0
@@ -38,30 +34,30 @@ class Summation(NamedTuple):
     """b of integers mod 2^b; None without secure aggregation."""
 
 
-def summation(config: FederationConfig, mechanism: PrivacyMechanism, clients: int, dim: int) -> Summation:
+def summation(config: FederationConfig, mechanism: RunMechanism, clients: int, dim: int) -> Summation:
     """The sum for messages of an adapter of `dim` numbers, from at most `clients` clients."""
-    if isinstance(mechanism, DiscreteMechanism):
-        return _discrete(config, mechanism, clients)
+    if mechanism.whole_numbers is not None:
+        return _discrete(config, mechanism.whole_numbers, clients)
     if not config.secure_aggregation:
         return Summation(plain_sum, None, None)
-    if isinstance(mechanism, AdaptiveClipping):
+    if mechanism.adapts:
         raise ValueError("adaptive clipping has no fixed grid for secure aggregation; use fixed clipping")
-    if math.isfinite(mechanism.clip):
-        scale = appended_scale(mechanism.clip, config.appended_share)
-        bound = sensitivity(mechanism.clip, config.normalisation, scale)
+    clip = mechanism.first_clip
+    if math.isfinite(clip):
+        scale = appended_scale(clip, config.appended_share)
+        bound = sensitivity(clip, config.normalisation, scale)
         grid = Grid.for_clip(bound, clients, dim + 1)
     else:
         grid = Grid(bound=config.grid_bound, clients=clients)
     return Summation(Dropping(SecureSum(grid=grid, minimum=MINIMUM)), grid.step, grid.bits)
 
 
-def _discrete(config: FederationConfig, mechanism: DiscreteMechanism, clients: int) -> Summation:
+def _discrete(config: FederationConfig, whole: WholeNumbers, clients: int) -> Summation:
     if not config.secure_aggregation:
-        return Summation(WholeSteps(plain_sum, mechanism.step), mechanism.step, None)
-    largest = mechanism.scale + DEVIATIONS * math.sqrt(mechanism.variance) + 1
-    bits = math.ceil(math.log2(clients * largest)) + 2
-    secure = SecureSum(grid=Grid(bound=largest, clients=clients, bits=bits), minimum=MINIMUM)
-    return Summation(WholeSteps(Dropping(secure), mechanism.step), mechanism.step, bits)
+        return Summation(WholeSteps(plain_sum, whole.step), whole.step, None)
+    bits = math.ceil(math.log2(clients * whole.largest)) + 2
+    secure = SecureSum(grid=Grid(bound=whole.largest, clients=clients, bits=bits), minimum=MINIMUM)
+    return Summation(WholeSteps(Dropping(secure), whole.step), whole.step, bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +88,3 @@ class Dropping:
         if len(messages) < self.secure.minimum:
             return torch.zeros(dim, dtype=torch.float64)
         return self.secure(messages, dim)
-
-
-def with_shares(
-    vectors: Tensor, cohort: Sequence[ClientData], mechanism: DiscreteMechanism, stream: Stream, round_: int
-) -> Tensor:
-    """float64 [K, d]: `vectors` [K, d] of norm at most C on the grid, each with its share of the noise of the sum."""
-    sent = vectors.new_zeros(vectors.shape, dtype=torch.float64)
-    for row, vector, client in zip(sent, vectors, cohort, strict=True):
-        names = ("client", client.index, "round", round_)
-        whole = mechanism.encode(vector, stream(*names, "rounding"))
-        share = mechanism.share(len(vector), stream(*names, "privacy"), len(cohort))
-        row.copy_(mechanism.decode(whole + share))
-    return sent

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -22,24 +22,20 @@ from torch import Tensor
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.config import FederationConfig, Normalisation
-from privtalk.methods.federation.aggregation import with_shares
+from privtalk.methods.config import FederationConfig
+from privtalk.methods.federation.aggregate import Aggregation, aggregate
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.cohorts import choose_cohort
 from privtalk.methods.federation.devices import Devices, kept_after, recalled, work
 from privtalk.methods.federation.memory import Memory, ServerState
-from privtalk.methods.federation.normalisation import appended_scale, carried, sensitivity, step
 from privtalk.methods.federation.residual import aggregation_residual
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, WIRE_BYTES, Keep, RoundLog
-from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
+from privtalk.methods.messages import Aggregate, plain_sum
 from privtalk.methods.privacy.accounting.ledger import Budget
-from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping, ClipState, within
-from privtalk.methods.privacy.mechanisms.clipping import clip_factors, norm
-from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
-from privtalk.methods.privacy.mechanisms.matrix_factorisation import BandedMatrixFactorisation
-from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY, GaussianMechanism
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism, RoundMechanism, in_round
+from privtalk.methods.privacy.mechanisms.clipping import norm
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
+from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
 
 if TYPE_CHECKING:
     from privtalk.methods.federated.method import FederatedMethod
@@ -74,7 +70,7 @@ class Federation:
     config: FederationConfig
     method: FederatedMethod
     stream: Stream
-    mechanism: PrivacyMechanism = NO_PRIVACY
+    mechanism: RunMechanism = NO_PRIVACY
     """With discrete noise every client adds its share of it, on the grid; otherwise whoever sums adds the noise."""
     aggregate: Aggregate = plain_sum
     keep: Keep = KEEP_LOG
@@ -87,32 +83,23 @@ class Federation:
             raise ValueError(
                 "clients must be at least one, in ascending order of distinct numbers; sort them by index"
             )
-        check_fit(self.config, self.mechanism)
+        self.mechanism.check_fits(self.config)
 
     @property
     def public(self) -> PublicConstants:
         return PublicConstants.of(self.clients, self.config)
 
     @property
+    def aggregation(self) -> Aggregation:
+        """How its rounds' updates are aggregated."""
+        config = self.config
+        return Aggregation(self.denominator, config.normalisation, config.appended_share, self.aggregate)
+
+    @property
     def denominator(self) -> float:
         """q N ω̄."""
         public = self.public
         return self.config.share * public.clients * public.mean_weight * self.method.expected_reliability()
-
-
-def check_fit(config: FederationConfig, mechanism: PrivacyMechanism) -> None:
-    """Raises where no account holds for the two together."""
-    fresh_central = isinstance(mechanism, (GaussianMechanism, AdaptiveClipping))
-    if not fresh_central and config.normalisation != "public":
-        raise ValueError(
-            f"normalisation {config.normalisation!r} works with fresh central noise alone; use public"
-        )
-    correlated = isinstance(mechanism, BandedMatrixFactorisation)
-    if mechanism.private and (config.sampling == "cyclic") != correlated:
-        raise ValueError(
-            "noise is accounted for clients that are sampled, or correlated for clients that take turns: use "
-            "BandedMatrixFactorisation with sampling=cyclic and with nothing else"
-        )
 
 
 def federate(federation: Federation, state: TrainingState | None = None) -> Iterator[TrainingState]:
@@ -127,17 +114,20 @@ def federate(federation: Federation, state: TrainingState | None = None) -> Iter
 
 def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     """One round; a pure function of its arguments."""
-    mechanism = in_round(federation.mechanism, state.round, state.clip, federation.stream)
+    mechanism = federation.mechanism.in_round(state.round, state.clip, federation.stream)
     cohort = choose_cohort(federation.clients, federation.config, federation.stream, state.round)
     result, report = work(federation.method, _devices(federation, state, cohort))
     updates = report.message.cpu()
     weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
-    factors = weights * clip_factors(updates, mechanism.clip)
-    sent = _sent(federation, mechanism, state, cohort, updates * factors.to(updates)[:, None], weights)
-    messages = [Message(client.index, vector) for client, vector in zip(cohort, sent, strict=True)]
-    server = _update_server(federation, mechanism, state, messages)
+    numbers = [client.index for client in cohort]
+    found = aggregate(
+        updates, weights, numbers, mechanism, federation.aggregation, federation.stream, state.round
+    )
+    server = federation.method.server_update(
+        ServerState(federation.template, state.adapters[0], state.server), found.mean, federation.config
+    )
     down = federation.method.download_length(federation.template)
-    log = _log(state, cohort, norm(updates), weights, sent.shape[1], down)
+    log = _log(state, numbers, norm(updates), weights, found.width, down)
     moved = float(norm(server.adapter - state.adapters[0]))
     return TrainingState(
         round=state.round + 1,
@@ -148,39 +138,11 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
             _curves(mechanism.clip, log, result.loss, moved)
             | {"residual": aggregation_residual(federation.template, result.theta)}
         ),
-        transcript=state.transcript.after(log, messages, state.adapters[0], federation.keep),
-        clip=_next_clip(federation, mechanism, state, updates),
+        transcript=state.transcript.after(log, found.messages, state.adapters[0], federation.keep),
+        clip=federation.mechanism.next_clip(
+            mechanism.clip, updates, federation.stream("round", state.round, "clip")
+        ),
     )
-
-
-def _next_clip(
-    federation: Federation, mechanism: RoundMechanism, state: TrainingState, updates: Tensor
-) -> float | None:
-    adaptive = federation.mechanism
-    if not isinstance(adaptive, AdaptiveClipping):
-        return None
-    used = ClipState(clip=mechanism.clip)
-    generator = federation.stream("round", state.round, "clip")
-    return adaptive.after(used, within(updates, used.clip), generator).clip
-
-
-def _sent(
-    federation: Federation,
-    mechanism: RoundMechanism,
-    state: TrainingState,
-    cohort: Sequence[ClientData],
-    vectors: Tensor,
-    weights: Tensor,
-) -> Tensor:
-    """The vectors that leave the devices, of clipped and weighted updates [K, d]."""
-    if isinstance(mechanism, DiscreteMechanism):
-        return with_shares(vectors, cohort, mechanism, federation.stream, state.round)
-    return carried(vectors, weights, *_normalisation(federation.config, mechanism))
-
-
-def _normalisation(config: FederationConfig, mechanism: RoundMechanism) -> tuple[Normalisation, float]:
-    """(how the sum is normalised, β of the appended coordinate)."""
-    return config.normalisation, appended_scale(mechanism.clip, config.appended_share)
 
 
 def client_weights(cohort: Sequence[ClientData], public: PublicConstants) -> Tensor:
@@ -209,34 +171,14 @@ def _devices(federation: Federation, state: TrainingState, cohort: Sequence[Clie
     )
 
 
-def _update_server(
-    federation: Federation, mechanism: RoundMechanism, state: TrainingState, messages: Sequence[Message]
-) -> ServerState:
-    kind, scale = _normalisation(federation.config, mechanism)
-    dim = federation.method.message_length(federation.template) + (kind != "public")
-    total = of_round(federation.aggregate, state.round)(messages, dim)
-    if mechanism.private and not isinstance(mechanism, DiscreteMechanism):
-        joint: RoundMechanism = mechanism
-        if isinstance(mechanism, GaussianMechanism):
-            joint = replace(mechanism, clip=sensitivity(mechanism.clip, kind, scale))
-        noise = joint.noise(dim, federation.stream("round", state.round, "privacy"))
-        if kind == "cohort":
-            noise[-1] = 0
-        total = total + noise
-    mean = step(total, kind, federation.denominator, scale)
-    return federation.method.server_update(
-        ServerState(federation.template, state.adapters[0], state.server), mean, federation.config
-    )
-
-
 def _log(
-    state: TrainingState, cohort: Sequence[ClientData], norms: Tensor, weights: Tensor, up: int, down: int
+    state: TrainingState, numbers: Sequence[int], norms: Tensor, weights: Tensor, up: int, down: int
 ) -> RoundLog:
     return RoundLog(
         round=state.round,
-        cohort=tuple(client.index for client in cohort),
-        up_bytes=len(cohort) * up * WIRE_BYTES,
-        down_bytes=len(cohort) * down * WIRE_BYTES,
+        cohort=tuple(numbers),
+        up_bytes=len(numbers) * up * WIRE_BYTES,
+        down_bytes=len(numbers) * down * WIRE_BYTES,
         norms=tuple(norms.tolist()),
         weights=tuple(weights.tolist()),
     )

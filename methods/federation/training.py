@@ -15,8 +15,8 @@ from privtalk.methods.federation.rounds import Federation, federate
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, Keep
 from privtalk.methods.privacy.accounting.ledger import Budget
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.references import centralised, local_only
 from privtalk.methods.registry import METHODS, REFERENCES, build
 
@@ -30,7 +30,7 @@ def train(
     stream: Stream,
     *,
     options: Mapping[str, Any] | None = None,
-    mechanism: PrivacyMechanism = NO_PRIVACY,
+    mechanism: RunMechanism = NO_PRIVACY,
     budget: Budget | None = None,
     evaluated: Sequence[ClientData] = (),
     keep: Keep = KEEP_LOG,

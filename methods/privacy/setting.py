@@ -6,15 +6,14 @@ from typing import Literal, NamedTuple
 
 from privtalk.methods.privacy.accounting.adversaries import (
     Exposure,
-    GaussianNoise,
     Placement,
 )
-from privtalk.methods.privacy.accounting.ledger import Ledger, Release, Round
+from privtalk.methods.privacy.accounting.ledger import Ledger
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
 from privtalk.methods.privacy.mechanisms.matrix_factorisation import BandedMatrixFactorisation
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 
 
 class Setting(NamedTuple):
@@ -33,9 +32,7 @@ class Setting(NamedTuple):
     fewest: int
     """Clients of the smallest round whose shares make the noise of a sum."""
 
-    def mechanism(
-        self, noise_multiplier: float, clip: float = 1.0, quantile: float = 0.5
-    ) -> PrivacyMechanism:
+    def mechanism(self, noise_multiplier: float, clip: float = 1.0, quantile: float = 0.5) -> RunMechanism:
         """The mechanism of a run; its ε does not depend on `clip` and `quantile`."""
         if self.sampling == "cyclic":
             return BandedMatrixFactorisation(
@@ -57,16 +54,7 @@ class Setting(NamedTuple):
 
     def ledger(self, noise_multiplier: float) -> Ledger:
         """Every release of the run."""
-        made = self.mechanism(noise_multiplier)
-        if isinstance(made, BandedMatrixFactorisation):
-            return Ledger((Round(releases=(made.release(),)),))
-        if isinstance(made, AdaptiveClipping):
-            releases: tuple[Release, ...] = made.releases()
-        elif isinstance(made, DiscreteMechanism):
-            releases = (made.release(self.dim, self.fewest),)
-        else:
-            releases = (made.release(),)
-        return Ledger((Round(releases=releases, rate=self.rate, count=self.rounds),))
+        return self.mechanism(noise_multiplier).booked(self.rate, self.rounds, self.dim, self.fewest)
 
     def epsilon(self, noise_multiplier: float) -> float:
         """The ε of the released adapter."""
@@ -75,16 +63,13 @@ class Setting(NamedTuple):
     def exposure(self, noise_multiplier: float, participations: int, cohort: int, honest: float) -> Exposure:
         """The exposure to the three adversaries."""
         made = self.mechanism(noise_multiplier)
-        discrete = isinstance(made, DiscreteMechanism)
         return Exposure(
             placement=self.placement,
-            noise=made.accounted(self.dim, cohort)
-            if isinstance(made, DiscreteMechanism)
-            else GaussianNoise(noise_multiplier),
+            noise=made.noise_seen(self.dim, cohort),
             rate=self.rate if self.sampling == "poisson" else 1.0,
             rounds=self.rounds,
             delta=self.delta,
-            cohort=cohort if discrete else 1,
-            honest=max(1, round(honest * cohort)) if discrete else 1,
+            cohort=cohort if made.by_clients else 1,
+            honest=max(1, round(honest * cohort)) if made.by_clients else 1,
             participations=participations,
         )

@@ -157,6 +157,13 @@ def test_comparisons_use_its_names_and_tolerances(tmp_path):
     assert compare_runs(load([base]), load([base])).exit_code == OK
 
 
+def test_a_change_does_not_loosen_what_it_is_judged_by(tmp_path):
+    lax = TOY.model_copy(update={"tolerances": {"luck": 1.0}})
+    base, worse = written(tmp_path / "base", TOY), written(tmp_path / "worse", lax, loss=0.06)
+    assert compare_runs(load([base]), load([worse])).statuses.count("regression") == len(ROWS)
+    assert compare_runs(load([worse]), load([base])).statuses.count("improvement") == 0
+
+
 def test_every_section_can_be_absent_but_what_every_board_has(tmp_path):
     (board,) = build_all(load([written(tmp_path, TOY)])).values()
     names = {type(section).__name__ for section in sections_of(board)}

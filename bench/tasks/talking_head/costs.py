@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.registry import METHODS, REFERENCES
 
 PLANTED, REPEATS = 8, 3
@@ -27,8 +28,9 @@ def costs(cell: Cell) -> dict[str, float]:
     frames = (
         federation.rounds * cohort * federation.local_steps * federation.windows * federation.window_frames
     )
+    effort = METHODS[cell.method].effort if cell.method in METHODS else FederatedMethod.effort
     found = {
-        "training": (3.5 if cell.method == "privfedtalk" else 2.5) * forward * frames,
+        "training": effort * forward * frames,
         "generating": generating,
     }
     if not alone:

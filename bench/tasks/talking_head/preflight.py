@@ -24,7 +24,6 @@ from privtalk.methods.adapters import AdapterBank, target_layers
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.cohorts import choose_cohort
-from privtalk.methods.federation.rounds import check_fit
 from privtalk.methods.privacy.accounting.sampled_gaussian import void_delta
 from privtalk.methods.registry import METHODS, adapter_config
 
@@ -179,7 +178,7 @@ def _check_federation(training: Training, seed: int, count: int, dim: int) -> No
     federation = training.federation
     mechanism = privacy.mechanism(training, count, dim)
     privacy.budget(training, count, dim)
-    check_fit(federation, mechanism)
+    mechanism.check_fits(federation)
     summation(federation, mechanism, count, dim)
     last = cohorts(federation, count, seed)[-training.attack.rounds :]
     if last and training.attack.canaries and not any(last):

@@ -15,7 +15,7 @@ from privtalk.leaderboards.charts.parts import off_scale
 from privtalk.leaderboards.escaping import metric_file
 from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.attacks.rows import attack_rows
-from privtalk.leaderboards.sections.tradeoff.chart import privacy_utility
+from privtalk.leaderboards.sections.tradeoff.privacy_utility import privacy_utility
 
 FEWEST = 4
 """Metrics from which a chart of all of them says more than their own."""

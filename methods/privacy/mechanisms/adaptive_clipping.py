@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.privacy.accounting.ledger import Release
 from privtalk.methods.privacy.mechanisms.clipping import check_clip, norm
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 BIT_NOISE = 0.05
@@ -52,7 +54,7 @@ def within(updates: Tensor, clip: float) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptiveClipping:
+class AdaptiveClipping(RunMechanism):
     """What is fixed for a run."""
 
     noise_multiplier: float
@@ -90,6 +92,20 @@ class AdaptiveClipping:
             return max(BIT_NOISE * self.expected_cohort, self.noise_multiplier)
         return self.bit_deviation
 
+    adapts = True
+
+    @property
+    def first_clip(self) -> float:
+        return self.initial_clip
+
+    def in_round(self, round_: int, clip: float | None, stream: Stream) -> GaussianMechanism:
+        """Gaussian, at the clip that was come to."""
+        return self.mechanism(ClipState(clip=self.initial_clip if clip is None else clip))
+
+    def next_clip(self, used: float, updates: Tensor, generator: torch.Generator) -> float:
+        """The clip after the noisy share of `updates` [K, m] within `used`."""
+        return self.after(ClipState(clip=used), within(updates, used), generator).clip
+
     def start(self) -> ClipState:
         return ClipState(clip=self.initial_clip)
 
@@ -98,7 +114,7 @@ class AdaptiveClipping:
         z = update_multiplier(self.noise_multiplier, self.deviation)
         return GaussianMechanism(clip=state.clip, noise_multiplier=z)
 
-    def releases(self) -> tuple[Release, Release]:
+    def releases(self, dim: int = 0, fewest: int = 0) -> tuple[Release, Release]:
         """What a round tells, for the ledger; jointly at the noise multiplier z."""
         bits = 2 * self.deviation if self.noise_multiplier else 0.0
         return (

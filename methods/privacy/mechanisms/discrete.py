@@ -13,24 +13,30 @@ Shape legend: d numbers in an update, n clients that share the noise of a round.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.privacy.accounting.discrete_accounting import DiscreteNoise, Family
 from privtalk.methods.privacy.accounting.ledger import Release
 from privtalk.methods.privacy.mechanisms.clipping import check_clip
 from privtalk.methods.privacy.mechanisms.discrete_rounding import round_to_grid
 from privtalk.methods.privacy.mechanisms.discrete_sampling import discrete_gaussian, skellam
+from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism, RunMechanism, WholeNumbers
+
+DEVIATIONS = 8.0
+"""Of noise that the grid has room for."""
 
 ENOUGH_BITS = 18
 """At which the price of rounding vanishes for adapters of up to about a million numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiscreteMechanism:
+class DiscreteMechanism(RunMechanism, RoundMechanism):
     """Σ_k (⌊s ω_k clip_C(Δ_k) / C⌉ + share_k) · C/s: total noise of standard deviation zC, made by the clients.
 
     z = 0 adds nothing: rounding alone. To the server it is an integer vector; `decode` gives the sum in units of Δ.
@@ -98,6 +104,39 @@ class DiscreteMechanism:
         """b such that a sum of n messages fits into integers mod 2^b, but for noise beyond so many deviations."""
         largest = cohort * self.scale + deviations * math.sqrt(self.variance)
         return math.ceil(math.log2(2 * largest + 1)) + 1
+
+    any_normalisation = False
+    by_clients = True
+
+    @property
+    def first_clip(self) -> float:
+        return self.clip
+
+    def in_round(self, round_: int, clip: float | None, stream: Stream) -> DiscreteMechanism:
+        """The same in every round."""
+        return self
+
+    def leave(self, vectors: Tensor, numbers: Sequence[int], stream: Stream, round_: int) -> Tensor:
+        """float64 [K, m]: `vectors` [K, m] of norm at most C on the grid, each with its share of the sum's noise."""
+        sent = vectors.new_zeros(vectors.shape, dtype=torch.float64)
+        for row, vector, number in zip(sent, vectors, numbers, strict=True):
+            names = ("client", number, "round", round_)
+            whole = self.encode(vector, stream(*names, "rounding"))
+            share = self.share(len(vector), stream(*names, "privacy"), len(numbers))
+            row.copy_(self.decode(whole + share))
+        return sent
+
+    def releases(self, dim: int, fewest: int) -> tuple[Release, ...]:
+        """One sum of whole numbers."""
+        return (self.release(dim, fewest),)
+
+    def noise_seen(self, dim: int, cohort: int) -> DiscreteNoise:
+        return self.accounted(dim, cohort)
+
+    @property
+    def whole_numbers(self) -> WholeNumbers:
+        largest = self.scale + DEVIATIONS * math.sqrt(self.variance) + 1
+        return WholeNumbers(self.step, largest)
 
     def accounted(self, dim: int, cohort: int) -> DiscreteNoise:
         """What an ε is computed from."""

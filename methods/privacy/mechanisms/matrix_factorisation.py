@@ -24,9 +24,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.privacy.accounting.gaussian import check, gaussian_epsilon
-from privtalk.methods.privacy.accounting.ledger import Release
+from privtalk.methods.privacy.accounting.ledger import Ledger, Release, Round
 from privtalk.methods.privacy.accounting.privacy_loss import SENSITIVITY, Sampling
+from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism, RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 Floats = NDArray[np.float64]
@@ -65,7 +67,7 @@ def sensitivity(column: Floats, participations: int, separation: int) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BandedMatrixFactorisation:
+class BandedMatrixFactorisation(RunMechanism):
     """Noise z · C_clip · sens · (C⁻¹ Z)_t on the sum of round t."""
 
     clip: float
@@ -127,8 +129,27 @@ class BandedMatrixFactorisation:
         """Standard deviation of the noise before it is correlated, which is also that of the first round."""
         return self.noise_multiplier * self.clip * self.sensitivity if self.private else 0.0
 
+    any_normalisation = False
+    correlated = True
+
+    @property
+    def first_clip(self) -> float:
+        return self.clip
+
+    def in_round(self, round_: int, clip: float | None, stream: Stream) -> CorrelatedRound:
+        """The round's noise, of its own stream and those of the rounds before it."""
+        return self.at(round_, lambda r: stream("round", r, "privacy"))
+
+    def releases(self, dim: int, fewest: int) -> tuple[Release, ...]:
+        """The whole run as one event."""
+        return (self.release(),)
+
+    def booked(self, rate: float, rounds: int, dim: int, fewest: int) -> Ledger:
+        """One entry, of everybody: no cohort is drawn."""
+        return Ledger((Round(releases=self.releases(dim, fewest)),))
+
     def at(self, round_: int, generators: Generators) -> CorrelatedRound:
-        """The `Mechanism` of one round; `generators` gives those of the rounds before it."""
+        """The mechanism of one round; `generators` gives those of the rounds before it."""
         if not 0 <= round_ < self.rounds:
             raise ValueError(
                 f"round {round_}: the factorisation was made for {self.rounds} rounds; make a longer one"
@@ -153,8 +174,8 @@ class BandedMatrixFactorisation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CorrelatedRound:
-    """Noise on the sum of one round, as a `Mechanism`."""
+class CorrelatedRound(RoundMechanism):
+    """Noise on the sum of one round."""
 
     factorisation: BandedMatrixFactorisation
     round: int
@@ -171,6 +192,9 @@ class CorrelatedRound:
     @property
     def deviation(self) -> float:
         return self.factorisation.deviation
+
+    def added(self, dim: int, generator: torch.Generator, sensitivity: float) -> Tensor:
+        return self.noise(dim, generator)
 
     def noise(self, dim: int, generator: torch.Generator) -> Tensor:
         """float64 [dim]: x_t = z_t − Σ_{0<j<p} c_j x_{t−j}, z_t from `generator`.

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from privtalk.core.streams import Stream
 from privtalk.methods.privacy.accounting.ledger import Release
 from privtalk.methods.privacy.mechanisms.clipping import check_clip
-
-
-class Mechanism(Protocol):
-    """What a round loop needs: the clip of updates, and the noise on the sum of clipped and weighted updates."""
-
-    @property
-    def clip(self) -> float:
-        """C: L2 bound of a client's update."""
-
-    @property
-    def private(self) -> bool:
-        """Whether any guarantee holds."""
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation of fresh noise on the sum."""
-
-    def noise(self, dim: int, generator: torch.Generator) -> Tensor:
-        """float64 [dim] noise of one round, on the sum."""
+from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism, RunMechanism
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GaussianMechanism:
+class GaussianMechanism(RunMechanism, RoundMechanism):
     """Σ_k ω_k clip_C(Δ_k) + N(0, (z C)² I), with ω_k in (0, 1]: adding or removing a client moves the sum by at most C.
 
     z = 0 adds nothing and an infinite C clips nothing; both together are no privacy. The guarantee is that of real
@@ -74,6 +56,22 @@ class GaussianMechanism:
         draws it from the operating system's randomness instead.
         """
         return self.deviation * torch.randn(dim, generator=generator, dtype=torch.float64)
+
+    @property
+    def first_clip(self) -> float:
+        return self.clip
+
+    def in_round(self, round_: int, clip: float | None, stream: Stream) -> GaussianMechanism:
+        """The same in every round."""
+        return self
+
+    def added(self, dim: int, generator: torch.Generator, sensitivity: float) -> Tensor:
+        """float64 [dim] noise at z times the sensitivity."""
+        return replace(self, clip=sensitivity).noise(dim, generator)
+
+    def releases(self, dim: int, fewest: int) -> tuple[Release, ...]:
+        """One sum."""
+        return (self.release(),)
 
     def release(self, name: str = "adapter") -> Release:
         """One round's sum, for the ledger."""

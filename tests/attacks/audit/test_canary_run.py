@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from privtalk.attacks.audit.canary_run import Sums, audit_sums, usual_norms
+from privtalk.attacks.audit.canary_run import PUBLIC, Sums, audit_sums, usual_norms
 from privtalk.attacks.audit.report import PrivacyViolationError, UpperBound
 from privtalk.core.seeds import torch_stream
+from privtalk.methods.federation.aggregate import Aggregation
 from privtalk.methods.privacy.accounting.sampled_gaussian import epsilon
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
@@ -104,7 +105,8 @@ def test_adaptive_clips_scale_canaries_and_noise():
 
 def test_a_sum_beside_weights_has_more_noise():
     mechanism = GaussianMechanism(clip=0.2, noise_multiplier=1.0)
-    plain, more = (audit(mechanism, bound(1.0), made=sums(noise_factor=f)) for f in (1.0, 10.0))
+    beside = Aggregation(1.0, "appended", appended_share=10.0)
+    plain, more = (audit(mechanism, bound(1.0), made=sums(how=how)) for how in (PUBLIC, beside))
     assert more.auc.value < plain.auc.value - 0.1
 
 

@@ -337,7 +337,7 @@ def test_a_plan_and_notes_of_failure_are_shown_as_text(folder, spoilt, capsys):
     settings = {"corpus": {"name": "talkhead"}}
     odd = Wording(label=ALL, about=ALL)
     display = Display(
-        rows={"difftalk": odd},
+        rows={"difftalk": odd, "fedavg": Wording(label="FedAvg")},
         metrics={"psnr": odd},
         axes=(Axis(name="eps", label=ALL, value=ALL, default=ALL, about=ALL),),
         baseline=Baseline(row="difftalk", phrase=ALL),

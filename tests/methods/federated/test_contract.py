@@ -23,8 +23,8 @@ from privtalk.methods.federation.rounds import Federation, federate
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import Keep
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.registry import METHODS, build
 
 CLIP = 0.05
@@ -149,7 +149,7 @@ def test_messages_are_as_long_as_accounting_was_told(federation: Federation) -> 
         assert state.adapters.isfinite().all()
 
 
-PRIVATE: tuple[PrivacyMechanism, ...] = (
+PRIVATE: tuple[RunMechanism, ...] = (
     GaussianMechanism(clip=CLIP, noise_multiplier=1.0),
     DiscreteMechanism(clip=CLIP, noise_multiplier=1.0),
 )

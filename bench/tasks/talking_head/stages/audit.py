@@ -18,9 +18,9 @@ from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core import records
 from privtalk.core.records import Audit, Estimate, Privacy
 from privtalk.core.seeds import torch_stream
-from privtalk.methods.federation.normalisation import appended_scale, sensitivity
+from privtalk.methods.federation.aggregate import Aggregation
 from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.registry import METHODS
 
 VIEW = "sums"
@@ -28,7 +28,7 @@ Recorded = TypeVar("Recorded", bound=BaseModel)
 
 
 def audit(
-    cell: Cell, trained: Trained, mechanism: PrivacyMechanism, guarantee: Privacy, clients: int
+    cell: Cell, trained: Trained, mechanism: RunMechanism, guarantee: Privacy, clients: int
 ) -> tuple[Audit, ...]:
     """One audit of a federated row; none of rows that send no messages.
 
@@ -40,7 +40,7 @@ def audit(
     started = time.perf_counter()
     upper = _upper(guarantee, clients)
     found = audit_sums(
-        _sums(training, trained, mechanism),
+        _sums(training, trained),
         mechanism,
         upper,
         partial(torch_stream, cell.seed),
@@ -61,7 +61,7 @@ def _upper(guarantee: Privacy, clients: int) -> UpperBound:
     )
 
 
-def _sums(training: Training, trained: Trained, mechanism: PrivacyMechanism) -> Sums:
+def _sums(training: Training, trained: Trained) -> Sums:
     """The sums of the last rounds, as they were kept."""
     said, dim = trained.state.transcript, trained.message_length
     if not any(map(len, said.messages.values())):
@@ -72,30 +72,19 @@ def _sums(training: Training, trained: Trained, mechanism: PrivacyMechanism) -> 
     federation = training.federation
     return Sums(
         totals=torch.stack([messages.double().sum(0) for _, messages in sent]),
-        clips=_clips(trained, mechanism, sent),
+        clips=_clips(trained, sent),
         rate=federation.rate,
         separation=federation.separation if federation.sampling == "cyclic" else None,
-        noise_factor=_noise_factor(training, mechanism),
+        how=Aggregation(1.0, federation.normalisation, federation.appended_share),
     )
 
 
-def _clips(
-    trained: Trained, mechanism: PrivacyMechanism, sent: list[tuple[int, Tensor]]
-) -> tuple[float, ...]:
+def _clips(trained: Trained, sent: list[tuple[int, Tensor]]) -> tuple[float, ...]:
     """C of each round, which adaptive clipping changes; without one, a usual message."""
     curve = trained.state.curves.get("clip", ())
     known = [curve[r] for r, _ in sent]
     usual = usual_norms([messages for _, messages in sent])
     return tuple(u if c is None else c for c, u in zip(known, usual, strict=True))
-
-
-def _noise_factor(training: Training, mechanism: PrivacyMechanism) -> float:
-    federation = training.federation
-    if federation.normalisation == "public" or training.privacy.epsilon is None:
-        return 1.0
-    clip = training.privacy.clip
-    scale = appended_scale(clip, federation.appended_share)
-    return sensitivity(clip, federation.normalisation, scale) / clip
 
 
 def _recorded(found: CanaryAudit, guarantee: Privacy, seconds: float) -> Audit:

@@ -20,8 +20,8 @@ from privtalk.methods.privacy.accounting.adversaries import (
     threshold_delta,
 )
 from privtalk.methods.privacy.accounting.ledger import Budget, Ledger
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
 from privtalk.methods.privacy.setting import Setting
 from privtalk.methods.registry import METHODS
 
@@ -65,7 +65,7 @@ def setting(training: Training, clients: int, dim: int) -> Setting:
     )
 
 
-def mechanism(training: Training, clients: int, dim: int) -> PrivacyMechanism:
+def mechanism(training: Training, clients: int, dim: int) -> RunMechanism:
     """Clip and calibrated noise; none where no ε is asked for."""
     privacy = training.privacy
     if privacy.epsilon is None:
@@ -100,9 +100,7 @@ def delta(privacy: PrivacySpec, clients: int) -> float:
     return accounting.default_delta(clients) if privacy.delta is None else privacy.delta
 
 
-def account(
-    cell: Cell, used: PrivacyMechanism, clients: int, dim: int, transcript: Transcript | None
-) -> Privacy:
+def account(cell: Cell, used: RunMechanism, clients: int, dim: int, transcript: Transcript | None) -> Privacy:
     """The record's privacy block, of what was said in training."""
     training = cell.training
     if training is None or transcript is None:

@@ -29,7 +29,7 @@ from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.training import train
 from privtalk.methods.federation.transcript import Keep
 from privtalk.methods.privacy.accounting.ledger import Budget
-from privtalk.methods.privacy.mechanisms.schedule import PrivacyMechanism
+from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.registry import METHODS, adapter_config, build
 
 STATE = "state.safetensors"
@@ -72,7 +72,7 @@ def train_cell(
     backbone: Backbone,
     clients: Sequence[ClientData],
     evaluated: Sequence[ClientData],
-    mechanism: PrivacyMechanism,
+    mechanism: RunMechanism,
     budget: Budget | None,
     checkpoints: Path,
 ) -> Trained:

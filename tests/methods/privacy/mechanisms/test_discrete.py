@@ -26,7 +26,7 @@ from privtalk.methods.privacy.accounting.discrete_accounting import (
 )
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
 from privtalk.methods.privacy.mechanisms.discrete_rounding import round_to_grid
-from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism, Mechanism
+from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -242,8 +242,8 @@ def test_replacing_a_client_doubles_the_sensitivity() -> None:
 
 def test_it_serves_where_a_gaussian_mechanism_does() -> None:
     """The same clip and, on a fine grid, noise of the same law."""
-    used: Mechanism = mechanism(scale=2**18)
-    gaussian: Mechanism = GaussianMechanism(clip=0.5, noise_multiplier=2.0)
+    used = mechanism(scale=2**18)
+    gaussian = GaussianMechanism(clip=0.5, noise_multiplier=2.0)
     assert (used.clip, used.private, used.deviation) == (gaussian.clip, gaussian.private, gaussian.deviation)
     found = used.noise(5000, generator()) / gaussian.deviation
     assert kstest(found.numpy(), "norm").pvalue > 0.001

@@ -14,7 +14,7 @@ from privtalk.leaderboards.charts.parts import off_scale
 from privtalk.leaderboards.charts.style import DARK, LAYOUTS, LIGHT, NARROW, THEMES, WIDE, recoloured, render
 from privtalk.leaderboards.sections.attacks import rows as attack_data
 from privtalk.leaderboards.sections.attacks.charts.roc import roc
-from privtalk.leaderboards.sections.tradeoff.chart import privacy_utility
+from privtalk.leaderboards.sections.tradeoff.privacy_utility import privacy_utility
 
 
 @pytest.fixture(scope="module")

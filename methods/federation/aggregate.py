@@ -1,0 +1,87 @@
+"""From the updates of a cohort to the server's step: what every round of every run, and every audit, goes through.
+
+    S = Σ_k m_k + noise,   m_k = (share of noise) + ω_k clip_C(Δ_k),   step = S / (q N ω̄)
+
+The round loop calls it, the canaries' copy of a run and the audit of an aggregator call it; there is no other.
+
+Shape legend: K clients of a round, m numbers of an update, w numbers of what is sent (m, or one more).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from privtalk.core.streams import Stream
+from privtalk.methods.config import Normalisation
+from privtalk.methods.federation.normalisation import appended_scale, carried, sensitivity, step
+from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
+from privtalk.methods.privacy.mechanisms.clipping import clip_factors
+from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism
+
+
+class Aggregation(NamedTuple):
+    """What is public of how a run's updates are aggregated."""
+
+    denominator: float
+    """q N ω̄."""
+    normalisation: Normalisation = "public"
+    appended_share: float = 0.25
+    """β / C."""
+    sum_messages: Aggregate = plain_sum
+
+    def scale(self, clip: float) -> float:
+        """β, the size of the appended coordinate."""
+        return appended_scale(clip, self.appended_share)
+
+
+class Aggregated(NamedTuple):
+    """One round's outcome."""
+
+    messages: tuple[Message, ...]
+    """What each client sent."""
+    total: Tensor
+    """float64 [w] the sum that the server works with, with all noise."""
+    mean: Tensor
+    """float64 [m] the mean update that it makes of it."""
+
+    @property
+    def width(self) -> int:
+        """w."""
+        return len(self.total)
+
+
+def aggregate(
+    updates: Tensor,
+    weights: Tensor,
+    numbers: Sequence[int],
+    mechanism: RoundMechanism,
+    how: Aggregation,
+    stream: Stream,
+    round_: int,
+) -> Aggregated:
+    """Aggregates raw updates [K, m] of the clients `numbers` with weights float64 [K] in (0, 1]."""
+    scale = how.scale(mechanism.clip)
+    factors = weights * clip_factors(updates, mechanism.clip)
+    vectors = carried(updates * factors.to(updates)[:, None], weights, how.normalisation, scale)
+    sent = mechanism.leave(vectors, numbers, stream, round_)
+    messages = tuple(Message(number, vector) for number, vector in zip(numbers, sent, strict=True))
+    summed = of_round(how.sum_messages, round_)(messages, vectors.shape[1])
+    total = with_noise(summed, mechanism, how, stream("round", round_, "privacy"))
+    return Aggregated(messages, total, step(total, how.normalisation, how.denominator, scale))
+
+
+def with_noise(
+    summed: Tensor, mechanism: RoundMechanism, how: Aggregation, generator: torch.Generator
+) -> Tensor:
+    """float64 [w] a sum of messages with what whoever sums adds to it."""
+    if not mechanism.private:
+        return summed
+    bound = sensitivity(mechanism.clip, how.normalisation, how.scale(mechanism.clip))
+    noise = mechanism.added(len(summed), generator, bound)
+    if how.normalisation == "cohort":  # as published: Σ ω_k is told as it is
+        noise[-1] = 0
+    return summed + noise

@@ -1,0 +1,40 @@
+"""What the boards are told of the talking head is about rows, metrics and axes that there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from privtalk.bench.task import find_task
+from privtalk.core.display import Display
+
+TASK = find_task("talking_head")
+BASES = {name.partition("[")[0] for name in TASK.metrics}
+GONE = {"local", "truth", "sync"}
+"""A row and a metric of old records, and the true clips, which are no row."""
+
+
+@pytest.fixture(scope="module")
+def shown() -> Display:
+    return TASK.display
+
+
+def test_every_row_has_a_name_for_people(shown):
+    own = {name for name, row in TASK.rows.items() if not row.source}
+    assert own <= set(shown.rows)
+    assert set(shown.rows) - own <= GONE
+    labels = [shown.row_label(name) for name in own]
+    assert len(set(labels)) == len(labels), "rows that are called the same cannot be told apart"
+
+
+def test_metrics_and_families_are_those_that_there_are(shown):
+    assert {family.name for family in shown.families} >= {m.family for m in TASK.metrics.values()}
+    named = {*shown.metrics, *shown.tolerances, *(name for f in shown.families for name in f.main)}
+    assert {name.partition("[")[0] for name in named} - BASES <= GONE
+    assert shown.headline in BASES
+
+
+def test_the_baseline_the_floors_and_the_axes_are_the_tasks_own(shown):
+    assert shown.baseline is not None
+    assert TASK.rows[shown.baseline.row].kind == "reference"
+    assert {TASK.rows[name].kind for name in shown.floors} == {"floor"}
+    assert {axis.name for axis in shown.axes} == set(TASK.axes)

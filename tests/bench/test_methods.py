@@ -1,0 +1,103 @@
+"""Methods with state, long or short messages and personal adapters, through the whole path on toy weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from privtalk.bench.commands import run as command
+from privtalk.bench.tasks.talking_head.stages import privacy
+from privtalk.core.records import RunStore
+from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.registry import METHODS
+
+ROWS = ("fedavg", "scaffold", "fedadam", "ditto", "fedsa_lora", "smp_lora")
+
+
+@pytest.fixture(scope="module")
+def records(small_request, tmp_path_factory):
+    """Every row with and without privacy, by row and tier; `folder` is the run's."""
+    folder = tmp_path_factory.mktemp("methods") / "run"
+    request = small_request(*ROWS, out=folder, suite="methods", changes=("federation.window_frames=3",))
+    assert command.run(request) == command.OK
+    return {(record.method, record.tier): record for record in RunStore(folder)} | {"folder": folder}
+
+
+def adapter(records, row, tier="none"):
+    """What was released."""
+    return AdapterBank.from_peft(records["folder"] / records[row, tier].artifacts["adapter"])
+
+
+def test_every_method_is_scored_and_audited(records):
+    for row in ROWS:
+        for tier in ("none", "eps=8"):
+            record = records[row, tier]
+            assert record.metrics["psnr"].estimate.n == 3
+            assert record.cell["training"]["options"] == METHODS[row]().options.model_dump()
+            [audit] = record.audits
+            assert audit.violations == ()
+
+
+def test_every_method_is_accounted_by_its_own_messages(records):
+    for row in ROWS:
+        guarantee, plain = records[row, "eps=8"].privacy, records[row, "none"].privacy
+        assert guarantee.guarantee
+        assert 7.9 < guarantee.epsilons.outsider <= 8
+        assert not plain.guarantee
+    d = adapter(records, "fedavg").dim
+    of_a = int(adapter(records, "fedavg").of_a().sum())
+    lengths = {"fedavg": d, "scaffold": 2 * d, "fedsa_lora": of_a}
+    for row, length in lengths.items():
+        [entry] = records[row, "eps=8"].privacy.ledger
+        assert entry["releases"][0]["discrete"]["dim"] == length
+        sent = records[row, "none"].communication_bytes["up"]
+        assert sent / records["fedavg", "none"].communication_bytes["up"] == pytest.approx(length / d)
+    assert "empirical defence" in records["smp_lora", "none"].privacy.reason
+
+
+def test_a_method_without_a_guarantee_claims_none(records, small_request, monkeypatch):
+    from privtalk.bench import suites
+    from privtalk.methods.federation.transcript import Transcript
+
+    plan = suites.expand(suites.load("methods"), "smoke", methods=["fedavg"])
+    cell = next(p.cell for p in plan.cells if p.cell.tier == "eps=8")
+    used = privacy.mechanism(cell.training, 16, 100)
+    monkeypatch.setattr(METHODS["fedavg"], "no_guarantee", "its devices say more than their messages")
+    found = privacy.account(cell, used, 16, 100, Transcript())
+    assert not found.guarantee
+    assert found.reason == "its devices say more than their messages"
+
+
+def test_personal_adapters_are_scored_and_not_released(records):
+    """Ditto's release is FedAvg's; its figures are those of the adapters that devices keep."""
+    ours, theirs = (adapter(records, row).flatten() for row in ("ditto", "fedavg"))
+    assert torch.equal(ours, theirs)
+    psnr = {row: records[row, "none"].metrics["psnr"].estimate.value for row in ("ditto", "fedavg")}
+    assert psnr["ditto"] != psnr["fedavg"]
+    assert [name for name in records["ditto", "none"].artifacts if name.startswith("adapter")] == ["adapter"]
+
+
+def test_attacks_on_what_ditto_releases_are_those_on_fedavg(records):
+    ours, theirs = (records[row, "none"].attacks for row in ("ditto", "fedavg"))
+    assert {n: a.auc.value for n, a in ours.items()} == {n: a.auc.value for n, a in theirs.items()}
+
+
+def test_attacks_that_do_not_apply_say_why(records):
+    """Of FedSA-LoRA A alone is seen, of the release and of messages alike."""
+    assert not any(factors.b.any() for factors in adapter(records, "fedsa_lora").factors.values())
+    attacks = records["fedsa_lora", "none"].attacks
+    applied = records["fedavg", "none"].attacks
+    assert {n for n in applied if not n.endswith("_over_base")} <= set(attacks)
+    for name, attack in attacks.items():
+        assert attack.auc.missing.startswith("not run: "), name
+        assert attack.auc.value is None
+        assert not attack.valid
+
+
+def test_the_others_are_attacked(records):
+    for row in ("scaffold", "fedadam", "smp_lora"):
+        applied = records["fedavg", "none"].attacks
+        ours = records[row, "none"].attacks
+        assert set(ours) == set(applied)
+        found = {name: attack.auc.value is None for name, attack in ours.items()}
+        assert found == {name: attack.auc.value is None for name, attack in applied.items()}

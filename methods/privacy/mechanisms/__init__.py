@@ -1,1 +1,1 @@
-"""What is done to updates and sums for privacy: clipping and noise, round by round."""
+"""The mechanisms that act on updates and sums for privacy: clipping and noise, round by round."""

@@ -55,7 +55,7 @@ def within(updates: Tensor, clip: float) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptiveClipping(RunMechanism):
-    """What is fixed for a run."""
+    """The part that is fixed for a run."""
 
     noise_multiplier: float
     """z of a whole round: updates and bits."""
@@ -115,7 +115,7 @@ class AdaptiveClipping(RunMechanism):
         return GaussianMechanism(clip=state.clip, noise_multiplier=z)
 
     def releases(self, dim: int = 0, fewest: int = 0) -> tuple[Release, Release]:
-        """What a round tells, for the ledger; jointly at the noise multiplier z."""
+        """The releases of a round, for the ledger; jointly at the noise multiplier z."""
         bits = 2 * self.deviation if self.noise_multiplier else 0.0
         return (
             self.mechanism(self.start()).release(),
@@ -133,7 +133,7 @@ class AdaptiveClipping(RunMechanism):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipState:
-    """What changes from round to round."""
+    """The part that changes from round to round."""
 
     clip: float
     share: float | None = None

@@ -1,1 +1,1 @@
-"""The mechanisms that act on updates and sums for privacy: clipping and noise, round by round."""
+"""The treatment of updates and sums for privacy: clipping and noise, round by round."""

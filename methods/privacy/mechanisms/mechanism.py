@@ -86,7 +86,7 @@ class RunMechanism(ABC):
 
     @abstractmethod
     def releases(self, dim: int, fewest: int) -> tuple[Release, ...]:
-        """The releases of a round, for the ledger: of sums of `dim` numbers, with shares of at least `fewest` clients."""
+        """The releases of a round, for the ledger: sums of `dim` numbers, with shares of at least `fewest` clients."""
 
     def booked(self, rate: float, rounds: int, dim: int, fewest: int) -> Ledger:
         """The ledger of a run: every round with a cohort of its own, drawn at `rate`."""

@@ -60,7 +60,7 @@ class Trained:
 
     @property
     def scored(self) -> AdapterBank:
-        """The adapters that the row is scored by: each tested client's own adapter where it has one, otherwise the released one."""
+        """The adapters that the row is scored by: each tested client's own where it has one, otherwise the released."""
         return self.bank if self.personal is None else self.template.unflatten(self.personal)
 
     @property

@@ -127,8 +127,9 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line for the first mistake in a tree of settings."""
-    first = error.errors()[0]
+    """One line for a mistake in a tree of settings; a key that is not known explains one that is missing."""
+    errors = error.errors()
+    first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         inside, fields = ".".join(path[:-1]), list(_fields(model, path[:-1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import yaml
 from pydantic import BaseModel, SerializeAsAny, ValidationError
@@ -140,13 +140,14 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> Mapping[str, Any]:
-    """Fields of the model at a path below `model`."""
+    """Fields of the model at a path below `model`, through lists and mappings of models."""
+    found: Any = model
     for part in path:
-        inner = model.model_fields[part].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        model = inner
-    return model.model_fields
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            found = found.model_fields[part].annotation
+        else:
+            found = next((kind for kind in reversed(get_args(found)) if kind is not Ellipsis), None)
+    return found.model_fields if isinstance(found, type) and issubclass(found, BaseModel) else {}
 
 
 class _Row(NamedTuple):

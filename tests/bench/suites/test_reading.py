@@ -94,7 +94,12 @@ MISTAKES = {
     "an unknown key inside": (
         "mine.yaml",
         {**WHOLE, "grids": [{"methods": ["fedavg"]}]},
-        "suite mine.yaml: grids.0.method: Field required",
+        "unknown key 'grids.0.methods' (did you mean grids.0.method?); valid: grids.0.method, grids.0.tier",
+    ),
+    "an unknown key in a preset": (
+        "mine.yaml",
+        {**WHOLE, "presets": {"one": {"about": "x", "setings": {}}}},
+        "unknown key 'presets.one.setings' (did you mean presets.one.settings?); valid: presets.one.about",
     ),
     "no task": ("mine.yaml", {k: v for k, v in WHOLE.items() if k != "task"}, "suite mine.yaml: task: Field"),
     "an unknown task": ("mine.yaml", {**WHOLE, "task": "talking"}, "unknown task 'talking' (did you mean"),
@@ -143,5 +148,7 @@ def test_a_circle_of_two_is_found(write):
 
 def test_a_method_that_there_is_not_is_a_line(write):
     mine = write("mine.yaml", {"extends": "privacy_utility", "grids": [{"method": ["fedsgd"]}]})
-    with pytest.raises(UserError, match=r"unknown method 'fedsgd'; valid: fedavg, "):
+    with pytest.raises(
+        UserError, match=r"unknown method 'fedsgd' \(did you mean fedavg\?\); valid: fedavg, "
+    ):
         suites.expand(suites.load(mine), "smoke")

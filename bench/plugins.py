@@ -166,8 +166,8 @@ def _loaded(kind: Kind, reference: str) -> tuple[ModuleType, Any]:
             f"{kind} {reference}: importing it fails ({type(error).__name__}: {_line(error)})"
         ) from error
     if not hasattr(module, name):
-        own = ", ".join(_own(module)) or "nothing"
-        raise UserError(f"{kind} {reference}: {where} has no {name!r}; it has: {own}")
+        there = ", ".join(_own(module)) or "nothing"
+        raise UserError(f"{kind} {reference}: {where} has no {name!r}; it has: {there}")
     return module, getattr(module, name)
 
 

@@ -21,6 +21,8 @@ from privtalk.bench.execution.task import Event, Failed, Progressed, Started, Su
 
 Costs = Mapping[str, float]
 """Stage -> guessed seconds."""
+ENOUGH = 0.05
+"""The share of all work to judge by: before it, the start of processes and compilers is most of what was seen."""
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Estimator:
     def remaining(self) -> float | None:
         """Seconds to go, None before there is anything to judge by."""
         elapsed = self.clock() - self.started
-        if self.worked <= 0.01 * self.total or elapsed <= 0:
+        if self.worked < ENOUGH * self.total or elapsed <= 0:
             return None
         return (self.total - self.done) * elapsed / self.worked
 

@@ -158,6 +158,20 @@ class Privacy(Frozen):
     """The same guarantee under other accountants, by name."""
 
 
+class RoundChecks(Frozen):
+    """The findings of an observer of the code that trains, in every round; the cell fails where a test does."""
+
+    rounds: int
+    numbers: int
+    """Numbers of noise that were looked at, of all rounds together."""
+    level: float
+    """Chance that any test of a correct run fails."""
+    deviation_ratio: float | None = None
+    """Standard deviation of all noise that was added, over the booked one; None where nothing was added."""
+    smallest_p: dict[str, float] = Field(default_factory=dict)
+    """Family of tests -> the smallest p of its tests."""
+
+
 class UpperBound(Frozen):
     """ε is at most this, says the accountant."""
 

@@ -29,6 +29,7 @@ from privtalk.core.record_parts import (
     Measure,
     OperatingPoint,
     Privacy,
+    RoundChecks,
     Score,
     Strength,
     UpperBound,
@@ -53,6 +54,7 @@ __all__ = [
     "OperatingPoint",
     "Privacy",
     "Record",
+    "RoundChecks",
     "RunStore",
     "Sample",
     "Score",
@@ -90,6 +92,8 @@ class Federation(Frozen):
     """Curves by round: loss, cohort size, norms (empty for rows that do not train); None: an empty cohort has none."""
     communication_bytes: dict[str, int] = Field(default_factory=lambda: {"up": 0, "down": 0})
     """`up` and `down`, summed over the run."""
+    checks: RoundChecks | None = None
+    """The checks of every round of a private row, at the code that trained it."""
 
 
 NOT_FEDERATED = Federation(

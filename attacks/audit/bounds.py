@@ -39,7 +39,7 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What one threshold did."""
+    """The outcome of one threshold."""
 
     true_positives: int
     positives: int
@@ -71,7 +71,7 @@ class LowerBound:
     n: int
     """Scores or guesses behind it."""
     assumption: str | None = None
-    """What it rests on beyond the confidence; None: nothing."""
+    """The assumption that it rests on beyond the confidence; None: nothing."""
     mu: float | None = None
     """μ of the Gaussian curve, where the bound is one on μ."""
 

@@ -31,14 +31,14 @@ from privtalk.methods.federation.aggregate import Aggregation, with_noise
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 
 LEVEL = 0.999
-"""Of each certified bound: a correct mechanism that is tight fails one run in a thousand."""
+"""The confidence of each certified bound: a correct mechanism that is tight fails one run in a thousand."""
 PUBLIC = Aggregation(denominator=1.0)
 SUBJECT = "every round's sum, with canary clients among the others"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sums:
-    """What a run summed."""
+    """The sums of a run."""
 
     totals: Tensor
     """float64 [T, d]: sums of messages, before noise that is added to the sum."""
@@ -54,14 +54,14 @@ class Sums:
 
 @dataclass(frozen=True, kw_only=True)
 class CanaryAudit:
-    """What the canaries say."""
+    """The verdict of the canaries."""
 
     report: AuditReport
     canaries: int
     norm: float
     """Largest of any round."""
     auc: Interval
-    """Of canaries that are in against those that are out."""
+    """The AUC of canaries that are in against those that are out."""
 
 
 def audit_sums(

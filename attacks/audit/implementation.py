@@ -36,7 +36,7 @@ from privtalk.methods.privacy.accounting.ledger import Ledger, Round
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 
 LEVEL = 0.999
-"""Of each certified bound: a correct mechanism that is tight raises an alarm once in a thousand audits."""
+"""The confidence of each certified bound: a tight, correct mechanism raises an alarm once in a thousand audits."""
 TEST_DELTA = 0.05
 DELTAS = (1e-5, TEST_DELTA)
 CHOICE = 0.25
@@ -45,12 +45,12 @@ EXCESS = 100.0
 """How many clips long the canary's raw update is, and how many reference sizes its data."""
 
 Look = Literal["sum", "mean"]
-"""What is scored: the noisy sum, or the step after division."""
+"""The thing that is scored: the noisy sum, or the step after division."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What local training hands to a round of K clients."""
+    """The outcome of local training, as it is handed to a round of K clients."""
 
     updates: Tensor
     """float32 [K, d], raw."""
@@ -65,7 +65,7 @@ class Trained:
 
 
 class Seen(NamedTuple):
-    """What the server sees in R rounds."""
+    """The server's sight of R rounds."""
 
     sums: Tensor
     """float64 [R, w]."""

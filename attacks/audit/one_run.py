@@ -27,7 +27,7 @@ COINS = "each canary was in or out by its own fair coin"
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 """Shares of canaries guessed to be in, and as many out, among which `guesses_by_split` chooses."""
 STEPS = 40
-"""Of bisection."""
+"""Steps of bisection."""
 MOST = 64.0
 """Largest ε that is searched."""
 

@@ -1,4 +1,4 @@
-"""What an audit reports: the accountant's ε, lower bounds that must not exceed it, and estimates that bound nothing."""
+"""The report of an audit: the accountant's ε, lower bounds that must not exceed it, estimates that bound nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class AuditReport:
     """One audit. Bounds at several δ belong to one mechanism; each is compared at its own."""
 
     subject: str
-    """What was audited."""
+    """The thing that was audited."""
     upper: tuple[UpperBound, ...]
     """The accountant's, one a δ."""
     certified: tuple[LowerBound, ...]

@@ -20,7 +20,7 @@ INDEPENDENT = "scores of one run's canaries are independent given their coins"
 
 
 class Evidence(NamedTuple):
-    """What scores say at one δ."""
+    """The evidence of scores at one δ."""
 
     certified: tuple[LowerBound, ...]
     estimates: tuple[Estimate, ...]

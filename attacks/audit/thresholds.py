@@ -17,7 +17,7 @@ from privtalk.attacks.audit.bounds import Bounds, Counts, Values, epsilon_low, r
 from privtalk.core.intervals import LEVEL
 
 Objective = Callable[[Bounds], Values]
-"""What a threshold is chosen to maximise, of the rates that it certifies on the split."""
+"""The quantity that a threshold is chosen to maximise, of the rates that it certifies on the split."""
 
 
 class Split(NamedTuple):

@@ -6,17 +6,20 @@ Nothing of the package is imported: its sources are read.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = ("core", "metrics", "methods", "attacks", "bench", "leaderboards")
 LIFTED = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
 """Page -> the file at the repository's root that it shows."""
+LINK = re.compile(r"\[([^\]]+)\]\(([^)\s#:]+)\)")
 
 
 def on_startup(**_: Any) -> None:
@@ -46,6 +49,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, content in made.items():
         files.append(File.generated(config, page, content=content.replace("](docs/", "](")))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Names a file of the sources where a page links to it: the site holds the documentation alone."""
+    here = ROOT / "docs" / Path(page.file.src_uri).parent
+
+    def shown(link: re.Match[str]) -> str:
+        target = (here / link[2]).resolve()
+        outside = target.is_file() and not target.is_relative_to(ROOT / "docs")
+        if not outside or not target.is_relative_to(ROOT):
+            return link[0]
+        name = f"`{target.relative_to(ROOT)}`"
+        return name if link[1].strip("`") == name.strip("`") else f"{link[1]} ({name})"
+
+    return LINK.sub(shown, markdown)
 
 
 def _existing(entry: Any, docs: Path) -> Any:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """What a personal adapter minimises beside its loss."""
+    """The terms that a personal adapter minimises beside its loss."""
 
     received: Tensor
     """[d] the global adapter."""

@@ -24,7 +24,7 @@ from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism
 
 
 class Aggregation(NamedTuple):
-    """What is public of how a run's updates are aggregated."""
+    """The public part of how a run's updates are aggregated."""
 
     denominator: float
     """q N ω̄."""
@@ -42,7 +42,7 @@ class Aggregated(NamedTuple):
     """One round's outcome."""
 
     messages: tuple[Message, ...]
-    """What each client sent."""
+    """The message of each client."""
     total: Tensor
     """float64 [w] the sum that the server works with, with all noise."""
     mean: Tensor

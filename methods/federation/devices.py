@@ -36,7 +36,7 @@ class Devices:
     """Bank of one: the initial adapter."""
     config: FederationConfig
     clients: tuple[ClientData, ...]
-    """What each trains on (`FederatedMethod.trains_on`)."""
+    """The data that each trains on (`FederatedMethod.trains_on`)."""
     whole: tuple[ClientData, ...]
     """All that each holds."""
     stream: Stream

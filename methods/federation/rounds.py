@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -39,6 +39,16 @@ from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
 
 if TYPE_CHECKING:
     from privtalk.methods.federated.method import FederatedMethod
+
+
+class Observer(Protocol):
+    """Somebody who is shown what the code that trains really does; it changes nothing."""
+
+    def around(self, method: FederatedMethod) -> FederatedMethod:
+        """The method with its hooks watched."""
+
+    def summed(self, total: Tensor) -> None:
+        """Sees the sum that the server works with, with all noise."""
 
 
 class PublicConstants(NamedTuple):
@@ -74,6 +84,8 @@ class Federation:
     """With discrete noise every client adds its share of it, on the grid; otherwise whoever sums adds the noise."""
     aggregate: Aggregate = plain_sum
     keep: Keep = KEEP_LOG
+    observer: Observer | None = None
+    """Its `method` is watched already (`Observer.around`)."""
     budget: Budget | None = None
     """Training stops before the round that would exceed it."""
 
@@ -123,6 +135,8 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     found = aggregate(
         updates, weights, numbers, mechanism, federation.aggregation, federation.stream, state.round
     )
+    if federation.observer is not None:
+        federation.observer.summed(found.total)
     server = federation.method.server_update(
         ServerState(federation.template, state.adapters[0], state.server), found.mean, federation.config
     )

@@ -11,7 +11,7 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.federation.rounds import Federation, federate
+from privtalk.methods.federation.rounds import Federation, Observer, federate
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, Keep
 from privtalk.methods.privacy.accounting.ledger import Budget
@@ -35,6 +35,7 @@ def train(
     evaluated: Sequence[ClientData] = (),
     keep: Keep = KEEP_LOG,
     state: TrainingState | None = None,
+    observer: Observer | None = None,
 ) -> Iterator[TrainingState]:
     """The state after each round, going on from `state`.
 
@@ -44,6 +45,7 @@ def train(
     """
     if row in METHODS:
         method = build(row, options)
+        method = method if observer is None else observer.around(method)
         length = method.message_length(template)
         federation = Federation(
             backbone=backbone,
@@ -56,6 +58,7 @@ def train(
             aggregate=summation(config, mechanism, len(clients), length).aggregate,
             keep=keep,
             budget=budget,
+            observer=observer,
         )
         return federate(federation, state)
     trains = REFERENCES[row].trains if row in REFERENCES else None

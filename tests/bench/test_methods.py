@@ -94,6 +94,15 @@ def test_attacks_that_do_not_apply_say_why(records):
         assert not attack.valid
 
 
+def test_without_victims_messages_that_are_not_read_are_left_alone(small_request, tmp_path):
+    request = small_request(
+        "fedsa_lora", out=tmp_path / "run", suite="methods", tiers=("none",), changes=("attack.victims=0",)
+    )
+    assert command.run(request) == command.OK
+    [record] = RunStore(tmp_path / "run")
+    assert "learned_inversion" not in record.attacks
+
+
 def test_the_others_are_attacked(records):
     for row in ("scaffold", "fedadam", "smp_lora"):
         applied = records["fedavg", "none"].attacks

@@ -15,7 +15,7 @@ from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.task import Outcome, Work
 from privtalk.bench.tasks.talking_head.networks import Means, open_backbone
 from privtalk.bench.tasks.talking_head.settings import Cell
-from privtalk.bench.tasks.talking_head.stages import attack, audit, exhibits, privacy
+from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, privacy
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampling, set_stage, tested
 from privtalk.bench.tasks.talking_head.stages.reconstruct import Scene, reconstruct, write_gallery
@@ -28,7 +28,7 @@ from privtalk.bench.tasks.talking_head.stages.train import (
     message_length,
     train_cell,
 )
-from privtalk.core.records import AttackResult, Audit, Federation, Privacy
+from privtalk.core.records import AttackResult, Audit, Federation, Privacy, RoundChecks
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.federation.state import Curves
@@ -58,7 +58,7 @@ def run(work: Work) -> Outcome:
     cell, place, clock = work.cell, work.place, work.clock
     with clock.stage("loading"):
         world = open_world(cell, place.resources)
-    trained, guarantee, audits = _train(work, cell, world)
+    trained, federation, audits = _train(work, cell, world)
     with clock.stage("loading"):
         stage = _stage(cell, world)
     shown, verdict = _generate(work, cell, world, stage, trained)
@@ -73,7 +73,7 @@ def run(work: Work) -> Outcome:
         metrics=metrics,
         samples=verdict.samples(),
         artifacts=artifacts,
-        federation=_federation(trained, guarantee),
+        federation=federation,
         attacks=attacks,
         audits=audits,
     )
@@ -94,12 +94,13 @@ def open_world(cell: Cell, means: Means) -> World:
     )
 
 
-def _train(work: Work, cell: Cell, world: World) -> tuple[Trained | None, Privacy, tuple[Audit, ...]]:
-    """Trained adapters, the guarantee, and what canaries certify of it; a violation ends the cell here."""
+def _train(work: Work, cell: Cell, world: World) -> tuple[Trained | None, Federation, tuple[Audit, ...]]:
+    """Trained adapters, guarantee and checks of every round, and what canaries certify; a violation ends the cell."""
     clock, report = work.clock, work.report
     count = len(world.clients)
     if cell.training is None:
-        return None, privacy.account(cell, privacy.NO_PRIVACY, count, 0, None), ()
+        nothing = privacy.account(cell, privacy.NO_PRIVACY, count, 0, None)
+        return None, Federation(privacy=nothing), ()
     with clock.stage("accounting"):
         dim = message_length(cell, cell.training, initial_adapter(cell, cell.training, world.backbone))
         used = privacy.mechanism(cell.training, count, dim)
@@ -123,9 +124,10 @@ def _train(work: Work, cell: Cell, world: World) -> tuple[Trained | None, Privac
         )
     with clock.stage("accounting"):
         guarantee = privacy.account(cell, used, count, dim, trained.state.transcript)
+        federation = _federation(trained, guarantee, checks.finished(trained.watch, guarantee))
     report("auditing", 0, 1)
     with clock.stage("auditing"):
-        return trained, guarantee, audit.audit(cell, trained, used, guarantee, count)
+        return trained, federation, audit.audit(cell, trained, used, guarantee, count)
 
 
 def _stage(cell: Cell, world: World) -> Stage:
@@ -201,14 +203,13 @@ def _attack(
     return found | made.attacks, made.gallery
 
 
-def _federation(trained: Trained | None, guarantee: Privacy) -> Federation:
-    if trained is None:
-        return Federation(privacy=guarantee)
+def _federation(trained: Trained, guarantee: Privacy, found: RoundChecks | None) -> Federation:
     state = trained.state
     return Federation(
         privacy=guarantee,
         training=_curves(state.curves, guarantee),
         communication_bytes=state.transcript.communication,
+        checks=found,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privtalk.core.records import Audit, LowerBound, UpperBound
+from privtalk.core.records import Audit, LowerBound, Record, UpperBound
 from privtalk.leaderboards.board.model import Board, Row
 
 
@@ -52,6 +52,26 @@ def violations(audit: Audit) -> tuple[str, ...]:
             if upper.epsilon is not None and low.epsilon > upper.epsilon
         ]
     return tuple(found)
+
+
+def checked_rounds(board: Board) -> str:
+    """One sentence about the checks of every round of private cells; empty where no record holds any."""
+    found = [r.federation.checks for row in board.rows for r in row.records if r.federation]
+    checks = [check for check in found if check is not None]
+    ratios = [check.deviation_ratio for check in checks if check.deviation_ratio is not None]
+    if not ratios:
+        return ""
+    rounds, numbers = sum(check.rounds for check in checks), sum(check.numbers for check in checks)
+    return (
+        f"At the code that trained them, {rounds} rounds of {len(checks)} private cells were as booked: {numbers:,} "
+        f"numbers of noise with {min(ratios):.3f} to {max(ratios):.3f} times their booked deviation."
+    )
+
+
+def checks_worse(old: Record, fresh: Record) -> list[str]:
+    """Checks of rounds that are gone, where private rounds were checked before."""
+    before, after = ((record.federation and record.federation.checks) for record in (old, fresh))
+    return ["the checks of every round are missing"] if before and not after else []
 
 
 def audits_worse(old: Sequence[Audit], fresh: Sequence[Audit]) -> list[str]:

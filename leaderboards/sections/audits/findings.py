@@ -11,8 +11,11 @@ from privtalk.leaderboards.sections.audits.audits import AuditLine
 AUDIT_QUESTION = "Do audits contradict the guarantee?"
 
 
-def audited(lines: Sequence[AuditLine]) -> Finding:
-    """Whether a certified lower bound exceeds what the accountant claims: then one of the two is wrong."""
+def audited(lines: Sequence[AuditLine], checked: str = "") -> Finding:
+    """Whether a certified lower bound exceeds what the accountant claims: then one of the two is wrong.
+
+    `checked` says what the checks of every round saw.
+    """
     broken = [line for line in lines if line.violations]
     evidence = [
         Line(
@@ -32,7 +35,8 @@ def audited(lines: Sequence[AuditLine]) -> Finding:
             f"{formats.listing(rows)}. Mechanism, accountant or audit has a bug: trust no ε here until it is found"
         )
         return finding(AUDIT_QUESTION, [Answer("", text)], evidence, "error")
-    return finding(AUDIT_QUESTION, [Answer("", _unbroken(len(lines), len(done), len(claimed)))], [])
+    text = " ".join(filter(None, (_unbroken(len(lines), len(done), len(claimed)), checked)))
+    return finding(AUDIT_QUESTION, [Answer("", text)], [])
 
 
 def _unbroken(asked: int, done: int, claimed: int) -> str:

@@ -20,6 +20,8 @@ from privtalk.leaderboards.sections.audits.audits import (
     assumptions,
     audit_lines,
     audits_worse,
+    checked_rounds,
+    checks_worse,
     lower_text,
     named,
     upper_text,
@@ -56,7 +58,7 @@ class Audits(Section):
 
     def findings(self) -> Sequence[Finding]:
         """Returns the verdict, an error where a guarantee is violated."""
-        return [audited(self.lines)]
+        return [audited(self.lines, checked_rounds(self.board))]
 
     def terminal(self, width: int, *, whole: bool) -> Block:
         """Returns the bounds in columns, and every violation in words."""
@@ -87,7 +89,7 @@ class Audits(Section):
     @classmethod
     def worse(cls, old: Record, fresh: Record, display: Display) -> Sequence[str]:
         """Returns every violation, and audits that are gone."""
-        return audits_worse(old.audits, fresh.audits)
+        return [*audits_worse(old.audits, fresh.audits), *checks_worse(old, fresh)]
 
 
 def audits(lines: Sequence[AuditLine], width: int) -> Iterator[Table]:

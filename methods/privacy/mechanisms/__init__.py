@@ -1,1 +1,1 @@
-"""What is done to updates and sums for privacy: clipping and noise, round by round."""
+"""Privacy mechanisms: clipping and noise, done to updates and sums round by round."""

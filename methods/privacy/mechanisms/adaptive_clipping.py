@@ -24,6 +24,8 @@ from privtalk.methods.privacy.mechanisms.clipping import check_clip, norm
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
+RATE = 0.2
+"""η, as the paper sets it."""
 BIT_NOISE = 0.05
 """σ_b over the expected cohort, as the paper sets it (m/20)."""
 
@@ -55,7 +57,7 @@ def within(updates: Tensor, clip: float) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptiveClipping(RunMechanism):
-    """What is fixed for a run."""
+    """Adaptive clipping as it is fixed for a run."""
 
     noise_multiplier: float
     """z of a whole round: updates and bits."""
@@ -64,7 +66,7 @@ class AdaptiveClipping(RunMechanism):
     initial_clip: float
     quantile: float = 0.5
     """γ: share of updates that should not be clipped."""
-    rate: float = 0.2
+    rate: float = RATE
     """η: the clip changes by at most a factor of exp(η) a round, but for noise."""
     bit_deviation: float | None = None
     """σ_b; a twentieth of the expected cohort, but at least z, if open."""
@@ -115,7 +117,7 @@ class AdaptiveClipping(RunMechanism):
         return GaussianMechanism(clip=state.clip, noise_multiplier=z)
 
     def releases(self, dim: int = 0, fewest: int = 0) -> tuple[Release, Release]:
-        """What a round tells, for the ledger; jointly at the noise multiplier z."""
+        """The releases of a round, for the ledger; jointly at the noise multiplier z."""
         bits = 2 * self.deviation if self.noise_multiplier else 0.0
         return (
             self.mechanism(self.start()).release(),
@@ -133,7 +135,7 @@ class AdaptiveClipping(RunMechanism):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipState:
-    """What changes from round to round."""
+    """The state that changes from round to round."""
 
     clip: float
     share: float | None = None

@@ -29,7 +29,7 @@ from privtalk.methods.privacy.mechanisms.discrete_sampling import discrete_gauss
 from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism, RunMechanism, WholeNumbers
 
 DEVIATIONS = 8.0
-"""Of noise that the grid has room for."""
+"""Standard deviations of noise that the grid has room for."""
 
 ENOUGH_BITS = 18
 """At which the price of rounding vanishes for adapters of up to about a million numbers."""
@@ -71,7 +71,7 @@ class DiscreteMechanism(RunMechanism, RoundMechanism):
 
     @property
     def variance(self) -> Fraction:
-        """Of all shares together, in grid steps squared; exact, as the sampler needs it."""
+        """The variance of all shares together, in grid steps squared; exact, as the sampler needs it."""
         return self.accounted(1, 1).variance
 
     def encode(self, update: Tensor, generator: torch.Generator) -> Tensor:
@@ -139,7 +139,7 @@ class DiscreteMechanism(RunMechanism, RoundMechanism):
         return WholeNumbers(self.step, largest)
 
     def accounted(self, dim: int, cohort: int) -> DiscreteNoise:
-        """What an ε is computed from."""
+        """The noise that an ε is computed from."""
         return DiscreteNoise(
             family=self.family,
             noise_multiplier=self.noise_multiplier,

@@ -19,7 +19,7 @@ from torch import Tensor
 BITS = 62
 """Fair bits drawn at a time."""
 LARGEST = 2.0**52
-"""Of a Poisson's mean: above it float64 misses whole numbers."""
+"""The largest mean of a Poisson: above it float64 misses whole numbers."""
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -121,7 +121,7 @@ class BandedMatrixFactorisation(RunMechanism):
 
     @property
     def sensitivity(self) -> float:
-        """Of C X, in units of the clip."""
+        """The sensitivity of C X, in units of the clip."""
         return sensitivity(self.column, self.most, self.separation)
 
     @property

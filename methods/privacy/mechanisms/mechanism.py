@@ -31,7 +31,7 @@ class WholeNumbers(NamedTuple):
 
 
 class RoundMechanism(ABC):
-    """What happens to the updates of one round."""
+    """A mechanism's work on the updates of one round."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ class RoundMechanism(ABC):
 
 
 class RunMechanism(ABC):
-    """What is fixed for a run."""
+    """A mechanism as it is fixed for a run."""
 
     __slots__ = ()
 
@@ -86,7 +86,7 @@ class RunMechanism(ABC):
 
     @abstractmethod
     def releases(self, dim: int, fewest: int) -> tuple[Release, ...]:
-        """What a round tells, for the ledger: of sums of `dim` numbers, with shares of at least `fewest` clients."""
+        """The releases of a round, for the ledger: sums of `dim` numbers, with shares of at least `fewest` clients."""
 
     def booked(self, rate: float, rounds: int, dim: int, fewest: int) -> Ledger:
         """The ledger of a run: every round with a cohort of its own, drawn at `rate`."""

@@ -40,6 +40,14 @@ def test_of_sgd_a_control_is_option_two(play, template: AdapterBank, clients: tu
     torch.testing.assert_close(state.clients[0]["control"], moved / 1.5, rtol=1e-3, atol=1e-6)
 
 
+def test_the_servers_control_is_the_mean_of_all_devices(play) -> None:  # type: ignore[no-untyped-def]
+    """Of those that never took part, whose control is 0, too; where nothing is clipped and all weigh 1."""
+    state = play("scaffold", rate=0.5, rounds=3, optimizer="sgd", lr=0.5, reference_frames=1, mean_weight=1.0)
+    assert any(len(entry.cohort) < 5 for entry in state.transcript.log)
+    mean = torch.stack([own["control"].double() for own in state.clients.values()]).sum(0) / 5
+    torch.testing.assert_close(state.server["control"], mean, rtol=1e-3, atol=1e-7)
+
+
 CURVATURE, OPTIMUM = torch.tensor([1.0, 8.0]), torch.tensor([-1.0, 2.0])
 """Of two clients' quadratic losses a (x - b)² / 2."""
 

@@ -79,13 +79,14 @@ class Scene:
 def reconstruct(scene: Scene, report: Report) -> Reconstructions:
     """The footage of some clients of the middle round; nothing where no messages were kept or nobody is asked about."""
     training, method = scene.cell.training, scene.trained.method
-    if training is not None and training.attack.victims and method is not None and method.messages_unread:
+    if training is None or not training.attack.victims:
+        return Reconstructions({}, None)
+    if method is not None and method.messages_unread:
         reason = f"not run: {method.messages_unread}"
         names = training.attack.reconstructions
         return Reconstructions({name: missing(ATTACKS[name].declaration, reason) for name in names}, None)
     view = scene.view()
-    enough = len(scene.knowledge.public) >= LEAST_PUBLIC
-    if training is None or view is None or not training.attack.victims or not enough:
+    if view is None or len(scene.knowledge.public) < LEAST_PUBLIC:
         return Reconstructions({}, None)
     started = time.perf_counter()
     chosen = choose_victims(view, training.attack.victims, scene.knowledge.stream)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from torch import Tensor
 
+from privtalk.attacks.audit.watch import Watch
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
 from privtalk.bench.tasks.talking_head.settings import Cell, Training
+from privtalk.bench.tasks.talking_head.stages import checks
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore, PersonFeatures
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
@@ -48,15 +50,17 @@ class Trained:
     """None of rows that are not federated."""
     personal: Tensor | None = None
     """[K, d] adapters of the tested clients, of methods with personal ones."""
+    watch: Watch | None = None
+    """The observer that saw every round, where noise was asked for."""
 
     @property
     def bank(self) -> AdapterBank:
-        """What is released: one adapter; or one a client, of the row that shares nothing."""
+        """The released adapter; or one a client, of the row that shares nothing."""
         return self.state.bank(self.template)
 
     @property
     def scored(self) -> AdapterBank:
-        """What the row is scored by: each tested client's own adapter where it has one, otherwise the released one."""
+        """The adapters that the row is scored by: each tested client's own where it has one, otherwise the released."""
         return self.bank if self.personal is None else self.template.unflatten(self.personal)
 
     @property
@@ -83,6 +87,14 @@ def train_cell(
     method = build(cell.method, training.options) if cell.method in METHODS else None
     kept = None if method is None else method.server_state(template)
     state = restore(checkpoints / STATE, cell.id, template, rounds, {1, len(evaluated or clients)}, kept)
+    found = None
+    if method is not None:
+        found = checks.booked(training, method, clients, method.message_length(template))
+    try:
+        watch = checks.resumed(found, checkpoints, cell.id, state.round if state else 0)
+    except ValueError as error:
+        checks.started_again(checkpoints / STATE, error)
+        state, watch = None, checks.resumed(found, checkpoints, cell.id, 0)
     report("training", state.round if state else 0, rounds)
     for after in train(
         cell.method,
@@ -97,8 +109,12 @@ def train_cell(
         evaluated=evaluated,
         keep=Keep(messages=True, adapters=True, last=training.attack.rounds),
         state=state,
+        observer=watch,
     ):
         state = checked(after)
+        if watch is not None:
+            watch.after(state, clients)
+            checks.keep(watch, checkpoints, cell.id, state.round)
         state.save(checkpoints / STATE, cell.id)
         report("training", state.round, rounds)
     if state is None:
@@ -109,6 +125,7 @@ def train_cell(
         factor=message_factor(cell, training, clients),
         method=method,
         personal=None if method is None else _personal(method, template, state, evaluated or clients),
+        watch=watch,
     )
 
 

@@ -285,9 +285,10 @@ _BROUGHT: dict[str, Task] = {}
 
 def register_task(task: Task) -> None:
     """Adds a task that somebody brought; a name that is taken is a `UserError`."""
-    if task.name in names() and _BROUGHT.get(task.name) is not task:
+    held = _BROUGHT.get(task.name)
+    if task.name in names() and type(held) is not type(task):
         raise UserError(f"task {task.name!r} is there already; give it another name")
-    _BROUGHT[task.name] = task
+    _BROUGHT[task.name] = held or task
 
 
 def forget_task(name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import yaml
 from pydantic import BaseModel, SerializeAsAny, ValidationError
@@ -127,8 +127,9 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line for the first mistake in a tree of settings."""
-    first = error.errors()[0]
+    """One line for a mistake in a tree of settings; a key that is not known explains one that is missing."""
+    errors = error.errors()
+    first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         inside, fields = ".".join(path[:-1]), list(_fields(model, path[:-1]))
@@ -139,13 +140,14 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> Mapping[str, Any]:
-    """Fields of the model at a path below `model`."""
+    """Fields of the model at a path below `model`, through lists and mappings of models."""
+    found: Any = model
     for part in path:
-        inner = model.model_fields[part].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        model = inner
-    return model.model_fields
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            found = found.model_fields[part].annotation
+        else:
+            found = next((kind for kind in reversed(get_args(found)) if kind is not Ellipsis), None)
+    return found.model_fields if isinstance(found, type) and issubclass(found, BaseModel) else {}
 
 
 class _Row(NamedTuple):

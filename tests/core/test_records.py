@@ -11,7 +11,7 @@ import pytest
 from privtalk.core.records import SCHEMA_VERSION, NewerRecord, RunStore, Sample, load_record
 
 GOLDEN = Path(__file__).parent / "golden"
-BASELINE = Path(__file__).parents[1] / "baselines" / "smoke"
+BASELINE = GOLDEN / "run-schema-3"
 
 
 def test_a_record_from_before_metrics_said_what_they_are_still_loads():
@@ -110,7 +110,7 @@ RECORD_DAMAGE = {
     "zeros": lambda path: path.write_bytes(bytes(4096)),
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-300]),
     "another cell's": lambda path: path.write_bytes(
-        (BASELINE / "records/1101cd2acfa70e3f.json").read_bytes()
+        (BASELINE / "records/1a7fdac33eb8e66b.json").read_bytes()
     ),
     "cell changed": lambda path: rewritten(path, lambda raw: raw | {"cell": raw["cell"] | {"seed": 1}}),
     "id changed": lambda path: rewritten(path, lambda raw: raw | {"cell_id": "0" * 16}),

@@ -17,9 +17,9 @@ from privtalk.attacks.declaration import Attack
 from privtalk.attacks.membership.outcomes import Labels
 from privtalk.attacks.membership.passes import Passes
 from privtalk.attacks.membership.registry import PersonAttack, ReleaseAttack
-from privtalk.attacks.membership.scenes import World
+from privtalk.attacks.membership.scenes import ProbedSignals
 from privtalk.attacks.membership.shadow_attacks import ShadowAttack
-from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, ScoreMatrix
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, NotApplicable, ScoreMatrix
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.views import ServerRound
 from privtalk.core.streams import Stream
@@ -49,8 +49,8 @@ def _statistic(attack: ReleaseAttack) -> Callable[[Passes], Tensor]:
     return statistic
 
 
-def _join(attack: PersonAttack) -> Callable[[World, tuple[str, ...], Labels, Stream], Scores]:
-    def join(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
+def _join(attack: PersonAttack) -> Callable[[ProbedSignals, tuple[str, ...], Labels, Stream], Scores]:
+    def join(world: ProbedSignals, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
         shown = known.copy() if attack.refitted is not None else np.zeros_like(known)
         found = _called(attack, attack.join, world, names, shown, stream)
         return _scores(attack, found, known.shape, "a person")
@@ -66,8 +66,10 @@ def _shadow_score(attack: ShadowAttack) -> Callable[[Scores, Scores, Scores, Sco
     return score
 
 
-def _message_score(attack: MessageAttack) -> Callable[[Sequence[ServerRound], Candidates], ScoreMatrix]:
-    def score(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def _message_score(
+    attack: MessageAttack,
+) -> Callable[[Sequence[ServerRound], CandidateFeatures], ScoreMatrix]:
+    def score(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
         found = _called(attack, attack.score, rounds, candidates)
         if not isinstance(found, ScoreMatrix):
             _refuse(

@@ -24,7 +24,7 @@ PERMUTATIONS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Control:
+class ControlOutcome:
     """A run of the attack that must be at chance."""
 
     auc: Interval
@@ -32,7 +32,9 @@ class Control:
     """Chance lies inside the interval."""
 
 
-def control(members: NDArray[np.float64], nonmembers: NDArray[np.float64], level: float = LEVEL) -> Control:
+def control(
+    members: NDArray[np.float64], nonmembers: NDArray[np.float64], level: float = LEVEL
+) -> ControlOutcome:
     """Control from the scores that an attack without access gives.
 
     >>> control(np.zeros(20), np.zeros(20)).passed, control(np.arange(20) + 20.0, np.arange(20.0)).passed
@@ -41,11 +43,11 @@ def control(members: NDArray[np.float64], nonmembers: NDArray[np.float64], level
     return judge(auc_interval(members, nonmembers, level))
 
 
-def judge(interval: Interval) -> Control:
+def judge(interval: Interval) -> ControlOutcome:
     """Whether chance lies inside an interval; where there is none, nothing is shown and the control fails."""
     if interval.low is None or interval.high is None:
-        return Control(auc=interval, passed=False)
-    return Control(auc=interval, passed=interval.low <= CHANCE <= interval.high)
+        return ControlOutcome(auc=interval, passed=False)
+    return ControlOutcome(auc=interval, passed=interval.low <= CHANCE <= interval.high)
 
 
 def permuted_labels(
@@ -53,7 +55,7 @@ def permuted_labels(
     nonmembers: NDArray[np.float64],
     generator: torch.Generator,
     level: float = LEVEL,
-) -> Control:
+) -> ControlOutcome:
     """AUC of the attack's own scores under random labels: mean and central range of `PERMUTATIONS` shuffles.
 
     All shuffles together, rather than one, so that only a fault of the evaluation can fail it, and not the draw.

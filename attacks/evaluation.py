@@ -15,7 +15,7 @@ FPR_TARGETS = (0.1, 0.01, 0.001)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatingPoint:
+class RatePoint:
     """True-positive rate at the lowest threshold whose false-positive rate does not exceed the target."""
 
     fpr_target: float
@@ -33,7 +33,7 @@ class Evaluation:
     negatives: int
     auc: Interval
     advantage: Interval
-    points: tuple[OperatingPoint, ...]
+    points: tuple[RatePoint, ...]
     roc: tuple[tuple[float, float], ...]
     """(FPR, TPR) corners of the empirical curve."""
 
@@ -102,7 +102,7 @@ def pair_auc_interval(
 
 def operating_point(
     curve: tuple[Rates, ...], target: float, n: int, m: int, level: float = LEVEL
-) -> OperatingPoint:
+) -> RatePoint:
     """TPR at an FPR of at most `target`, with its Clopper-Pearson interval over the n members.
 
     Refused below 1 / target non-members, of whom not one may then be called a member.
@@ -110,9 +110,9 @@ def operating_point(
     least = math.ceil(1 / target)
     if m < least:
         reason = f"needs at least {least} non-members, there are {m}"
-        return OperatingPoint(fpr_target=target, tpr=Interval(missing=reason))
+        return RatePoint(fpr_target=target, tpr=Interval(missing=reason))
     best = [rates for rates in curve if rates.fpr <= target][-1]
-    return OperatingPoint(
+    return RatePoint(
         fpr_target=target,
         fpr_realised=best.fpr,
         threshold=best.threshold if math.isfinite(best.threshold) else None,

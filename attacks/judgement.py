@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privtalk.attacks.controls import LEVEL, PERMUTATIONS, Control, judge
+from privtalk.attacks.controls import LEVEL, PERMUTATIONS, ControlOutcome, judge
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate_pairs, pair_auc_interval
-from privtalk.attacks.outcome import Measure, Outcome
+from privtalk.attacks.outcome import AttackOutcome, MeasureOutcome
 from privtalk.attacks.pairs import (
-    Candidates,
+    CandidateFeatures,
     MessageAttack,
     NotApplicable,
+    PairLabels,
     Pairs,
     ScoreMatrix,
-    Truth,
     Values,
     comparable,
     comparable_sums,
@@ -36,17 +36,17 @@ from privtalk.core.intervals import Interval
 from privtalk.core.streams import Stream
 
 
-def pair_control(own: Values, strangers: Values) -> Control:
+def pair_control(own: Values, strangers: Values) -> ControlOutcome:
     """Whether an AUC over pairs is at chance."""
     return judge(pair_auc_interval(own, strangers, LEVEL))
 
 
-def wrong_client(found: Pairs) -> Control:
+def wrong_client(found: Pairs) -> ControlOutcome:
     """Each client with the person of the next: who takes part at all must not show in another client's message."""
     return pair_control(*found.scores(np.roll(found.own, -1), found.strangers))
 
 
-def permuted(found: Pairs, generator: torch.Generator) -> Control:
+def permuted(found: Pairs, generator: torch.Generator) -> ControlOutcome:
     """AUC when evaluated people and strangers trade places at random: mean and central range of many shuffles."""
     people = np.concatenate([found.own, found.strangers])
     n, values = len(found.own), np.empty(PERMUTATIONS)
@@ -80,28 +80,30 @@ def gaussian(rounds: Sequence[ServerRound], stream: Stream, name: str) -> tuple[
     return tuple(replace(r, messages=drawn(r)) for r in rounds)
 
 
-def blind(matrix: ScoreMatrix, data: Values, truth: Truth) -> Control:
+def blind(matrix: ScoreMatrix, data: Values, truth: PairLabels) -> ControlOutcome:
     """A score `data` [P] of the footage alone, equal for all clients."""
     return blind_of(pairs(matrix._replace(values=np.tile(data, (len(matrix.clients), 1))), truth))
 
 
-def blind_of(found: Pairs) -> Control:
+def blind_of(found: Pairs) -> ControlOutcome:
     return pair_control(*found.scores(found.own, found.strangers))
 
 
-def absent(declaration: Declaration, reason: str) -> Outcome:
+def absent(declaration: Declaration, reason: str) -> AttackOutcome:
     """The outcome of an attack that was not possible."""
-    nothing = Measure(estimate=Interval(missing=reason), chance=0.5, unit="rate", about=declaration.statistic)
-    return Outcome(declaration=declaration, evaluation=None, measures={declaration.headline: nothing})
+    nothing = MeasureOutcome(
+        estimate=Interval(missing=reason), chance=0.5, unit="rate", about=declaration.statistic
+    )
+    return AttackOutcome(declaration=declaration, evaluation=None, measures={declaration.headline: nothing})
 
 
 def judged(
     attack: MessageAttack,
     rounds: Sequence[ServerRound],
-    candidates: Candidates,
-    truth: Truth,
+    candidates: CandidateFeatures,
+    truth: PairLabels,
     stream: Stream,
-) -> Outcome:
+) -> AttackOutcome:
     """Run an attack and its controls.
 
     Behind secure aggregation there is no wrong client: the next client's message may be in the same sum.
@@ -121,7 +123,7 @@ def judged(
     controls["permuted_labels"] = permuted(found, stream("attack", name, "control", "labels"))
     if not sums:
         controls["wrong_client"] = wrong_client(found)
-    return Outcome(
+    return AttackOutcome(
         declaration=attack.declaration,
         evaluation=evaluate_pairs(*found.scores(found.own, found.strangers)),
         measures={"rank1": rank1(matrix, truth), "source": source(matrix, truth)},

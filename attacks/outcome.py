@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from privtalk.attacks.controls import Control
+from privtalk.attacks.controls import ControlOutcome
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import Evaluation
 from privtalk.core.intervals import Interval
@@ -15,7 +15,7 @@ Direction = Literal["higher", "lower"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class MeasureOutcome:
     """A figure beside the ROC: a rank-1 rate, decibels over the prior."""
 
     estimate: Interval
@@ -30,7 +30,7 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strength:
+class StrengthOutcome:
     """How well the same attack does where there is something to find, so that chance is never read as privacy."""
 
     estimate: Interval
@@ -40,17 +40,17 @@ class Strength:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class AttackOutcome:
     """An attack's result."""
 
     declaration: Declaration
     evaluation: Evaluation | None
     """None for attacks that do not call anybody a member (reconstruction)."""
-    measures: Mapping[str, Measure] = field(default_factory=dict)
+    measures: Mapping[str, MeasureOutcome] = field(default_factory=dict)
     curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     """Name of a series -> (x, y) points, such as the AUC by the number of clients in a sum."""
-    controls: Mapping[str, Control] = field(default_factory=dict)
-    strength: Strength | None = None
+    controls: Mapping[str, ControlOutcome] = field(default_factory=dict)
+    strength: StrengthOutcome | None = None
 
     @property
     def valid(self) -> bool:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.attacks.declaration import Attack
-from privtalk.attacks.outcome import Measure
+from privtalk.attacks.outcome import MeasureOutcome
 from privtalk.attacks.views import Bank, ServerRound
 from privtalk.core.intervals import clopper_pearson
 
@@ -36,7 +36,7 @@ class NotApplicable(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truth:
+class PairLabels:
     """Labels. Evaluations read them; attacks never do."""
 
     own: Mapping[int, int]
@@ -52,7 +52,7 @@ class Truth:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidates:
+class CandidateFeatures:
     """The attacker's reading of everybody's footage, once for all attacks."""
 
     gradients: Tensor
@@ -75,7 +75,7 @@ class ScoreMatrix(NamedTuple):
         return self.clients.index(client)
 
 
-Score = Callable[[Sequence[ServerRound], Candidates], ScoreMatrix]
+Score = Callable[[Sequence[ServerRound], CandidateFeatures], ScoreMatrix]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ class Pairs(NamedTuple):
         return self.values[np.arange(len(own)), own], self.values[:, strangers]
 
 
-def pairs(matrix: ScoreMatrix, truth: Truth) -> Pairs:
+def pairs(matrix: ScoreMatrix, truth: PairLabels) -> Pairs:
     """Rows of the clients whose person is known and who took part."""
     evaluated = [client for client in matrix.clients if client in truth.own]
     if len(evaluated) < 2 or len(truth.strangers) < 2:
@@ -154,11 +154,11 @@ def pairs(matrix: ScoreMatrix, truth: Truth) -> Pairs:
     return Pairs(matrix.values[rows], own, np.array(truth.strangers))
 
 
-def rank1(matrix: ScoreMatrix, truth: Truth) -> Measure:
+def rank1(matrix: ScoreMatrix, truth: PairLabels) -> MeasureOutcome:
     """Re-identification: the one person of the gallery who scores highest with a client is its own; a tie misses."""
     found = pairs(matrix, truth)
     best = _unique_argmax(found.values)
-    return Measure(
+    return MeasureOutcome(
         estimate=clopper_pearson(int((best == found.own).sum()), len(best)),
         chance=1 / found.values.shape[1],
         unit="rate",
@@ -166,7 +166,7 @@ def rank1(matrix: ScoreMatrix, truth: Truth) -> Measure:
     )
 
 
-def source(matrix: ScoreMatrix, truth: Truth) -> Measure:
+def source(matrix: ScoreMatrix, truth: PairLabels) -> MeasureOutcome:
     """Source inference: the one client that scores highest with a person is its own; a tie misses.
 
     Rows are standardised over the gallery first, so that a client whose scores spread widely does not win everybody.
@@ -175,7 +175,7 @@ def source(matrix: ScoreMatrix, truth: Truth) -> Measure:
     scaled = (matrix.values - matrix.values.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
     best = _unique_argmax(scaled.T)
     owners = [(matrix.row(c), truth.own[c]) for c in matrix.clients if c in truth.own]
-    return Measure(
+    return MeasureOutcome(
         estimate=clopper_pearson(sum(int(best[p] == k) for k, p in owners), len(owners)),
         chance=1 / len(matrix.clients),
         unit="rate",

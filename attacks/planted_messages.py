@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 
 from privtalk.attacks.knowledge import Knowledge
-from privtalk.attacks.outcome import Outcome, Strength
-from privtalk.attacks.pairs import Truth
+from privtalk.attacks.outcome import AttackOutcome, StrengthOutcome
+from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.server import ServerSettings, attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ServerView
 from privtalk.core.intervals import Interval
@@ -67,20 +67,20 @@ def own_federation(
 
 
 def message_strengths(
-    view: ServerView, knowledge: Knowledge, truth: Truth, planted: str
-) -> dict[str, Strength]:
+    view: ServerView, knowledge: Knowledge, truth: PairLabels, planted: str
+) -> dict[str, StrengthOutcome]:
     """Strength of every attack on messages and on sums; `truth` says who of `knowledge.people` the clients are."""
     known = last_candidates(view, knowledge, SETTINGS)
     outcomes = attack_server(view, knowledge, truth, SETTINGS, known)
     outcomes |= attack_sums(view, knowledge, truth, SETTINGS, known)
     return {
-        name: Strength(estimate=found, planted=planted)
+        name: StrengthOutcome(estimate=found, planted=planted)
         for name, outcome in outcomes.items()
         if (found := headline(outcome)) is not None
     }
 
 
-def headline(outcome: Outcome) -> Interval | None:
+def headline(outcome: AttackOutcome) -> Interval | None:
     """The measure that a board shows; of attacks on sums, that on sums of one message. None where it is missing."""
     about = outcome.declaration
     name = "auc[n=1]" if about.view == "sums" else about.headline

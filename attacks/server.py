@@ -27,8 +27,15 @@ from privtalk.attacks.identity.tokens import identity_tokens
 from privtalk.attacks.judgement import absent, judged
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import fedmia, gradient_difference, source_inference, update_cosine
-from privtalk.attacks.outcome import Measure, Outcome
-from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, Truth, comparable_sums, pairs
+from privtalk.attacks.outcome import AttackOutcome, MeasureOutcome
+from privtalk.attacks.pairs import (
+    CandidateFeatures,
+    MessageAttack,
+    NotApplicable,
+    PairLabels,
+    comparable_sums,
+    pairs,
+)
 from privtalk.attacks.probing import Probes, Suspect, person_gradients, probes
 from privtalk.attacks.views import Bank, FrozenBackbone, ServerRound, ServerView
 from privtalk.core.intervals import Interval
@@ -87,11 +94,11 @@ def shortened(person: Batch, frames: int) -> Batch:
 
 def candidates(
     backbone: FrozenBackbone, adapter: Bank, knowledge: Knowledge, settings: ServerSettings = DEFAULT
-) -> Candidates:
+) -> CandidateFeatures:
     """The attacker's reading of everybody's footage, at one adapter (a bank of one); the costly part."""
     people = [shortened(person, settings.frames) for person in knowledge.people]
     suspect = Suspect(backbone=backbone, adapter=adapter)
-    return Candidates(
+    return CandidateFeatures(
         gradients=person_gradients(suspect, people, _probes(people, knowledge, settings)),
         tokens=identity_tokens(backbone, people),
         template=knowledge.initial,
@@ -119,7 +126,9 @@ def readable(view: ServerView, initial: Bank, last: int = DEFAULT.rounds) -> tup
     return tuple(cut(r) for r in view.rounds[-last:])
 
 
-def last_candidates(view: ServerView, knowledge: Knowledge, settings: ServerSettings = DEFAULT) -> Candidates:
+def last_candidates(
+    view: ServerView, knowledge: Knowledge, settings: ServerSettings = DEFAULT
+) -> CandidateFeatures:
     """`candidates` at the adapter that the last round started from."""
     if not view.rounds:
         raise ValueError("a view without rounds shows no message; train for at least one round")
@@ -133,11 +142,11 @@ def last_candidates(view: ServerView, knowledge: Knowledge, settings: ServerSett
 def attack_server(
     view: ServerView,
     knowledge: Knowledge,
-    truth: Truth,
+    truth: PairLabels,
     settings: ServerSettings = DEFAULT,
-    known: Candidates | None = None,
+    known: CandidateFeatures | None = None,
     names: Sequence[str] | None = None,
-) -> dict[str, Outcome]:
+) -> dict[str, AttackOutcome]:
     """Outcome of each attack in `names` (all) on a server's view; `known` spares `last_candidates`."""
     there = server_attacks()
     if unknown := sorted(set(names or ()) - set(there)):
@@ -145,7 +154,7 @@ def attack_server(
     rounds, stream = readable(view, knowledge.initial, settings.rounds), knowledge.stream
     known = known or last_candidates(view, knowledge, settings)
 
-    def run(name: str) -> Outcome:
+    def run(name: str) -> AttackOutcome:
         if name == source_inference.DECLARATION.name:
             return attack_sources(view, knowledge, truth, settings)
         if name == attribute_inference.NAME:
@@ -163,7 +172,7 @@ def server_attacks() -> tuple[str, ...]:
     return (*MESSAGE_ATTACKS, *own)
 
 
-def _verified(outcome: Outcome) -> Outcome:
+def _verified(outcome: AttackOutcome) -> AttackOutcome:
     """Extraction also reports what a face-recognition gate would see."""
     if outcome.declaration.headline != "verification" or outcome.evaluation is None:
         return outcome
@@ -175,9 +184,9 @@ def attack_personal(
     backbone: FrozenBackbone,
     bank: Bank,
     knowledge: Knowledge,
-    truth: Truth,
+    truth: PairLabels,
     settings: ServerSettings = DEFAULT,
-) -> dict[str, Outcome]:
+) -> dict[str, AttackOutcome]:
     """Asks of each of the K adapters of `bank` whose it is. `truth.own` numbers owners as the bank does.
 
     Gradients are taken at the adapters' mean, which the attacker of a shared folder of them has.
@@ -190,8 +199,8 @@ def attack_personal(
 
 
 def attack_sources(
-    view: ServerView, knowledge: Knowledge, truth: Truth, settings: ServerSettings = DEFAULT
-) -> Outcome:
+    view: ServerView, knowledge: Knowledge, truth: PairLabels, settings: ServerSettings = DEFAULT
+) -> AttackOutcome:
     """Source inference, among some of the clients and people."""
     name = source_inference.DECLARATION
     try:
@@ -215,10 +224,10 @@ def attack_sources(
 def attack_sums(
     view: ServerView,
     knowledge: Knowledge,
-    truth: Truth,
+    truth: PairLabels,
     settings: ServerSettings = DEFAULT,
-    known: Candidates | None = None,
-) -> dict[str, Outcome]:
+    known: CandidateFeatures | None = None,
+) -> dict[str, AttackOutcome]:
     """Outcome of each attack on the sum of a whole round, with the AUC by the number of clients in a sum beside it.
 
     It takes the server's view because smaller sums are formed from kept messages; a server behind secure aggregation
@@ -232,11 +241,11 @@ def attack_sums(
 def _on_sums(
     attack: MessageAttack,
     rounds: Sequence[ServerRound],
-    known: Candidates,
-    truth: Truth,
+    known: CandidateFeatures,
+    truth: PairLabels,
     knowledge: Knowledge,
     settings: ServerSettings,
-) -> Outcome:
+) -> AttackOutcome:
     stream = knowledge.stream
     outcome = judged(attack, summed(rounds, None, stream), known, truth, stream)
     if outcome.evaluation is None:
@@ -246,7 +255,9 @@ def _on_sums(
         n: _auc_in_sums(attack, rounds, known, truth, stream, n) for n in settings.sums if n < min(sizes)
     }
     measures = {
-        f"auc[n={n}]": Measure(estimate=found, chance=CHANCE, unit="auc", about=f"in sums of {n} clients")
+        f"auc[n={n}]": MeasureOutcome(
+            estimate=found, chance=CHANCE, unit="auc", about=f"in sums of {n} clients"
+        )
         for n, found in smaller.items()
     }
     points = [(float(n), found.value) for n, found in smaller.items()]
@@ -258,8 +269,8 @@ def _on_sums(
 def _auc_in_sums(
     attack: MessageAttack,
     rounds: Sequence[ServerRound],
-    known: Candidates,
-    truth: Truth,
+    known: CandidateFeatures,
+    truth: PairLabels,
     stream: Stream,
     n: int,
 ) -> Interval:

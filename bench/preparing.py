@@ -6,7 +6,7 @@ from contextlib import closing
 
 from rich.console import Console
 
-from privtalk.bench.execution import Failed, Task, execute
+from privtalk.bench.execution import Failed, Job, execute
 from privtalk.bench.progress import display
 from privtalk.bench.task import Preparation
 from privtalk.core.errors import WorkFailed
@@ -15,7 +15,7 @@ EVERY = 15.0
 """Seconds between two lines of progress, at least, where there is no terminal."""
 
 
-def make(wanted: Preparation, workers: int, console: Console | None = None, first: Task | None = None) -> int:
+def make(wanted: Preparation, workers: int, console: Console | None = None, first: Job | None = None) -> int:
     """Runs jobs that must all succeed; returns how many there were. `first` is `execution.execute`'s."""
     if not wanted.jobs:
         return 0

@@ -102,7 +102,7 @@ class Estimator:
         return cost
 
 
-class Display:
+class ProgressDisplay:
     """Draws an estimator on a terminal; elsewhere writes lines.
 
     every: None for a line a finished task; seconds for a line at the end and otherwise at most one in that time, for
@@ -168,9 +168,9 @@ def display(
     every: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Callable[[Event], None]]:
-    """A listener that shows progress while the block runs; `every` is `Display`'s."""
+    """A listener that shows progress while the block runs; `every` is `ProgressDisplay`'s."""
     console = console or Console(stderr=True)
-    shown = Display(console, title, Estimator(plan, clock), every)
+    shown = ProgressDisplay(console, title, Estimator(plan, clock), every)
     if not console.is_terminal:
         yield shown.hear
         return

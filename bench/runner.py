@@ -13,7 +13,7 @@ from privtalk.bench.environment import (
     reset_peak_memory,
 )
 from privtalk.bench.execution.task import Report
-from privtalk.bench.task import Outcome, Place, Planned, Work, find_task
+from privtalk.bench.task import CellOutcome, Place, Planned, Work, find_task
 from privtalk.core.records import Kind, Record, RunStore
 
 
@@ -30,7 +30,7 @@ def run_cell(report: Report, planned: Planned, place: Place) -> str:
     return cell.id
 
 
-def _record(planned: Planned, place: Place, outcome: Outcome, clock: Clock, kind: Kind) -> Record:
+def _record(planned: Planned, place: Place, outcome: CellOutcome, clock: Clock, kind: Kind) -> Record:
     cell = planned.cell
     return Record(
         task=cell.task,

@@ -17,14 +17,14 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import Field, SerializeAsAny
 
 from privtalk.bench.clock import Clock
+from privtalk.bench.execution.task import Job as Job
 from privtalk.bench.execution.task import Report
-from privtalk.bench.execution.task import Task as Job
 from privtalk.core.cache import content_hash
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
 from privtalk.core.record_parts import AttackResult, Audit, Score
-from privtalk.core.records import Federation, Kind, Sample
+from privtalk.core.records import FederationBlock, Kind, Sample
 from privtalk.core.run_folder import Plugin, PluginKind
 from privtalk.core.upgrade import tier_of
 
@@ -164,13 +164,13 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CellOutcome:
     """The findings of a cell's run; they go into the record as they are."""
 
     metrics: Mapping[str, Score]
     samples: Sequence[Sample]
     artifacts: Mapping[str, str] = field(default_factory=dict)
-    federation: Federation | None = None
+    federation: FederationBlock | None = None
     attacks: Mapping[str, AttackResult] = field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
 
@@ -220,7 +220,7 @@ class Task(ABC):
         """Returns the cell of a row: of `settings` only what changes this row's figures."""
 
     @abstractmethod
-    def run(self, work: Work) -> Outcome:
+    def run(self, work: Work) -> CellOutcome:
         """Runs a cell. Killed at any point, the next call may go on from `work.place.checkpoints(cell)`."""
 
     def open(self, opening: Opening) -> Opened:

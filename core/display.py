@@ -37,7 +37,7 @@ class MetricFamily(Frozen):
     """Metrics, by the name before the evaluator, that speak for it where they were taken."""
 
 
-class Axis(Frozen):
+class AxisDisplay(Frozen):
     """The property that sets rows of a method apart: a privacy tier, a budget, a number of steps."""
 
     name: str
@@ -133,7 +133,7 @@ class Display(Frozen):
     """Words in metrics' names that are written in capitals."""
     families: tuple[MetricFamily, ...] = ()
     """In the order of their columns; others follow as records name them."""
-    axes: tuple[Axis, ...] = ()
+    axes: tuple[AxisDisplay, ...] = ()
     baseline: Baseline | None = None
     headline: str = ""
     """Metric of the ranks and the charts; empty: the first that has a direction."""
@@ -175,7 +175,7 @@ class Display(Frozen):
     def at_label(self, tier: str) -> str:
         """A row's place on all axes as people write it; empty where there is no axis.
 
-        >>> shown = Display(axes=(Axis(name="eps", value="ε = {}", default="no DP", order="falling"),))
+        >>> shown = Display(axes=(AxisDisplay(name="eps", value="ε = {}", default="no DP", order="falling"),))
         >>> shown.at_label("eps=8"), shown.at_label("none"), shown.at_label("odd"), shown.at_label("steps=4")
         ('ε = 8', 'no DP', 'odd', 'no DP, steps = 4')
         """
@@ -187,7 +187,7 @@ class Display(Frozen):
     def at_order(self, tier: str) -> tuple[Any, ...]:
         """A key to sort places by, axis by axis; what is no place comes last.
 
-        >>> shown = Display(axes=(Axis(name="eps", order="falling"),))
+        >>> shown = Display(axes=(AxisDisplay(name="eps", order="falling"),))
         >>> sorted(["eps=2", "odd", "none", "eps=8"], key=shown.at_order)
         ['none', 'eps=8', 'eps=2', 'odd']
         """
@@ -200,10 +200,10 @@ class Display(Frozen):
         """Head of the column that places rows."""
         return ", ".join(axis.heading for axis in self.axes) or "tier"
 
-    def _axes(self, at: Mapping[str, str]) -> list[Axis]:
+    def _axes(self, at: Mapping[str, str]) -> list[AxisDisplay]:
         """The axes of the task, then those that only the row names."""
         known = [axis.name for axis in self.axes]
-        return [*self.axes, *(Axis(name=name) for name in sorted(at) if name not in known)]
+        return [*self.axes, *(AxisDisplay(name=name) for name in sorted(at) if name not in known)]
 
     @staticmethod
     def _wording(words: Mapping[str, Wording], name: str) -> Wording:

@@ -46,7 +46,7 @@ __all__ = [
     "EpsilonEstimate",
     "Epsilons",
     "Estimate",
-    "Federation",
+    "FederationBlock",
     "Kind",
     "LowerBound",
     "Measure",
@@ -84,7 +84,7 @@ class Code(Frozen):
     """Reference of a plugin (`my.py:MyMethod`, or a package's entry point) -> sha256 of its file."""
 
 
-class Federation(Frozen):
+class FederationBlock(Frozen):
     """The block of rows that train on clients' data."""
 
     privacy: Privacy
@@ -96,7 +96,7 @@ class Federation(Frozen):
     """The checks of every round of a private row, at the code that trained it."""
 
 
-NOT_FEDERATED = Federation(
+NOT_FEDERATED = FederationBlock(
     privacy=Privacy(mechanism="none", guarantee=False, reason="the task trains on nobody's data")
 )
 """The block that stands for a missing one."""
@@ -128,7 +128,7 @@ class Record(Frozen):
     """Seconds by stage."""
     peak_memory_mib: float
     metrics: dict[str, Score]
-    federation: Federation | None = None
+    federation: FederationBlock | None = None
     """Guarantee, curves and communication, of tasks that train on clients' data."""
     attacks: dict[str, AttackResult] = Field(default_factory=dict)
     audits: tuple[Audit, ...] = ()

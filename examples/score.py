@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.metrics import Pair, Reading, metric, score_clip
+from privtalk.metrics import ClipPair, Reading, metric, score_clip
 from privtalk.metrics.evaluators.bundle import Given
 from privtalk.metrics.psnr import psnr
 from privtalk.metrics.ssim import ssim, ssim_map
@@ -23,7 +23,7 @@ def main() -> None:
 
     landmarks = face(len(truth))  # of the true clip: generated frames should show the face where it is
     networks = Given(reason="this example loads none")
-    scored = score_clip(Pair(*(Reading(frames, landmarks, networks) for frames in (generated, truth))))
+    scored = score_clip(ClipPair(*(Reading(frames, landmarks, networks) for frames in (generated, truth))))
     for name in ("psnr", "psnr_face", "ssim", "jitter_error"):
         print(f"{name:14}{scored.scores[name]:8.3f} {metric(name).unit:3} better: {metric(name).direction}")
     reason = scored.missing["lpips[talkhead]"]

@@ -18,7 +18,7 @@ from privtalk.methods.registry import METHODS, REFERENCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class GenerationBatch:
     """Clips to be generated: N clips of F frames."""
 
     batch: Batch
@@ -46,7 +46,7 @@ class Sampling:
 def generate_clips(
     row: str,
     backbone: Backbone,
-    scene: Scene,
+    scene: GenerationBatch,
     sampling: Sampling,
     stream: Stream,
     bank: AdapterBank | None = None,
@@ -68,7 +68,7 @@ def generate_clips(
     return torch.cat(parts)
 
 
-def evaluation_noise(scene: Scene, stream: Stream) -> Tensor:
+def evaluation_noise(scene: GenerationBatch, stream: Stream) -> Tensor:
     """[N, 1, C, h, w] initial noise, shared by a clip's frames and equal for every row."""
     shape = (1, *scene.batch.latents.shape[2:])
     return torch.stack(
@@ -76,13 +76,13 @@ def evaluation_noise(scene: Scene, stream: Stream) -> Tensor:
     )
 
 
-def _chunks(scene: Scene, size: int) -> tuple[Tensor, ...]:
+def _chunks(scene: GenerationBatch, size: int) -> tuple[Tensor, ...]:
     return torch.arange(len(scene.names)).split(size)
 
 
 def _sampled(
     backbone: Backbone,
-    scene: Scene,
+    scene: GenerationBatch,
     sampling: Sampling,
     stream: Stream,
     bank: AdapterBank | None,
@@ -101,7 +101,7 @@ def _sampled(
     return backbone.decode(latents).cpu()
 
 
-def _noise(backbone: Backbone, scene: Scene, stream: Stream) -> Tensor:
+def _noise(backbone: Backbone, scene: GenerationBatch, stream: Stream) -> Tensor:
     shape = (scene.batch.frames, *scene.reference_frames.shape[1:])
     draws = [
         torch.randint(256, shape, generator=stream("evaluation", name, "pixels")) for name in scene.names
@@ -109,15 +109,15 @@ def _noise(backbone: Backbone, scene: Scene, stream: Stream) -> Tensor:
     return torch.stack(draws).to(torch.uint8)
 
 
-def _static(backbone: Backbone, scene: Scene, stream: Stream) -> Tensor:
+def _static(backbone: Backbone, scene: GenerationBatch, stream: Stream) -> Tensor:
     return scene.reference_frames[:, None].expand(-1, scene.batch.frames, -1, -1, -1).contiguous()
 
 
-def _autoencoder(backbone: Backbone, scene: Scene, stream: Stream) -> Tensor:
+def _autoencoder(backbone: Backbone, scene: GenerationBatch, stream: Stream) -> Tensor:
     return backbone.decode(scene.batch.latents).cpu()
 
 
-PLAIN: dict[str, Callable[[Backbone, Scene, Stream], Tensor]] = {
+PLAIN: dict[str, Callable[[Backbone, GenerationBatch, Stream], Tensor]] = {
     "noise": _noise,
     "static": _static,
     "autoencoder": _autoencoder,

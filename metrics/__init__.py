@@ -2,14 +2,14 @@
 
 from privtalk.metrics.clip_scores import ClipScores, check_clip, score_clip
 from privtalk.metrics.declaration import Metric, Undefined
-from privtalk.metrics.readings import Pair, Reading
+from privtalk.metrics.readings import ClipPair, Reading
 from privtalk.metrics.registry import METRICS, metric
 
 __all__ = [
     "METRICS",
+    "ClipPair",
     "ClipScores",
     "Metric",
-    "Pair",
     "Reading",
     "Undefined",
     "check_clip",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.protocols import SAMPLE_RATE
-from privtalk.metrics.readings import Pair, Reading
+from privtalk.metrics.readings import ClipPair, Reading
 from privtalk.metrics.scorers import SCORERS, Scorer
 
 Frames = NDArray[np.uint8]
@@ -32,7 +32,7 @@ class ClipScores:
     """The true clip's own value, where it is not trivially perfect."""
 
 
-def score_clip(pair: Pair, name: str = "clip") -> ClipScores:
+def score_clip(pair: ClipPair, name: str = "clip") -> ClipScores:
     """Score a generated clip beside the true one.
 
     Raises `ValueError`, naming the clip and the rule, for arrays that do not belong together. A metric that
@@ -64,7 +64,7 @@ def _named(metric: str, name: str) -> Iterator[None]:
         raise ValueError(f"{name}: {metric}: {error}") from error
 
 
-def check_clip(pair: Pair, name: str) -> None:
+def check_clip(pair: ClipPair, name: str) -> None:
     """Raise `ValueError` unless both clips' arrays describe the same frames at the same times."""
     generated, truth = pair.generated, pair.truth
     for label, reading in (("generated", generated), ("true", truth)):
@@ -119,7 +119,7 @@ def _check_audio(reading: Reading, what: str) -> None:
         raise ValueError(f"{what} reaches {np.abs(audio).max():g}; samples must lie within -1..1")
 
 
-def _truth(scorer: Scorer, pair: Pair, name: str) -> dict[str, float]:
+def _truth(scorer: Scorer, pair: ClipPair, name: str) -> dict[str, float]:
     """Ground truth's own value by name; none where it has none."""
     if scorer.truth is None:
         return {}

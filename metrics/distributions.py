@@ -18,11 +18,11 @@ from privtalk.metrics.frechet import SetScore, frechet
 from privtalk.metrics.fvd import fvd
 from privtalk.metrics.kernel_distance import kernel_distance
 from privtalk.metrics.kid import kid
-from privtalk.metrics.readings import Pair, Reading
+from privtalk.metrics.readings import ClipPair, Reading
 from privtalk.metrics.spool import Spool
 
 
-class Source(NamedTuple):
+class FeatureSource(NamedTuple):
     """The features that a metric of a set is computed from."""
 
     metric: Metric
@@ -30,15 +30,15 @@ class Source(NamedTuple):
     """Kind and name of the network."""
 
 
-def _sources() -> Iterator[Source]:
+def _sources() -> Iterator[FeatureSource]:
     for name in NAMES["frames"]:
-        yield Source(fid(name), ("frames", name))
-        yield Source(kid(name), ("frames", name))
+        yield FeatureSource(fid(name), ("frames", name))
+        yield FeatureSource(kid(name), ("frames", name))
     for name in NAMES["video"]:
-        yield Source(fvd(name), ("video", name))
+        yield FeatureSource(fvd(name), ("video", name))
 
 
-SOURCES: dict[str, Source] = {source.metric.name: source for source in _sources()}
+SOURCES: dict[str, FeatureSource] = {source.metric.name: source for source in _sources()}
 
 READ: dict[str, Callable[[Reading, str], NDArray[np.float32]]] = {
     "frames": Reading.features,
@@ -64,7 +64,7 @@ class Distributions:
         self._reasons: dict[tuple[str, str], str] = {}
         self._clusters: list[str] = []
 
-    def update(self, pair: Pair, cluster: str) -> None:
+    def update(self, pair: ClipPair, cluster: str) -> None:
         """Take in one clip of a cluster (a client)."""
         self._clusters.append(cluster)
         for key in dict.fromkeys(source.key for source in SOURCES.values()):
@@ -74,7 +74,7 @@ class Distributions:
                 except Undefined as reason:
                     self._reasons[key] = str(reason)
 
-    def _take(self, key: tuple[str, str], pair: Pair) -> None:
+    def _take(self, key: tuple[str, str], pair: ClipPair) -> None:
         kind, name = key
         made, true = READ[kind](pair.generated, name), READ[kind](pair.truth, name)
         if key not in self._gathered:
@@ -93,7 +93,7 @@ class Distributions:
                 missing[name] = str(reason)
         return found, missing
 
-    def _score(self, source: Source) -> SetScore:
+    def _score(self, source: FeatureSource) -> SetScore:
         if source.key in self._reasons:
             raise Undefined(self._reasons[source.key])
         if source.key not in self._gathered:

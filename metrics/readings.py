@@ -133,7 +133,7 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class ClipPair:
     """A generated clip beside the true one."""
 
     generated: Reading

@@ -9,7 +9,7 @@ from typing import get_args
 
 from privtalk.metrics.declaration import Direction, Family, Metric, Need, Undefined
 from privtalk.metrics.distributions import SOURCES
-from privtalk.metrics.readings import Pair
+from privtalk.metrics.readings import ClipPair
 from privtalk.metrics.scorers import SCORERS, Scorer
 
 FAMILIES: tuple[Family, ...] = ("quality", "distribution", "identity", "landmarks", "temporal", "sync")
@@ -99,10 +99,10 @@ def undeclared(about: Metric) -> str:
     return ""
 
 
-def _called(name: str, value: Callable[[Pair], float]) -> Callable[[Pair], float]:
+def _called(name: str, value: Callable[[ClipPair], float]) -> Callable[[ClipPair], float]:
     """The function, whose errors say what they are."""
 
-    def scored(pair: Pair) -> float:
+    def scored(pair: ClipPair) -> float:
         try:
             return float(value(pair))
         except (Undefined, ValueError):

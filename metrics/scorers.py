@@ -30,7 +30,7 @@ from privtalk.metrics.mouth_sync import (
 )
 from privtalk.metrics.ms_ssim import MS_SSIM, MS_SSIM_3, ms_ssim
 from privtalk.metrics.psnr import PSNR, PSNR_FACE, PSNR_MOUTH, psnr
-from privtalk.metrics.readings import Pair, Reading, moving
+from privtalk.metrics.readings import ClipPair, Reading, moving
 from privtalk.metrics.regions import mouth_opening
 from privtalk.metrics.ssim import SSIM, SSIM_FACE, SSIM_MOUTH, ssim
 from privtalk.metrics.subject_consistency import consistency, subject_consistency
@@ -41,8 +41,8 @@ class Scorer(NamedTuple):
     """A metric of a clip."""
 
     metric: Metric
-    value: Callable[[Pair], float]
-    truth: Callable[[Pair], float] | None = None
+    value: Callable[[ClipPair], float]
+    truth: Callable[[ClipPair], float] | None = None
     """Ground truth's own value, where it is not trivially perfect."""
 
 
@@ -70,23 +70,23 @@ def _quality() -> Iterator[Scorer]:
             yield Scorer(lpips_metric(name, region), partial(_lpips, name, region.removeprefix("_")))
 
 
-def _psnr(region: str, pair: Pair) -> float:
+def _psnr(region: str, pair: ClipPair) -> float:
     return psnr(pair.generated.frames, pair.truth.frames, _where(region, pair))
 
 
-def _ssim(region: str, pair: Pair) -> float:
+def _ssim(region: str, pair: ClipPair) -> float:
     return ssim(pair.similarity(), _where(region, pair))
 
 
-def _ms_ssim(scales: int, pair: Pair) -> float:
+def _ms_ssim(scales: int, pair: ClipPair) -> float:
     return ms_ssim(pair.generated.frames, pair.truth.frames, scales)
 
 
-def _lpips(name: str, region: str, pair: Pair) -> float:
+def _lpips(name: str, region: str, pair: ClipPair) -> float:
     return lpips(pair.perceptual(name), _where(region, pair))
 
 
-def _where(region: str, pair: Pair) -> NDArray[np.bool_] | None:
+def _where(region: str, pair: ClipPair) -> NDArray[np.bool_] | None:
     return pair.truth.region(region) if region else None
 
 
@@ -167,7 +167,7 @@ def _offset(name: str, own: Reading) -> float:
     return certain_offset(own.sync(name))
 
 
-def _theval(pair: Pair) -> float:
+def _theval(pair: ClipPair) -> float:
     """Over what ground truth has a value of its own for; missing where a network is, whose parts the name promises."""
     for kind in thevals.KINDS:
         pair.generated.evaluators.get(kind, TALKHEAD)

@@ -15,7 +15,7 @@ BLOCK = 2**22
 """Numbers read back at a time, about (16 MiB)."""
 
 
-class Block(NamedTuple):
+class SpooledRows(NamedTuple):
     """Some successive rows."""
 
     rows: NDArray[np.float64]
@@ -50,13 +50,13 @@ class Spool:
         """Rows in all."""
         return sum(self.counts)
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[SpooledRows]:
         """All rows, a bounded number at a time."""
         clip = np.repeat(np.arange(len(self.counts)), self.counts)
         step = max(1, BLOCK // self.dim)
         for first in range(0, len(clip), step):
             count = min(step, len(clip) - first)
-            yield Block(self._read(first, count), clip[first : first + count])
+            yield SpooledRows(self._read(first, count), clip[first : first + count])
 
     def clips(self) -> Iterator[NDArray[np.float64]]:
         """[n, D] of each clip."""

@@ -167,3 +167,23 @@ def test_the_checks_have_the_power_to_fail() -> None:
     }
     assert circle(between_neighbours(planted))
     assert circle(planted)
+
+
+def class_names() -> dict[str, list[str]]:
+    """Public classes of the package -> the modules that define one of that name."""
+    found: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module)
+    return found
+
+
+REPEATED = {"Request": "what a command is asked for, by its module's name wherever it is used"}
+"""Names that several classes may have, and why."""
+
+
+def test_a_name_has_one_meaning() -> None:
+    repeated = {name: modules for name, modules in class_names().items() if len(modules) > 1}
+    assert set(repeated) == set(REPEATED)
+    assert all(is_command(module) for module in repeated["Request"])

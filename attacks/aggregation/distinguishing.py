@@ -24,11 +24,11 @@ import torch
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.matched_filters import RIDGE, matched_filters, noise_ridge
-from privtalk.attacks.pairs import Candidates, MessageAttack, ScoreMatrix, over_rounds, unit
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, ScoreMatrix, over_rounds, unit
 from privtalk.attacks.views import ServerRound
 
 
-def distinguishing(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def distinguishing(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every sum with every person; larger means "in the sum"."""
     steps = -candidates.gradients
     sums = torch.cat([r.messages for r in rounds])

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.identity.tokens import token_rows
-from privtalk.attacks.pairs import Candidates, MessageAttack, ScoreMatrix, centred, over_rounds, unit
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, ScoreMatrix, centred, over_rounds, unit
 from privtalk.attacks.views import ServerRound
 
 
@@ -32,7 +32,7 @@ def energies(rows: Tensor, tokens: Tensor) -> Tensor:
     return torch.where(whole > 0, along / whole.clamp(min=torch.finfo(rows.dtype).tiny), 0.0)
 
 
-def span_on_sums(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def span_on_sums(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every sum with every person; larger means "in the sum"."""
     return over_rounds(
         rounds, lambda r: energies(token_rows(candidates.template, r.messages), candidates.tokens)

@@ -61,7 +61,7 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LowerBound:
+class CertifiedBound:
     """ε is at least `epsilon`, wrong with a chance of at most 1 − `confidence`."""
 
     name: str
@@ -125,18 +125,18 @@ def mu_epsilon(mu: float, delta: float) -> float:
     return gaussian_epsilon(1 / mu, 1, delta) if mu > 0 else 0.0
 
 
-def clopper_pearson_bound(counts: Counts, delta: float, level: float = LEVEL) -> LowerBound:
+def clopper_pearson_bound(counts: Counts, delta: float, level: float = LEVEL) -> CertifiedBound:
     """The bound that assumes nothing about the mechanism. Its ceiling, under perfect separation of n in and n out,
     is about ln(n / ln(2 / (1 − level))).
     """
     epsilon = float(epsilon_low(_bounds(counts, level), check_delta(delta)))
-    return LowerBound(name="clopper_pearson", epsilon=epsilon, delta=delta, confidence=level, n=counts.n)
+    return CertifiedBound(name="clopper_pearson", epsilon=epsilon, delta=delta, confidence=level, n=counts.n)
 
 
-def gaussian_dp_bound(counts: Counts, delta: float, level: float = LEVEL) -> LowerBound:
+def gaussian_dp_bound(counts: Counts, delta: float, level: float = LEVEL) -> CertifiedBound:
     """The bound that extrapolates one operating point along a Gaussian's trade-off curve."""
     mu = float(mu_low(_bounds(counts, level)))
-    return LowerBound(
+    return CertifiedBound(
         name="gaussian_dp",
         epsilon=mu_epsilon(mu, check_delta(delta)),
         delta=delta,

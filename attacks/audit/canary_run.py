@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from privtalk.attacks.audit.canaries import Canaries, summed
-from privtalk.attacks.audit.report import AuditReport, UpperBound
+from privtalk.attacks.audit.report import AccountedBound, AuditReport
 from privtalk.attacks.audit.scores import evidence
 from privtalk.attacks.roc import auc_interval
 from privtalk.core.intervals import Interval
@@ -65,7 +65,7 @@ class CanaryAudit:
 
 
 def audit_sums(
-    sums: Sums, mechanism: RunMechanism, upper: UpperBound, stream: Stream, *, count: int
+    sums: Sums, mechanism: RunMechanism, upper: AccountedBound, stream: Stream, *, count: int
 ) -> CanaryAudit:
     """`count` canaries, half of them in by fair coins, against the ε that `upper` accounts for the whole run."""
     norms = [_length(clip) for clip in sums.clips]

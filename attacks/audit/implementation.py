@@ -22,10 +22,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privtalk.attacks.audit.bounds import LowerBound, Values, clopper_pearson_bound, gaussian_dp_bound, mu_low
+from privtalk.attacks.audit.bounds import (
+    CertifiedBound,
+    Values,
+    clopper_pearson_bound,
+    gaussian_dp_bound,
+    mu_low,
+)
 from privtalk.attacks.audit.canaries import unit_vectors
-from privtalk.attacks.audit.one_shot import Estimate, fit, one_shot_estimate
-from privtalk.attacks.audit.report import AuditReport, UpperBound
+from privtalk.attacks.audit.one_shot import OneShotEstimate, fit, one_shot_estimate
+from privtalk.attacks.audit.report import AccountedBound, AuditReport
 from privtalk.attacks.audit.thresholds import at_delta, threshold_by_split
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.config import FederationConfig, Normalisation
@@ -49,7 +55,7 @@ Look = Literal["sum", "mean"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
+class RoundUpdates:
     """The outcome of local training, as it is handed to a round of K clients."""
 
     updates: Tensor
@@ -59,12 +65,14 @@ class Trained:
     reliability: Tensor
     """float64 [K] in (0, 1]."""
 
-    def without_last(self) -> Trained:
+    def without_last(self) -> RoundUpdates:
         """The other world: the canary comes last."""
-        return Trained(updates=self.updates[:-1], frames=self.frames[:-1], reliability=self.reliability[:-1])
+        return RoundUpdates(
+            updates=self.updates[:-1], frames=self.frames[:-1], reliability=self.reliability[:-1]
+        )
 
 
-class Seen(NamedTuple):
+class SeenRounds(NamedTuple):
     """The server's sight of R rounds."""
 
     sums: Tensor
@@ -113,7 +121,7 @@ class Aggregator:
         """One round as it is accounted."""
         return Ledger((Round(releases=self.mechanism.releases(self.dim, self.crowd + 1)),))
 
-    def worst_case(self, generator: torch.Generator) -> Trained:
+    def worst_case(self, generator: torch.Generator) -> RoundUpdates:
         """A crowd and, last, a canary that is longer and heavier than what may reach the sum."""
         direction = unit_vectors(1, self.dim, generator)
         small = torch.randn(self.crowd, self.dim, generator=generator, dtype=torch.float64)
@@ -121,13 +129,13 @@ class Aggregator:
         sizes = torch.rand(self.crowd, generator=generator, dtype=torch.float64)
         frames = (1 + sizes * (self.reference_frames - 1)).long().tolist()
         heavy = int(EXCESS * self.reference_frames)
-        return Trained(
+        return RoundUpdates(
             updates=updates,
             frames=(*frames, heavy),
             reliability=torch.ones(len(updates), dtype=torch.float64),
         )
 
-    def play(self, trained: Trained, rounds: int, generator: torch.Generator) -> Seen:
+    def play(self, trained: RoundUpdates, rounds: int, generator: torch.Generator) -> SeenRounds:
         """R rounds of the same updates under fresh noise, and fresh rounding where there is a grid."""
         used = self.mechanism.in_round(0, None, lambda *_: generator)
         weights = client_weights(_clients(trained.frames), self._public) * trained.reliability
@@ -137,7 +145,7 @@ class Aggregator:
             aggregate(trained.updates, weights, numbers, used, how, lambda *_: generator, 0)
             for _ in range(rounds)
         ]
-        return Seen(
+        return SeenRounds(
             torch.stack([one.total for one in found]),
             torch.stack([one.mean for one in found]),
             self._shares(trained.updates, rounds, generator),
@@ -201,7 +209,7 @@ def _reported(
 ) -> AuditReport:
     ledger = aggregator.ledger
     upper = tuple(
-        UpperBound(epsilon=ledger.epsilon(delta), delta=delta, accountant=ledger.accountant)
+        AccountedBound(epsilon=ledger.epsilon(delta), delta=delta, accountant=ledger.accountant)
         for delta in deltas
     )
     return AuditReport(
@@ -214,7 +222,7 @@ def _reported(
 
 def _certified(
     inside: Values, outside: Values, generator: torch.Generator, deltas: Sequence[float], level: float
-) -> tuple[LowerBound, ...]:
+) -> tuple[CertifiedBound, ...]:
     """Clopper-Pearson at each δ with a threshold of its own; the Gaussian bound with one for all."""
     found = []
     for delta in deltas:
@@ -227,7 +235,7 @@ def _certified(
 
 def _estimates(
     inside: Values, outside: Values, deltas: Sequence[float], level: float
-) -> tuple[Estimate, ...]:
+) -> tuple[OneShotEstimate, ...]:
     """None where scores do not vary, so that no normal can be fitted."""
     if not (np.ptp(inside) > 0 and np.ptp(outside) > 0):
         return ()

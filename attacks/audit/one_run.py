@@ -20,7 +20,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtrc, expit
 
-from privtalk.attacks.audit.bounds import LowerBound, check_delta, check_level
+from privtalk.attacks.audit.bounds import CertifiedBound, check_delta, check_level
 from privtalk.core.intervals import LEVEL
 
 COINS = "each canary was in or out by its own fair coin"
@@ -60,12 +60,12 @@ def p_value(guesses: Guesses, epsilon: float, delta: float) -> float:
     return float(min(tail + 2 * m * delta * alpha, 1.0))
 
 
-def one_run_bound(guesses: Guesses, delta: float, level: float = LEVEL) -> LowerBound:
+def one_run_bound(guesses: Guesses, delta: float, level: float = LEVEL) -> CertifiedBound:
     """The largest ε whose p-value is at most 1 − level, by bisection; 0 where ε = 0 is not refuted."""
     error = 1 - check_level(level)
     check_delta(delta)
     epsilon = largest(lambda eps: p_value(guesses, eps, delta) <= error, MOST)
-    return LowerBound(
+    return CertifiedBound(
         name="one_run", epsilon=epsilon, delta=delta, confidence=level, n=guesses.made, assumption=COINS
     )
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from scipy.special import ndtr, ndtri
 
-from privtalk.attacks.audit.bounds import GAUSSIAN, LowerBound, check_delta, check_level, mu_epsilon
+from privtalk.attacks.audit.bounds import GAUSSIAN, CertifiedBound, check_delta, check_level, mu_epsilon
 from privtalk.attacks.audit.one_run import COINS, Guesses, largest
 from privtalk.core.intervals import LEVEL
 
@@ -44,12 +44,12 @@ def refuted(guesses: Guesses, mu: float, error: float) -> bool:
     return right + wrong > made / m
 
 
-def one_run_fdp_bound(guesses: Guesses, delta: float, level: float = LEVEL) -> LowerBound:
+def one_run_fdp_bound(guesses: Guesses, delta: float, level: float = LEVEL) -> CertifiedBound:
     """The largest μ that is refuted at the level, and its ε(δ)."""
     error = 1 - check_level(level)
     check_delta(delta)
     mu = largest(lambda value: refuted(guesses, value, error), MOST_MU)
-    return LowerBound(
+    return CertifiedBound(
         name="one_run_fdp",
         epsilon=mu_epsilon(mu, delta),
         delta=delta,

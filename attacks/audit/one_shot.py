@@ -41,7 +41,7 @@ class Normal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class OneShotEstimate:
     """ε is about `epsilon`. No guarantee: never compared with the accountant's, only shown beside it."""
 
     name: str
@@ -71,7 +71,7 @@ def random_cosines(dim: int) -> Normal:
     return Normal(mean=0.0, deviation=dim**-0.5)
 
 
-def one_shot_estimate(inside: Normal, outside: Normal, delta: float, level: float = LEVEL) -> Estimate:
+def one_shot_estimate(inside: Normal, outside: Normal, delta: float, level: float = LEVEL) -> OneShotEstimate:
     """ε̂ of the scores' two normals, with an interval for the error of their fit; at most `MOST`, which stands for all
     that lies beyond it.
     """
@@ -79,7 +79,7 @@ def one_shot_estimate(inside: Normal, outside: Normal, delta: float, level: floa
     z = float(ndtri((1 + check_level(level)) / 2))
     value = min(pair_epsilon(inside, outside, delta), MOST)
     half = z * _error(inside, outside, delta) if value < MOST else 0.0
-    return Estimate(
+    return OneShotEstimate(
         name="one_shot",
         epsilon=value,
         low=max(value - half, 0.0) if math.isfinite(half) else 0.0,

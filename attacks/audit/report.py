@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from privtalk.attacks.audit.bounds import LowerBound
-from privtalk.attacks.audit.one_shot import Estimate
+from privtalk.attacks.audit.bounds import CertifiedBound
+from privtalk.attacks.audit.one_shot import OneShotEstimate
 
 
 class PrivacyViolationError(RuntimeError):
@@ -16,7 +16,7 @@ class PrivacyViolationError(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpperBound:
+class AccountedBound:
     """ε(δ) is at most `epsilon`, by proof."""
 
     epsilon: float
@@ -29,8 +29,8 @@ class UpperBound:
 class Violation:
     """A lower bound and the upper bound that it exceeds."""
 
-    certified: LowerBound
-    upper: UpperBound
+    certified: CertifiedBound
+    upper: AccountedBound
 
     def __str__(self) -> str:
         low, high = self.certified, self.upper
@@ -47,11 +47,11 @@ class AuditReport:
 
     subject: str
     """The thing that was audited."""
-    upper: tuple[UpperBound, ...]
+    upper: tuple[AccountedBound, ...]
     """The accountant's, one a δ."""
-    certified: tuple[LowerBound, ...]
+    certified: tuple[CertifiedBound, ...]
     """Each holds with its own confidence: that all hold at once has less."""
-    estimates: tuple[Estimate, ...] = ()
+    estimates: tuple[OneShotEstimate, ...] = ()
     """Shown, never compared."""
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class AuditReport:
         if missing:
             raise ValueError(f"no upper bound at δ = {missing}: there is nothing to compare with")
 
-    def at(self, delta: float) -> UpperBound:
+    def at(self, delta: float) -> AccountedBound:
         """The accountant's ε at δ."""
         return next(bound for bound in self.upper if bound.delta == delta)
 

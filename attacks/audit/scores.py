@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from privtalk.attacks.audit.bounds import LowerBound, clopper_pearson_bound, gaussian_dp_bound, mu_low
+from privtalk.attacks.audit.bounds import CertifiedBound, clopper_pearson_bound, gaussian_dp_bound, mu_low
 from privtalk.attacks.audit.one_run import guesses_by_split, one_run_bound
 from privtalk.attacks.audit.one_run_fdp import one_run_fdp_bound
-from privtalk.attacks.audit.one_shot import Estimate, fit, one_shot_estimate
+from privtalk.attacks.audit.one_shot import OneShotEstimate, fit, one_shot_estimate
 from privtalk.attacks.audit.thresholds import at_delta, threshold_by_split
 from privtalk.core.intervals import LEVEL
 
@@ -22,8 +22,8 @@ INDEPENDENT = "scores of one run's canaries are independent given their coins"
 class Evidence(NamedTuple):
     """The evidence of scores at one δ."""
 
-    certified: tuple[LowerBound, ...]
-    estimates: tuple[Estimate, ...]
+    certified: tuple[CertifiedBound, ...]
+    estimates: tuple[OneShotEstimate, ...]
 
 
 def evidence(
@@ -60,6 +60,6 @@ def evidence(
     )
 
 
-def _separate(bound: LowerBound) -> LowerBound:
+def _separate(bound: CertifiedBound) -> CertifiedBound:
     parts = [INDEPENDENT, *([bound.assumption] if bound.assumption else [])]
     return replace(bound, assumption="; ".join(parts))

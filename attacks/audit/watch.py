@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from privtalk.methods.federation.clients import ClientData
     from privtalk.methods.federation.devices import Devices
     from privtalk.methods.federation.local import LocalResult
-    from privtalk.methods.federation.memory import Report
+    from privtalk.methods.federation.memory import DeviceReport
     from privtalk.methods.federation.state import TrainingState
 
 SCALARS = {"bits": "the sum of clipped bits", "weight": "the sum of weights"}
@@ -134,7 +134,7 @@ class Watch:
         """The method with its hooks watched."""
         return cast("FederatedMethod", Watched(method, self))
 
-    def sent(self, devices: Devices, result: LocalResult, report: Report) -> None:
+    def sent(self, devices: Devices, result: LocalResult, report: DeviceReport) -> None:
         """Sees the messages of a cohort as the method's hook hands them over."""
         frames = torch.tensor([client.frames for client in devices.whole], dtype=torch.float64)
         reliability = result.reliability.double().cpu()
@@ -327,8 +327,8 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._method, name)
 
-    def report(self, devices: Devices, result: LocalResult) -> Report:
-        found: Report = self._method.report(devices, result)
+    def report(self, devices: Devices, result: LocalResult) -> DeviceReport:
+        found: DeviceReport = self._method.report(devices, result)
         self._watch.sent(devices, result, found)
         return found
 

@@ -28,10 +28,10 @@ from scipy.stats import norm
 from sklearn.kernel_ridge import KernelRidge
 from torch import Tensor
 
-from privtalk.attacks.controls import LEVEL, Control, judge
+from privtalk.attacks.controls import LEVEL, ControlOutcome, judge
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.judgement import absent, gaussian, silenced
-from privtalk.attacks.outcome import Measure, Outcome
+from privtalk.attacks.outcome import AttackOutcome, MeasureOutcome
 from privtalk.attacks.pairs import NotApplicable, Values, centred, unit
 from privtalk.attacks.views import ServerRound
 from privtalk.core.intervals import LEVEL as REPORTED
@@ -127,14 +127,16 @@ def balanced_accuracy(labels: Labels, guesses: Labels) -> Accuracy:
     return Accuracy(float((hits / sizes).mean()), math.sqrt(variance), len(sizes), len(labels))
 
 
-class Task(NamedTuple):
+class AttributeTask(NamedTuple):
     """One attribute of the clients that have a frequent enough value."""
 
     rows: NDArray[np.int64]
     labels: Labels
 
 
-def task(attribute: str, clients: Sequence[int], attributes: Mapping[int, Mapping[str, str]]) -> Task | None:
+def task(
+    attribute: str, clients: Sequence[int], attributes: Mapping[int, Mapping[str, str]]
+) -> AttributeTask | None:
     """None where fewer than two values have `LEAST` clients."""
     known = [
         (row, attributes[c][attribute]) for row, c in enumerate(clients) if attribute in attributes.get(c, {})
@@ -145,15 +147,15 @@ def task(attribute: str, clients: Sequence[int], attributes: Mapping[int, Mappin
         return None
     kept = [(row, values.index(value)) for row, value in known if value in values]
     rows, labels = zip(*kept, strict=True)
-    return Task(np.array(rows), np.array(labels))
+    return AttributeTask(np.array(rows), np.array(labels))
 
 
 def accuracies(
-    products: Values, tasks: Mapping[str, Task], stream: Stream, shuffle: int = -1
+    products: Values, tasks: Mapping[str, AttributeTask], stream: Stream, shuffle: int = -1
 ) -> dict[str, Accuracy]:
     """Attribute -> cross-fitted accuracy; with labels permuted where `shuffle` is a number from 0 up."""
 
-    def one(name: str, asked: Task) -> Accuracy:
+    def one(name: str, asked: AttributeTask) -> Accuracy:
         labels = asked.labels
         if shuffle >= 0:
             generator = stream("attack", NAME, name, "shuffle", shuffle)
@@ -176,7 +178,7 @@ def _interval(value: float, deviation: float, n: int, level: float, least: float
     return Interval(value=value, low=max(value - half, least), high=min(value + half, 1.0), n=n, clusters=n)
 
 
-def _control(value: float, deviation: float, n: int) -> Control:
+def _control(value: float, deviation: float, n: int) -> ControlOutcome:
     """An advantage a on the scale of an AUC, (1 + a) / 2: the accuracy of a two-way choice of the same advantage."""
     return judge(_interval((1 + value) / 2, deviation / 2, n, LEVEL))
 
@@ -186,7 +188,7 @@ def attribute_inference(
     attributes: Mapping[int, Mapping[str, str]],
     names: Sequence[str],
     stream: Stream,
-) -> Outcome:
+) -> AttackOutcome:
     """Balanced accuracy of each attribute in `names`, from messages, for clients whose `attributes` are given.
 
     Controls: updates of zero, Gaussian updates of equal norm, permuted labels.
@@ -201,14 +203,14 @@ def attribute_inference(
         return absent(DECLARATION, f"no attribute of {list(names)} has two values with {LEAST} clients each")
     scored = accuracies(gram(x), tasks, stream)
     value, deviation = _advantage(scored)
-    total = Measure(
+    total = MeasureOutcome(
         estimate=_interval(value, deviation, len(clients), REPORTED, -1.0),
         chance=0.0,
         unit="advantage",
         about="mean over attributes of (balanced accuracy - chance) / (1 - chance)",
     )
     each = {f"accuracy[{name}]": _measure(name, a) for name, a in scored.items()}
-    return Outcome(
+    return AttackOutcome(
         declaration=DECLARATION,
         evaluation=None,
         measures={"advantage": total, **each},
@@ -216,8 +218,8 @@ def attribute_inference(
     )
 
 
-def _measure(name: str, found: Accuracy) -> Measure:
-    return Measure(
+def _measure(name: str, found: Accuracy) -> MeasureOutcome:
+    return MeasureOutcome(
         estimate=_interval(found.value, found.deviation, found.clients, REPORTED),
         chance=1 / found.classes,
         unit="rate",
@@ -226,8 +228,8 @@ def _measure(name: str, found: Accuracy) -> Measure:
 
 
 def _controls(
-    rounds: Sequence[ServerRound], products: Values, tasks: Mapping[str, Task], stream: Stream
-) -> dict[str, Control]:
+    rounds: Sequence[ServerRound], products: Values, tasks: Mapping[str, AttributeTask], stream: Stream
+) -> dict[str, ControlOutcome]:
     n = len(products)
     without = {"never_trained": silenced(rounds), "gaussian_update": gaussian(rounds, stream, NAME)}
     controls = {

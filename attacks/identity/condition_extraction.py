@@ -22,12 +22,12 @@ from torch import Tensor
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import Evaluation
 from privtalk.attacks.identity.tokens import row_space, token_rows
-from privtalk.attacks.outcome import Measure
-from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, ScoreMatrix, centred, unit
+from privtalk.attacks.outcome import MeasureOutcome
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, NotApplicable, ScoreMatrix, centred, unit
 from privtalk.attacks.views import ServerRound
 
 
-def extracted(rounds: Sequence[ServerRound], candidates: Candidates) -> dict[int, Tensor]:
+def extracted(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> dict[int, Tensor]:
     """Client -> [E] unit vector (zero where its messages are), of the identity token up to sign."""
     rows: dict[int, list[Tensor]] = {}
     for r in rounds:
@@ -36,7 +36,7 @@ def extracted(rounds: Sequence[ServerRound], candidates: Candidates) -> dict[int
     return {client: row_space(torch.cat(rows[client])[None], 1)[0, 0] for client in sorted(rows)}
 
 
-def condition_extraction(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def condition_extraction(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores in 0..1 of every client that took part with every person; larger means "this person"."""
     found = extracted(rounds, candidates)
     if not found:
@@ -45,10 +45,10 @@ def condition_extraction(rounds: Sequence[ServerRound], candidates: Candidates) 
     return ScoreMatrix(tuple(found), np.abs(cosines.double().numpy()))
 
 
-def verification(evaluation: Evaluation) -> Measure:
+def verification(evaluation: Evaluation) -> MeasureOutcome:
     """Rate at which an extracted embedding passes as its own person, at a false-acceptance rate of at most 10 %."""
     point = evaluation.points[0]
-    return Measure(
+    return MeasureOutcome(
         estimate=point.tpr,
         chance=point.fpr_target,
         unit="rate",

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.identity.tokens import row_space, token_rows
-from privtalk.attacks.pairs import Candidates, MessageAttack, ScoreMatrix, over_rounds, unit
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, ScoreMatrix, over_rounds, unit
 from privtalk.attacks.views import ServerRound
 
 
@@ -36,7 +36,7 @@ def projections(rows: Tensor, tokens: Tensor) -> Tensor:
     return torch.einsum("kqe,pe->kqp", row_space(rows), unit(tokens)).norm(dim=1)
 
 
-def span(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def span(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every client that took part with every person; larger means "this person"."""
     return over_rounds(
         rounds, lambda r: projections(token_rows(candidates.template, r.messages), candidates.tokens)

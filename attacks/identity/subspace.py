@@ -24,7 +24,7 @@ from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.identity.tokens import row_space
-from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, ScoreMatrix, over_rounds
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, NotApplicable, ScoreMatrix, over_rounds
 from privtalk.attacks.views import Bank, ServerRound
 from privtalk.methods.adapters import AdapterBank
 
@@ -55,7 +55,7 @@ def spans(template: Bank, vectors: Tensor) -> dict[str, Tensor]:
     return {name: factors[name].b.transpose(1, 2) if frozen else factors[name].a for name in names}
 
 
-def subspace(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def subspace(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every client that took part with every person; larger means "this person"."""
     people = {n: row_space(rows) for n, rows in spans(candidates.template, candidates.gradients).items()}
 

@@ -24,7 +24,14 @@ from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.identity.span import projections
 from privtalk.attacks.identity.tokens import token_rows
 from privtalk.attacks.matched_filters import matched_filters
-from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, ScoreMatrix, over_rounds, unit
+from privtalk.attacks.pairs import (
+    CandidateFeatures,
+    MessageAttack,
+    NotApplicable,
+    ScoreMatrix,
+    over_rounds,
+    unit,
+)
 from privtalk.attacks.views import Bank, ServerRound
 
 
@@ -42,7 +49,7 @@ def standardised(scores: Tensor) -> Tensor:
     return torch.where(spread > 0, (even - even.mean(1, keepdim=True)) / spread.clamp(min=1e-12), 0.0)
 
 
-def retrieval(moved: Tensor, candidates: Candidates, filters: Tensor) -> Tensor:
+def retrieval(moved: Tensor, candidates: CandidateFeatures, filters: Tensor) -> Tensor:
     """[K, P] of what training moved [K, d]; `filters` [P, d] as `matched_filters` gives them."""
     matched = standardised(unit(moved) @ filters.T)
     try:
@@ -52,7 +59,7 @@ def retrieval(moved: Tensor, candidates: Candidates, filters: Tensor) -> Tensor:
     return matched + standardised(projections(rows, candidates.tokens))
 
 
-def weights_to_identity(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def weights_to_identity(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every personal adapter with every person; larger means "this person"."""
     filters = matched_filters(-candidates.gradients)
     return over_rounds(rounds, lambda r: retrieval(r.messages, candidates, filters))

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
 from privtalk.attacks.declaration import Declaration
-from privtalk.attacks.outcome import Measure
+from privtalk.attacks.outcome import MeasureOutcome
 from privtalk.attacks.probing import Scores
 from privtalk.core.intervals import Interval
 
@@ -78,10 +78,10 @@ def set_p_value(suspects: Scores, others: Scores) -> float:
     return float(ttest_ind(suspects, others, equal_var=False, alternative="greater").pvalue)
 
 
-def set_measures(members: Scores, others: Scores) -> dict[str, Measure]:
+def set_measures(members: Scores, others: Scores) -> dict[str, MeasureOutcome]:
     """`set_p_value` as it is recorded."""
     people = len(members) + len(others)
-    found = Measure(
+    found = MeasureOutcome(
         estimate=Interval(value=set_p_value(members, others), n=people, clusters=people),
         chance=0.5,
         unit="p-value",

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from privtalk.attacks.controls import LEVEL, Control, judge
+from privtalk.attacks.controls import LEVEL, ControlOutcome, judge
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.membership.outcomes import Labels
 from privtalk.attacks.probing import Scores
@@ -111,7 +111,9 @@ def fit(
     return np.asarray(minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
-def refitted(signals: Rows, known: Labels, generator: torch.Generator, level: float = LEVEL) -> Control:
+def refitted(
+    signals: Rows, known: Labels, generator: torch.Generator, level: float = LEVEL
+) -> ControlOutcome:
     """Control: labels permuted before fitting, `REFITS` times; the mean of the AUCs and their central range.
 
     Cross-fitting that lets a person's own label into the score beats chance here.

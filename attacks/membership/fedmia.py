@@ -25,7 +25,14 @@ from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.membership.update_cosine import cosines
-from privtalk.attacks.pairs import Candidates, MessageAttack, NotApplicable, ScoreMatrix, Values, over_rounds
+from privtalk.attacks.pairs import (
+    CandidateFeatures,
+    MessageAttack,
+    NotApplicable,
+    ScoreMatrix,
+    Values,
+    over_rounds,
+)
 from privtalk.attacks.views import ServerRound
 
 LEAST = 4
@@ -65,7 +72,7 @@ def surprise(messages: Tensor, gradients: Tensor) -> Tensor:
     return torch.from_numpy(-norm.logsf(z))
 
 
-def fedmia(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def fedmia(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every client that took part with every person; larger means "this person"."""
     usable = [r for r in rounds if len(r.cohort) >= LEAST]
     if not usable:

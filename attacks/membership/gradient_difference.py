@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
-from privtalk.attacks.pairs import Candidates, MessageAttack, ScoreMatrix, over_rounds
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, ScoreMatrix, over_rounds
 from privtalk.attacks.views import ServerRound
 
 
@@ -38,7 +38,7 @@ def differences(messages: Tensor, gradients: Tensor) -> Tensor:
     return torch.where(lengths > 0, gained / lengths.square().clamp(min=tiny), 0.0)
 
 
-def gradient_difference(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def gradient_difference(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every client that took part with every person; larger means "this person"."""
     return over_rounds(rounds, lambda r: differences(r.messages, candidates.gradients))
 

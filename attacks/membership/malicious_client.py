@@ -25,7 +25,7 @@ from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.membership.outcomes import outcome
 from privtalk.attacks.membership.passes import Asked, Passes
 from privtalk.attacks.membership.release import ReleaseTarget
-from privtalk.attacks.outcome import Outcome
+from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.probing import Scores, Suspect
 from privtalk.attacks.views import ClientView
 from privtalk.core.streams import Stream
@@ -78,7 +78,7 @@ def matched(moves: Tensor, gradients: Tensor) -> Scores:
 
 def attack_client(
     view: ClientView, target: ReleaseTarget, stream: Stream, own: Mapping[int, Tensor] | None = None
-) -> dict[str, Outcome]:
+) -> dict[str, AttackOutcome]:
     """Outcomes `malicious_client` and `malicious_client_loss` on the people whose fresh footage `target` holds.
 
     `own` holds, by round, how far the client's own message moved the global adapter [d]; rounds left out count 0.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from privtalk.attacks.controls import control, permuted_labels
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate
-from privtalk.attacks.outcome import Outcome
+from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.probing import Scores
 from privtalk.core.streams import Stream
 
@@ -24,9 +24,13 @@ Blanks = Mapping[str, tuple[Scores, Labels]]
 """Control -> scores that must be at chance, with who took part of those scored."""
 
 
-def outcome(about: Declaration, scores: Scores, known: Labels, blanks: Blanks, stream: Stream) -> Outcome:
+def outcome(
+    about: Declaration, scores: Scores, known: Labels, blanks: Blanks, stream: Stream
+) -> AttackOutcome:
     """Evaluate `scores` [P] by `known` [P], beside the blanks and the scores under permuted labels."""
     controls = {name: control(blank[labels], blank[~labels]) for name, (blank, labels) in blanks.items()}
     shuffles = stream("attack", about.name, "control", "labels")
     controls["permuted_labels"] = permuted_labels(scores[known], scores[~known], shuffles)
-    return Outcome(declaration=about, evaluation=evaluate(scores[known], scores[~known]), controls=controls)
+    return AttackOutcome(
+        declaration=about, evaluation=evaluate(scores[known], scores[~known]), controls=controls
+    )

@@ -21,10 +21,10 @@ from privtalk.attacks.membership import malicious_client
 from privtalk.attacks.membership.passes import Passes
 from privtalk.attacks.membership.release import OVER_BASE, PERSON_ATTACKS, RELEASE_ATTACKS, ReleaseTarget
 from privtalk.attacks.membership.release import declaration as declared
-from privtalk.attacks.membership.scenes import World
+from privtalk.attacks.membership.scenes import ProbedSignals
 from privtalk.attacks.membership.shadow_attacks import SHADOW_ATTACKS, imputed
 from privtalk.attacks.membership.user_inference import suspect
-from privtalk.attacks.outcome import Strength
+from privtalk.attacks.outcome import StrengthOutcome
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.roc import auc
 from privtalk.attacks.shadows import Members, Worlds
@@ -35,7 +35,7 @@ from privtalk.core.streams import Stream
 
 def strengths(
     view: ReleaseView, target: ReleaseTarget, worlds: Worlds, planted: str, stream: Stream
-) -> dict[str, Strength]:
+) -> dict[str, StrengthOutcome]:
     """Strength of all attacks that `target` was made for, and those with shadow models; its people are the worlds' [S].
 
     `view` holds what worlds start from; `planted` says in a line what the worlds are.
@@ -51,11 +51,13 @@ def strengths(
             found[name].append(auc(scores[members], scores[~members]))
         signals.append(answers["exact"].over(target.scenes["exact"].base).person("loss"))
     found |= shadow_strengths(np.stack(signals), worlds.members)
-    return {name: Strength(estimate=mean_rate(values), planted=planted) for name, values in found.items()}
+    return {
+        name: StrengthOutcome(estimate=mean_rate(values), planted=planted) for name, values in found.items()
+    }
 
 
 def _scores(
-    target: ReleaseTarget, answers: Mapping[Footage, World], members: Members, stream: Stream
+    target: ReleaseTarget, answers: Mapping[Footage, ProbedSignals], members: Members, stream: Stream
 ) -> Iterator[tuple[str, Scores]]:
     """(name, [S]) of every attack on one world."""
     for name in target.names:
@@ -71,7 +73,7 @@ def _scores(
 
 def client_strengths(
     view: ReleaseView, target: ReleaseTarget, worlds: Worlds, planted: str
-) -> dict[str, Strength]:
+) -> dict[str, StrengthOutcome]:
     """Strength of the malicious client that was sent what worlds start from and what each has come to."""
     asked = target.scenes["fresh"].asked
     before = Passes(suspect=suspect(view, view.adapter), asked=asked, initial=target.initial)
@@ -86,7 +88,9 @@ def client_strengths(
         cosines.append(auc(cosine[members], cosine[~members]))
         falls.append(auc(fell[members], fell[~members]))
     both = {malicious_client.COSINE.name: cosines, malicious_client.LOSS.name: falls}
-    return {name: Strength(estimate=mean_rate(values), planted=planted) for name, values in both.items()}
+    return {
+        name: StrengthOutcome(estimate=mean_rate(values), planted=planted) for name, values in both.items()
+    }
 
 
 def shadow_strengths(signals: Scores, members: Members) -> dict[str, list[float]]:

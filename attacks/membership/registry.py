@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from privtalk.attacks.controls import Control
+from privtalk.attacks.controls import ControlOutcome
 from privtalk.attacks.declaration import Attack, Declaration, Footage
 from privtalk.attacks.membership import (
     cdi,
@@ -27,8 +27,8 @@ from privtalk.attacks.membership import (
     user_inference,
 )
 from privtalk.attacks.membership.outcomes import Labels
-from privtalk.attacks.membership.scenes import Rows, Statistic, World
-from privtalk.attacks.outcome import Measure
+from privtalk.attacks.membership.scenes import ProbedSignals, Rows, Statistic
+from privtalk.attacks.outcome import MeasureOutcome
 from privtalk.attacks.probing import Scores
 from privtalk.core.streams import Stream
 
@@ -62,25 +62,25 @@ class PersonAttack(Attack):
 
     signals: tuple[str, ...]
     """Statistics of the declared footage that it reads."""
-    join: Callable[[World, tuple[str, ...], Labels, Stream], Scores]
+    join: Callable[[ProbedSignals, tuple[str, ...], Labels, Stream], Scores]
     """(signals, their names, who took part, stream) -> [P]. Who took part is for the `refitted`."""
-    measures: Callable[[Scores, Scores], Mapping[str, Measure]] | None = None
+    measures: Callable[[Scores, Scores], Mapping[str, MeasureOutcome]] | None = None
     """(members' scores, others') -> figures beside the ROC."""
-    refitted: Callable[[Rows, Labels, torch.Generator], Control] | None = None
+    refitted: Callable[[Rows, Labels, torch.Generator], ControlOutcome] | None = None
     """(signals [P, S], who took part, generator) -> control of permuted labels, of an attack that learns from labels:
     they are permuted before it learns.
     """
 
 
-def _mean(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
+def _mean(world: ProbedSignals, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
     return np.mean([world.person(name) for name in names], axis=0)
 
 
-def _cdi(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
+def _cdi(world: ProbedSignals, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
     return cdi.cdi(world.rows(names), world.counts, world.reference(names))
 
 
-def _stack(world: World, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
+def _stack(world: ProbedSignals, names: tuple[str, ...], known: Labels, stream: Stream) -> Scores:
     signals = np.column_stack([world.person(name) for name in names])
     return ensemble.ensemble(signals, known, stream("attack", "ensemble", "folds"))
 

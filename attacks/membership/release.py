@@ -9,7 +9,7 @@ definition. What no trained adapter enters is computed once in `aim` and shared 
 adapter; `attack_release` then asks the released one.
 
 Controls of every result: `never_trained` (the initial adapter) and `gaussian_update` (equal norm), both on
-`Settings.control` members and as many non-members; `blind` (the backbone alone: data and nothing else);
+`ReleaseSettings.control` members and as many non-members; `blind` (the backbone alone: data and nothing else);
 `permuted_labels`.
 
 Shape legend: P people, members first; C people of the controls.
@@ -33,21 +33,21 @@ from privtalk.attacks.membership.registry import (
     declaration,
     statistics,
 )
-from privtalk.attacks.membership.scenes import Scene, Untrained, World
+from privtalk.attacks.membership.scenes import ProbedFootage, ProbedSignals, Untrained
 from privtalk.attacks.membership.user_inference import suspect
-from privtalk.attacks.outcome import Outcome
+from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.views import Bank, ReleaseView
 from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
 
-__all__ = ["OVER_BASE", "PERSON_ATTACKS", "RELEASE_ATTACKS", "Settings", "aim", "attack_release"]
+__all__ = ["OVER_BASE", "PERSON_ATTACKS", "RELEASE_ATTACKS", "ReleaseSettings", "aim", "attack_release"]
 
 OVER_BASE = "_over_base"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ReleaseSettings:
     """How much the attacks of a cell may ask."""
 
     exact: ProbeSettings = field(default_factory=ProbeSettings)
@@ -65,7 +65,7 @@ class ReleaseTarget:
     some: tuple[int, ...]
     """[C] people of the controls."""
     initial: Bank
-    scenes: Mapping[Footage, Scene]
+    scenes: Mapping[Footage, ProbedFootage]
     names: tuple[str, ...]
     """Attacks that it was made for."""
 
@@ -86,7 +86,7 @@ def aim(
     exact: People | None = None,
     fresh: People | None = None,
     public: Sequence[Batch] = (),
-    settings: Settings | None = None,
+    settings: ReleaseSettings | None = None,
     names: Iterable[str] | None = None,
     known: Mapping[Footage, Untrained] | None = None,
 ) -> ReleaseTarget:
@@ -95,9 +95,9 @@ def aim(
     `exact` and `fresh` hold the same people in the same order. Exact windows are those that members trained on;
     non-members' must be cut alike (place in the clip, distance of the reference frame), or the blind control fails.
     `public` are fresh windows of people known not to have taken part. Attacks whose footage is not given are left out.
-    `known` spares the passes of another target of the same people, footage and settings (`Scene.untrained`).
+    `known` spares the passes of another target of the same people, footage and settings (`ProbedFootage.untrained`).
     """
-    chosen = settings or Settings()
+    chosen = settings or ReleaseSettings()
     given: dict[Footage, People] = {}
     given |= {"exact": exact} if exact else {}
     given |= {"fresh": fresh} if fresh else {}
@@ -108,7 +108,7 @@ def aim(
     for footage, (members, others) in given.items():
         probe = chosen.exact if footage == "exact" else chosen.fresh
         outsiders = Asked.about(public, probe, stream) if public and footage == "fresh" else None
-        scenes[footage] = Scene.of(
+        scenes[footage] = ProbedFootage.of(
             suspect(view, None),
             Asked.about([*members, *others], probe, stream),
             some,
@@ -123,7 +123,7 @@ def aim(
 
 def attack_release(
     view: ReleaseView, target: ReleaseTarget, stream: Stream, names: Iterable[str] | None = None
-) -> dict[str, Outcome]:
+) -> dict[str, AttackOutcome]:
     """Outcomes by name, record-level ones also as `..._over_base`: those of `names`, or all the target was made for."""
     return outcomes(ask(view, target, stream, names), target, stream, names)
 
@@ -153,9 +153,9 @@ def outcomes(
     target: ReleaseTarget,
     stream: Stream,
     names: Iterable[str] | None = None,
-) -> dict[str, Outcome]:
+) -> dict[str, AttackOutcome]:
     """Outcomes of the answers, by name."""
-    found: dict[str, Outcome] = {}
+    found: dict[str, AttackOutcome] = {}
     for name in _wanted(target, names):
         found |= _outcomes(name, answers[declaration(name).footage], target, stream)
     return found
@@ -173,12 +173,12 @@ def _wanted(target: ReleaseTarget, names: Iterable[str] | None) -> tuple[str, ..
 class Answers:
     """All answers about one kind of footage."""
 
-    released: World
-    gaussian: World
-    scene: Scene
+    released: ProbedSignals
+    gaussian: ProbedSignals
+    scene: ProbedFootage
 
     def scores(
-        self, join: Callable[[World, Labels], Scores], known: Labels, some: Labels, *, relative: bool
+        self, join: Callable[[ProbedSignals, Labels], Scores], known: Labels, some: Labels, *, relative: bool
     ) -> tuple[Scores, Blanks]:
         """The scores that `join` makes of the release, and of the controls; over the base or raw."""
         scene = self.scene
@@ -191,16 +191,18 @@ class Answers:
         return join(_over(self.released, base), known), blanks
 
 
-def _over(world: World, base: World | None) -> World:
+def _over(world: ProbedSignals, base: ProbedSignals | None) -> ProbedSignals:
     return world if base is None else world.over(base)
 
 
-def _outcomes(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
+def _outcomes(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, AttackOutcome]:
     return (_person_level if name in PERSON_ATTACKS else _record_level)(name, worlds, target, stream)
 
 
-def _record_level(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
-    def mean(world: World, known: Labels) -> Scores:
+def _record_level(
+    name: str, worlds: Answers, target: ReleaseTarget, stream: Stream
+) -> dict[str, AttackOutcome]:
+    def mean(world: ProbedSignals, known: Labels) -> Scores:
         return world.person(name)
 
     raw = RELEASE_ATTACKS[name].declaration
@@ -212,10 +214,12 @@ def _record_level(name: str, worlds: Answers, target: ReleaseTarget, stream: Str
     return outcomes
 
 
-def _person_level(name: str, worlds: Answers, target: ReleaseTarget, stream: Stream) -> dict[str, Outcome]:
+def _person_level(
+    name: str, worlds: Answers, target: ReleaseTarget, stream: Stream
+) -> dict[str, AttackOutcome]:
     attack, known = PERSON_ATTACKS[name], target.known
 
-    def joined(world: World, labels: Labels) -> Scores:
+    def joined(world: ProbedSignals, labels: Labels) -> Scores:
         return attack.join(world, attack.signals, labels, stream)
 
     scores, blanks = worlds.scores(joined, known, target.known_some, relative=True)

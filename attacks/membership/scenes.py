@@ -38,7 +38,7 @@ def over(signals: Signals, base: Signals) -> Signals:
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class ProbedSignals:
     """Signals of all who are asked about, from one network, with the outsiders that it is compared on."""
 
     asked: Asked
@@ -63,12 +63,12 @@ class World:
         """[P] means of a signal over each person's windows."""
         return np.array([part.mean() for part in np.split(self.signals[name], np.cumsum(self.counts)[:-1])])
 
-    def over(self, base: World) -> World:
+    def over(self, base: ProbedSignals) -> ProbedSignals:
         """The same over another network's."""
         pair = None
         if self.outsiders is not None and base.outsiders is not None:
             pair = over(self.outsiders, base.outsiders)
-        return World(asked=self.asked, signals=over(self.signals, base.signals), outsiders=pair)
+        return ProbedSignals(asked=self.asked, signals=over(self.signals, base.signals), outsiders=pair)
 
 
 class Untrained(NamedTuple):
@@ -81,7 +81,7 @@ class Untrained(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class ProbedFootage:
     """One kind of footage, and the answers about it that no trained adapter enters."""
 
     asked: Asked
@@ -90,9 +90,9 @@ class Scene:
     outsiders: Asked | None
     statistics: Mapping[str, Statistic]
     initial: Bank
-    base: World
-    base_some: World
-    never_trained: World
+    base: ProbedSignals
+    base_some: ProbedSignals
+    never_trained: ProbedSignals
     """The answers about `some`."""
 
     @classmethod
@@ -105,7 +105,7 @@ class Scene:
         statistics: Mapping[str, Statistic],
         initial: Suspect,
         known: Untrained | None = None,
-    ) -> Scene:
+    ) -> ProbedFootage:
         """Ask the bare `backbone` about everybody and the never-trained adapter of `initial` about `some`, or take
         what is `known` of it.
         """
@@ -115,10 +115,12 @@ class Scene:
             base = _world(backbone, asked, outsiders, initial.adapter, statistics)
             never = _world(initial, fewer, outsiders, initial.adapter, statistics)
         else:
-            base = World(asked=asked, signals=known.base, outsiders=known.base_outsiders)
-            never = World(asked=fewer, signals=known.never_trained, outsiders=known.never_trained_outsiders)
+            base = ProbedSignals(asked=asked, signals=known.base, outsiders=known.base_outsiders)
+            never = ProbedSignals(
+                asked=fewer, signals=known.never_trained, outsiders=known.never_trained_outsiders
+            )
         chosen = np.isin(np.repeat(np.arange(len(asked.people)), [len(p) for p in asked.people]), some)
-        base_some = World(
+        base_some = ProbedSignals(
             asked=fewer,
             signals={name: values[chosen] for name, values in base.signals.items()},
             outsiders=base.outsiders,
@@ -140,7 +142,7 @@ class Scene:
         base, never = self.base, self.never_trained
         return Untrained(base.signals, base.outsiders, never.signals, never.outsiders)
 
-    def world(self, suspect: Suspect, *, everybody: bool) -> World:
+    def world(self, suspect: Suspect, *, everybody: bool) -> ProbedSignals:
         """A network's answers, about everybody or about the people of the controls."""
         asked = self.asked if everybody else self.some
         return _world(suspect, asked, self.outsiders, self.initial, self.statistics)
@@ -152,8 +154,8 @@ def _world(
     outsiders: Asked | None,
     initial: Bank,
     statistics: Mapping[str, Statistic],
-) -> World:
-    return World(
+) -> ProbedSignals:
+    return ProbedSignals(
         asked=asked,
         signals=answers(suspect, asked, initial, statistics),
         outsiders=None if outsiders is None else answers(suspect, outsiders, initial, statistics),

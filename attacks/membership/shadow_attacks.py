@@ -20,7 +20,7 @@ from privtalk.attacks.membership.loss import loss
 from privtalk.attacks.membership.outcomes import outcome
 from privtalk.attacks.membership.passes import Asked, Passes
 from privtalk.attacks.membership.release import Answers, ReleaseTarget
-from privtalk.attacks.outcome import Outcome
+from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.probing import Scores, Suspect
 from privtalk.attacks.views import Bank, ReleaseView
 from privtalk.core.streams import Stream
@@ -98,7 +98,7 @@ def attack_with_shadows(
     worlds: ShadowAnswers,
     own: Outsiders,
     stream: Stream,
-) -> dict[str, Outcome]:
+) -> dict[str, AttackOutcome]:
     """Outcomes of LiRA, RMIA and their like; `answers` are the suspect's about the exact footage of `target`."""
     suspect = Suspect(backbone=view.backbone, adapter=view.adapter, adapt=view.adapt)
     population = gains(suspect, own.asked, view.adapter) - own.base
@@ -124,7 +124,7 @@ def _outcome(
     answers: Answers,
     worlds: ShadowAnswers,
     stream: Stream,
-) -> Outcome:
+) -> AttackOutcome:
     known, some, out = target.known, list(target.some), worlds.candidates
     scene = answers.scene
     fewer = known[some]

@@ -21,12 +21,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from privtalk.attacks.controls import Control
+from privtalk.attacks.controls import ControlOutcome
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate_pairs
 from privtalk.attacks.judgement import blind, blind_of, gaussian, permuted, silenced, wrong_client
-from privtalk.attacks.outcome import Outcome
-from privtalk.attacks.pairs import NotApplicable, ScoreMatrix, Truth, comparable, pairs, rank1, source
+from privtalk.attacks.outcome import AttackOutcome
+from privtalk.attacks.pairs import NotApplicable, PairLabels, ScoreMatrix, comparable, pairs, rank1, source
 from privtalk.attacks.probing import Probes, Suspect
 from privtalk.attacks.views import ServerRound
 from privtalk.core.streams import Stream
@@ -42,7 +42,7 @@ DECLARATION = Declaration(
 )
 
 
-class Trial(NamedTuple):
+class AskedTrial(NamedTuple):
     """The clients and people that are asked about: K passes a person are too many for all of them."""
 
     round: ServerRound
@@ -51,16 +51,16 @@ class Trial(NamedTuple):
     """Indices among `Knowledge.people`: the clients' own in the clients' order, then strangers."""
 
     @property
-    def truth(self) -> Truth:
+    def truth(self) -> PairLabels:
         """Labels among these people."""
         clients = self.round.cohort
-        return Truth(
+        return PairLabels(
             own={client: place for place, client in enumerate(clients)},
             strangers=tuple(range(len(clients), len(self.people))),
         )
 
 
-def trial(rounds: Sequence[ServerRound], truth: Truth, clients: int, strangers: int) -> Trial:
+def trial(rounds: Sequence[ServerRound], truth: PairLabels, clients: int, strangers: int) -> AskedTrial:
     """At most `clients` evaluated clients of the last round that has two of them, and `strangers` strangers.
 
     They are chosen by number: what they score plays no part.
@@ -70,7 +70,7 @@ def trial(rounds: Sequence[ServerRound], truth: Truth, clients: int, strangers: 
         if len(asked) >= 2:
             rows = [r.cohort.index(client) for client in asked]
             people = (*(truth.own[client] for client in asked), *truth.strangers[:strangers])
-            return Trial(replace(r, cohort=tuple(asked), messages=r.messages[rows]), people)
+            return AskedTrial(replace(r, cohort=tuple(asked), messages=r.messages[rows]), people)
     raise NotApplicable("no round has two evaluated clients")
 
 
@@ -113,13 +113,13 @@ def source_inference(
 
 
 def attack(
-    chosen: Trial, suspect: Suspect, people: Sequence[Batch], draws: Probes, stream: Stream
-) -> Outcome:
+    chosen: AskedTrial, suspect: Suspect, people: Sequence[Batch], draws: Probes, stream: Stream
+) -> AttackOutcome:
     """Outcome for a trial; `people` are its own, in its order. Controls that need passes take the first half."""
     matrix, truth = source_inference(chosen.round, suspect, people, draws), chosen.truth
     found = pairs(matrix, truth)
     untrained = local_losses(suspect, chosen.round.adapter[None], people, draws)[0].numpy()
-    return Outcome(
+    return AttackOutcome(
         declaration=DECLARATION,
         evaluation=evaluate_pairs(*found.scores(found.own, found.strangers)),
         measures={"rank1": rank1(matrix, truth), "source": source(matrix, truth)},
@@ -133,8 +133,8 @@ def attack(
 
 
 def _half_controls(
-    chosen: Trial, suspect: Suspect, people: Sequence[Batch], draws: Probes, stream: Stream
-) -> dict[str, Control]:
+    chosen: AskedTrial, suspect: Suspect, people: Sequence[Batch], draws: Probes, stream: Stream
+) -> dict[str, ControlOutcome]:
     truth, few = chosen.truth, max(2, len(chosen.round.cohort) // 2)
     half = trial([chosen.round], truth, few, max(2, len(chosen.truth.strangers) // 2))
     some = [people[p] for p in half.people]

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
-from privtalk.attacks.pairs import Candidates, MessageAttack, ScoreMatrix, centred, over_rounds, unit
+from privtalk.attacks.pairs import CandidateFeatures, MessageAttack, ScoreMatrix, centred, over_rounds, unit
 from privtalk.attacks.views import ServerRound
 
 
@@ -32,7 +32,7 @@ def cosines(messages: Tensor, gradients: Tensor) -> Tensor:
     return unit(centred(messages)) @ unit(-centred(gradients)).T
 
 
-def update_cosine(rounds: Sequence[ServerRound], candidates: Candidates) -> ScoreMatrix:
+def update_cosine(rounds: Sequence[ServerRound], candidates: CandidateFeatures) -> ScoreMatrix:
     """Scores of every client that took part with every person; larger means "this person"."""
     return over_rounds(rounds, lambda r: cosines(r.messages, candidates.gradients))
 

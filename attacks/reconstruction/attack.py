@@ -19,9 +19,9 @@ from torch import Tensor
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.knowledge import Knowledge
-from privtalk.attacks.outcome import Measure, Outcome, Strength
+from privtalk.attacks.outcome import AttackOutcome, MeasureOutcome, StrengthOutcome
 from privtalk.attacks.reconstruction.catalogue import ATTACKS, Case, Effort
-from privtalk.attacks.reconstruction.evidence import Heard, choose_rounds, hear, wrong_clients
+from privtalk.attacks.reconstruction.evidence import HeardMessages, choose_rounds, hear, wrong_clients
 from privtalk.attacks.reconstruction.gallery import (
     Gallery,
     Likeness,
@@ -66,7 +66,7 @@ class Victims:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class InversionSettings:
     """The attacks, and how much work they may do."""
 
     algorithm: LocalAlgorithm
@@ -92,10 +92,10 @@ def attack_messages(
     view: ServerView,
     knowledge: Knowledge,
     victims: Victims,
-    settings: Settings,
+    settings: InversionSettings,
     progress: Callable[[str], Progress] | None = None,
     measure: Likeness | None = None,
-) -> tuple[dict[str, Outcome], Gallery]:
+) -> tuple[dict[str, AttackOutcome], Gallery]:
     """Attack -> outcome, and the pictures. `progress(attack)` gives the callback that an attack reports to.
 
     `knowledge.public` are the people of the prior and of the simulations; `knowledge.stream` gives all randomness.
@@ -103,7 +103,7 @@ def attack_messages(
     """
     case, planted = prepare(view, knowledge, victims.clients, settings)
     case = replace(case, secrets=victims.secrets)
-    truth = Truth.of(case.backbone, case.prior, victims.frames.cpu(), planted, measure)
+    truth = ReconstructionTruth.of(case.backbone, case.prior, victims.frames.cpu(), planted, measure)
     outcomes, gallery = {}, truth.gallery(victims.clients)
     for name in settings.attacks:
         faces = ATTACKS[name].run(case, progress(name) if progress else None)
@@ -118,7 +118,7 @@ def attack_messages(
 
 
 def prepare(
-    view: ServerView, knowledge: Knowledge, clients: Sequence[int], settings: Settings
+    view: ServerView, knowledge: Knowledge, clients: Sequence[int], settings: InversionSettings
 ) -> tuple[Case, Sequence[Batch]]:
     """The messages that the attacks read, and the public people who are planted among the rows."""
     backbone, template = cast(Backbone, view.backbone), cast(AdapterBank, knowledge.initial)
@@ -148,13 +148,13 @@ def prepare(
 
 
 def with_planted(
-    heard: Heard,
+    heard: HeardMessages,
     backbone: Backbone,
     template: AdapterBank,
     algorithm: LocalAlgorithm,
     planted: Sequence[Batch],
     stream: Stream,
-) -> Heard:
+) -> HeardMessages:
     """With a message of each of the `planted` people, made by the recipe and never clipped, weighted or noised."""
     if not planted:
         return heard
@@ -172,7 +172,7 @@ def with_planted(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truth:
+class ReconstructionTruth:
     """The truth that reconstructions are scored by."""
 
     frames: Tensor
@@ -191,7 +191,7 @@ class Truth:
         frames: Tensor,
         planted: Sequence[Batch],
         measure: Likeness | None = None,
-    ) -> Truth:
+    ) -> ReconstructionTruth:
         mean = backbone.decode(prior.mean[None])[0].cpu()
         people = [backbone.decode(person.latents[0]).cpu() for person in planted]
         empty = frames.new_zeros(0, 1, *mean.shape)
@@ -204,27 +204,27 @@ class Truth:
         return Gallery(clients=clients, victim=self.frames[:, 0].clone(), prior=self.prior)
 
 
-def score(declaration: Declaration, truth: Truth, pictures: Tensor) -> Outcome:
+def score(declaration: Declaration, truth: ReconstructionTruth, pictures: Tensor) -> AttackOutcome:
     """Outcome of reconstructions [N, H, W, 3] of victims, wrong clients and planted people, who may lack."""
     v, p = len(truth.frames), len(truth.planted)
     own, wrong, planted = pictures[:v], pictures[v : 2 * v], pictures[2 * v : 2 * v + p]
     found = gains(truth.frames, own, truth.prior, truth.measure)
     measures = {f"{name}_gain": _gain(name, values) for name, values in found.items()}
-    measures["told_apart"] = Measure(
+    measures["told_apart"] = MeasureOutcome(
         estimate=told_apart(cross_gains(truth.frames, own, truth.prior)),
         chance=0.5,
         unit="rate",
         about="share of other victims at whose frames a reconstruction gains less than at its own",
     )
     control = cross_gains(truth.frames, wrong, truth.prior)
-    measures["psnr_gain_wrong_client"] = Measure(
+    measures["psnr_gain_wrong_client"] = MeasureOutcome(
         estimate=mean_interval(np.diagonal(control)),
         chance=0.0,
         unit="dB",
         about="the same attack on the message of another client; what a plausible face gains, mostly a loss",
     )
     controls = {"wrong_client": wrong_client_control(control)} if v > 1 else {}
-    return Outcome(
+    return AttackOutcome(
         declaration=declaration,
         evaluation=None,
         measures=measures,
@@ -233,19 +233,19 @@ def score(declaration: Declaration, truth: Truth, pictures: Tensor) -> Outcome:
     )
 
 
-def _strength(truth: Truth, pictures: Tensor) -> Strength | None:
+def _strength(truth: ReconstructionTruth, pictures: Tensor) -> StrengthOutcome | None:
     if not len(pictures):
         return None
     values = gains(truth.planted, pictures, truth.prior)["psnr"]
-    return Strength(
+    return StrengthOutcome(
         estimate=mean_interval(values),
         planted="messages of public people kept out of the attack's models, by the clients' recipe, without protection",
     )
 
 
-def _gain(name: str, values: NDArray[np.float64]) -> Measure:
+def _gain(name: str, values: NDArray[np.float64]) -> MeasureOutcome:
     lower = name.partition("[")[0] in LOWER_IS_NEARER
-    return Measure(
+    return MeasureOutcome(
         estimate=mean_interval(values),
         chance=0.0,
         unit=UNITS.get(name, ""),
@@ -254,6 +254,6 @@ def _gain(name: str, values: NDArray[np.float64]) -> Measure:
     )
 
 
-def _missing(declaration: Declaration, reason: str) -> Outcome:
-    measure = Measure(estimate=Interval(missing=reason), chance=0.0, unit="dB")
-    return Outcome(declaration=declaration, evaluation=None, measures={"psnr_gain": measure})
+def _missing(declaration: Declaration, reason: str) -> AttackOutcome:
+    measure = MeasureOutcome(estimate=Interval(missing=reason), chance=0.0, unit="dB")
+    return AttackOutcome(declaration=declaration, evaluation=None, measures={"psnr_gain": measure})

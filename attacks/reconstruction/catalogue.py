@@ -13,14 +13,20 @@ from torch import Tensor
 
 from privtalk.attacks.declaration import Attack, Declaration
 from privtalk.attacks.reconstruction.dlg import dlg
-from privtalk.attacks.reconstruction.evidence import Heard
+from privtalk.attacks.reconstruction.evidence import HeardMessages
 from privtalk.attacks.reconstruction.gidm import PHASES, Phases, gidm, gidm_plus
 from privtalk.attacks.reconstruction.inverting_gradients import inverting_gradients
 from privtalk.attacks.reconstruction.learned_inversion import Simulated, Simulation, invert, simulate
-from privtalk.attacks.reconstruction.matching import Descent, Found, Problem, Progress
+from privtalk.attacks.reconstruction.matching import Descent, Matched, Problem, Progress
 from privtalk.attacks.reconstruction.prior import PublicPrior, looks
-from privtalk.attacks.reconstruction.prior_guided import GUIDANCE, Evidence, Guidance, Search, prior_guided
-from privtalk.attacks.reconstruction.problem import Secrets, Setting, guessed, known
+from privtalk.attacks.reconstruction.prior_guided import (
+    GUIDANCE,
+    Guidance,
+    Search,
+    VictimMessages,
+    prior_guided,
+)
+from privtalk.attacks.reconstruction.problem import InversionSetting, Secrets, guessed, known
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm, second_order
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
@@ -60,7 +66,7 @@ class Case:
     people: Sequence[Batch]
     """Public people of the attacker's models."""
     prior: PublicPrior
-    heard: tuple[Heard, ...]
+    heard: tuple[HeardMessages, ...]
     """The rounds' messages."""
     stream: Stream
     effort: Effort
@@ -100,7 +106,7 @@ def _inverted(case: Case) -> Tensor:
     return faces
 
 
-def _simulated(case: Case, heard: Heard) -> Simulated:
+def _simulated(case: Case, heard: HeardMessages) -> Simulated:
     def stream(*names: str | int) -> torch.Generator:
         return case.stream(*names, "round", heard.number)
 
@@ -129,7 +135,7 @@ def run_prior_guided(case: Case, progress: Progress | None = None) -> Tensor:
     expected = run_learned_inversion(case)
     found = prior_guided(
         search,
-        [Evidence.of(h) for h in case.heard],
+        [VictimMessages.of(h) for h in case.heard],
         expected,
         case.stream("attack", "prior_guided", "draws"),
         progress,
@@ -174,7 +180,7 @@ def run_dlg(case: Case, progress: Progress | None = None) -> Tensor:
         return _faces(dlg(problem, [setting.prior_latents(_frames(case))], case.effort.matching, progress))
 
 
-def _problem(case: Case, name: str, guess: int) -> tuple[Setting, Problem]:
+def _problem(case: Case, name: str, guess: int) -> tuple[InversionSetting, Problem]:
     if case.secrets is not None:
         setting, secrets = _with_secrets(case, case.secrets)
         return setting, known(setting, secrets)
@@ -185,7 +191,7 @@ def _problem(case: Case, name: str, guess: int) -> tuple[Setting, Problem]:
     return setting, guessed(setting, noise, t)
 
 
-def _with_secrets(case: Case, secrets: Secrets) -> tuple[Setting, Secrets]:
+def _with_secrets(case: Case, secrets: Secrets) -> tuple[InversionSetting, Secrets]:
     """Victims with their secrets, then wrong clients' messages with the same secrets: what these alone give away."""
     victims = len(secrets.steps[0].t)
     return first_messages(case, 2 * victims), secrets.of(torch.arange(victims).repeat(2))
@@ -195,15 +201,15 @@ def _frames(case: Case) -> int:
     return case.algorithm.frames if case.secrets is None else case.secrets.steps[0].noise.shape[1]
 
 
-def _faces(found: Found) -> Tensor:
+def _faces(found: Matched) -> Tensor:
     return found.unknowns[0].mean(1)
 
 
-def first_messages(case: Case, rows: int) -> Setting:
+def first_messages(case: Case, rows: int) -> InversionSetting:
     """The first `rows` rows, each by the first of its messages; matching reads one round."""
     first = torch.stack([h.present for h in case.heard]).int().argmax(0)[:rows]
     at = torch.arange(rows)
-    return Setting(
+    return InversionSetting(
         backbone=case.backbone,
         template=case.template,
         algorithm=case.algorithm.softened(case.effort.softness),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from privtalk.attacks.reconstruction.matching import (
     Descent,
-    Found,
+    Matched,
     Problem,
     Progress,
     descend,
@@ -29,7 +29,7 @@ def dlg(
     start: Sequence[Tensor],
     settings: Descent = DESCENT,
     progress: Progress | None = None,
-) -> Found:
+) -> Matched:
     """Unknowns, each [K, ...] like `start`, whose gradient is nearest to the one seen."""
     energy = problem.seen.square().sum(-1).clamp(min=1e-30)
 

@@ -19,7 +19,7 @@ from privtalk.core.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class HeardMessages:
     """One round's messages of the rows."""
 
     number: int
@@ -92,14 +92,14 @@ def wrong_clients(rounds: Sequence[ServerRound], clients: Sequence[int], stream:
     return tuple(found)
 
 
-def hear(round_: ServerRound, clients: Sequence[int]) -> Heard:
+def hear(round_: ServerRound, clients: Sequence[int]) -> HeardMessages:
     """The messages of `clients`, in their order."""
     place = {client: row for row, client in enumerate(round_.cohort)}
     rows = torch.zeros(len(clients), round_.messages.shape[1]).to(round_.messages)
     for row, client in enumerate(clients):
         if client in place:
             rows[row] = round_.messages[place[client]]
-    return Heard(
+    return HeardMessages(
         number=round_.number,
         start=round_.adapter,
         messages=rows,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.attacks.controls import LEVEL as CONTROL_LEVEL
-from privtalk.attacks.controls import Control, judge
+from privtalk.attacks.controls import ControlOutcome, judge
 from privtalk.attacks.evaluation import pair_auc_interval
 from privtalk.core.intervals import LEVEL, Interval
 from privtalk.metrics.declaration import Undefined
@@ -100,6 +100,6 @@ def told_apart(cross: Values, level: float = LEVEL) -> Interval:
     return pair_auc_interval(np.diagonal(cross).copy(), others, level)
 
 
-def wrong_client_control(cross: Values) -> Control:
+def wrong_client_control(cross: Values) -> ControlOutcome:
     """Reconstructions of wrong clients' messages must not tell the victims apart."""
     return judge(told_apart(cross, CONTROL_LEVEL))

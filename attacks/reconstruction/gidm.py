@@ -21,7 +21,7 @@ from torch import Tensor
 
 from privtalk.attacks.reconstruction.matching import (
     Descent,
-    Found,
+    Matched,
     Objective,
     Problem,
     Progress,
@@ -29,7 +29,7 @@ from privtalk.attacks.reconstruction.matching import (
     cosine_distance,
     descend,
 )
-from privtalk.attacks.reconstruction.problem import Secrets, Setting, known, made
+from privtalk.attacks.reconstruction.problem import InversionSetting, Secrets, known, made
 from privtalk.attacks.reconstruction.simulation import second_order
 
 SPAN = Descent(steps=60, lr=0.1)
@@ -58,8 +58,8 @@ PHASES = Phases()
 
 
 def gidm(
-    setting: Setting, secrets: Secrets, phases: Phases = PHASES, progress: Progress | None = None
-) -> Found:
+    setting: InversionSetting, secrets: Secrets, phases: Phases = PHASES, progress: Progress | None = None
+) -> Matched:
     """Latents [K, F, C, h, w] that match, noise and timesteps being known."""
     problem, frames = known(setting, secrets), secrets.steps[0].noise.shape[1]
     with second_order(setting.backbone.denoiser):
@@ -68,7 +68,7 @@ def gidm(
 
 
 def _in_span(
-    setting: Setting, problem: Problem, frames: int, phases: Phases, progress: Progress | None
+    setting: InversionSetting, problem: Problem, frames: int, phases: Phases, progress: Progress | None
 ) -> Tensor:
     """[K, F, C, h, w]: the best face of the prior, in every frame."""
     prior = setting.prior
@@ -93,12 +93,12 @@ def _distance(problem: Problem) -> Objective:
 
 
 def gidm_plus(
-    setting: Setting,
+    setting: InversionSetting,
     frames: int,
     generator: torch.Generator,
     phases: Phases = PHASES,
     progress: Progress | None = None,
-) -> Found:
+) -> Matched:
     """Latents [K, F, C, h, w] and noise [K, S, F, C, h, w] that match, with the best timesteps of the grid."""
     noise = torch.randn(setting.noise_shape(frames), generator=generator).to(setting.seen)
     unknowns: tuple[Tensor, ...] = (setting.prior_latents(frames), noise)
@@ -113,8 +113,12 @@ def gidm_plus(
 
 
 def _joint(
-    setting: Setting, unknowns: Sequence[Tensor], t: Tensor, phases: Phases, progress: Progress | None
-) -> Found:
+    setting: InversionSetting,
+    unknowns: Sequence[Tensor],
+    t: Tensor,
+    phases: Phases,
+    progress: Progress | None,
+) -> Matched:
     """Latents and noise together, at fixed timesteps `t` [K, S]."""
 
     def objective(free: Sequence[Tensor]) -> Tensor:
@@ -126,7 +130,7 @@ def _joint(
     return descend(unknowns, objective, settings, progress)
 
 
-def best_timesteps(setting: Setting, latents: Tensor, noise: Tensor, grid: Sequence[int]) -> Tensor:
+def best_timesteps(setting: InversionSetting, latents: Tensor, noise: Tensor, grid: Sequence[int]) -> Tensor:
     """int64 [K, S]: the timestep of the grid, one for all steps of a round, whose update is nearest to the one seen."""
     tried = []
     for value in grid:

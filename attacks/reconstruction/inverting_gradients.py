@@ -17,7 +17,7 @@ from torch import Tensor
 
 from privtalk.attacks.reconstruction.matching import (
     Descent,
-    Found,
+    Matched,
     Problem,
     Progress,
     cosine_distance,
@@ -34,7 +34,7 @@ def inverting_gradients(
     settings: Descent = DESCENT,
     smoothness: float = 0.0,
     progress: Progress | None = None,
-) -> Found:
+) -> Matched:
     """The best of one descent from each of `starts` (unknowns, each [K, ...]); every victim keeps its own best.
 
     `smoothness` is λ. A `ValueError` without a start.
@@ -52,7 +52,7 @@ def inverting_gradients(
     return best
 
 
-def _better(one: Found, other: Found) -> Found:
+def _better(one: Matched, other: Matched) -> Matched:
     """Victim by victim, the attempt of smaller loss."""
     wins = other.loss < one.loss
 
@@ -60,7 +60,7 @@ def _better(one: Found, other: Found) -> Found:
         return torch.where(wins.view(-1, *(1,) * (a.ndim - 1)), b, a)
 
     unknowns = tuple(pick(a, b) for a, b in zip(one.unknowns, other.unknowns, strict=True))
-    return Found(
+    return Matched(
         unknowns,
         torch.where(wins, other.loss, one.loss),
         torch.where(wins, other.history, one.history),

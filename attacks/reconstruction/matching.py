@@ -107,7 +107,7 @@ class Problem(NamedTuple):
     """[K, d] the one that was sent."""
 
 
-class Found(NamedTuple):
+class Matched(NamedTuple):
     """The end of a descent, victim by victim."""
 
     unknowns: tuple[Tensor, ...]
@@ -119,7 +119,7 @@ class Found(NamedTuple):
 
 def descend(
     unknowns: Sequence[Tensor], objective: Objective, settings: Descent, progress: Progress | None = None
-) -> Found:
+) -> Matched:
     """Minimise `objective` over unknowns [K, ...]; victims do not influence one another.
 
     With 0 steps nothing moves and the loss is that of the start. A victim whose loss is not a number stays where it is.
@@ -136,7 +136,7 @@ def descend(
         if step < settings.steps:
             optimiser.param_groups[0]["lr"] = settings.lr * _rate(step, settings)
             _move(optimiser, free, loss, settings)
-    return Found(tuple(kept.unknowns), kept.least, torch.stack(history))
+    return Matched(tuple(kept.unknowns), kept.least, torch.stack(history))
 
 
 class _Kept:

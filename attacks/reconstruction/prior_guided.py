@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from privtalk.attacks.reconstruction.evidence import Heard, unit
+from privtalk.attacks.reconstruction.evidence import HeardMessages, unit
 from privtalk.attacks.reconstruction.matching import (
     Descent,
     Progress,
@@ -56,7 +56,7 @@ GUIDANCE = Guidance()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class VictimMessages:
     """One round's messages of the victims."""
 
     start: Tensor
@@ -67,7 +67,7 @@ class Evidence:
     """bool [K]."""
 
     @classmethod
-    def of(cls, heard: Heard) -> Evidence:
+    def of(cls, heard: HeardMessages) -> VictimMessages:
         """m̄ is the mean over the whole cohort, which the server sees, of messages to unit length."""
         return cls(start=heard.start, seen=unit(heard.messages) - heard.common, present=heard.present)
 
@@ -87,7 +87,7 @@ class Search:
 
 def prior_guided(
     search: Search,
-    evidence: Sequence[Evidence],
+    evidence: Sequence[VictimMessages],
     start: Tensor,
     generator: torch.Generator,
     progress: Progress | None = None,
@@ -118,7 +118,7 @@ def prior_guided(
     return search.prior.faces(found.unknowns[0])
 
 
-def turns(evidence: Sequence[Evidence]) -> Tensor:
+def turns(evidence: Sequence[VictimMessages]) -> Tensor:
     """int64 [K, L]: places of the rounds that each victim took part in, repeated to a common length L."""
     own = [row.nonzero()[:, 0].tolist() for row in torch.stack([e.present for e in evidence], dim=1)]
     if not all(own):
@@ -130,7 +130,7 @@ def turns(evidence: Sequence[Evidence]) -> Tensor:
 
 
 def centred(
-    search: Search, faces: Tensor, evidence: Sequence[Evidence], now: Tensor, generator: torch.Generator
+    search: Search, faces: Tensor, evidence: Sequence[VictimMessages], now: Tensor, generator: torch.Generator
 ) -> Tensor:
     """[K, d] ψ(g) - ψ̄ of faces [K, C, h, w] at round `now` [K] each, at fresh draws that everybody shares."""
     draws = search.guidance.draws

@@ -40,7 +40,7 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class InversionSetting:
     """The quantities that the attacker computes with: all of it public but the messages."""
 
     backbone: Backbone
@@ -62,7 +62,7 @@ class Setting:
 
 
 def made(
-    setting: Setting, latents: Tensor, noise: Tensor, t: Tensor, secrets: Secrets | None = None
+    setting: InversionSetting, latents: Tensor, noise: Tensor, t: Tensor, secrets: Secrets | None = None
 ) -> Tensor:
     """[K, d] update that latents [K, F, C, h, w], noise [K, S, F, C, h, w] and timesteps `t` [K, S] give."""
     batch = setting.prior.batch(latents)
@@ -79,7 +79,7 @@ def _conditions(batch: Batch, secrets: Secrets | None, step: int) -> Batch:
     return replace(secrets.steps[step].batch, latents=batch.latents)
 
 
-def known(setting: Setting, secrets: Secrets) -> Problem:
+def known(setting: InversionSetting, secrets: Secrets) -> Problem:
     """The problem whose one unknown is the latents."""
     noise, t = secret_noise(secrets)
 
@@ -89,7 +89,7 @@ def known(setting: Setting, secrets: Secrets) -> Problem:
     return Problem(gradient, setting.seen)
 
 
-def guessed(setting: Setting, noise: Tensor, t: Tensor) -> Problem:
+def guessed(setting: InversionSetting, noise: Tensor, t: Tensor) -> Problem:
     """The problem of an attacker who takes one guess of noise and timesteps for the truth."""
 
     def gradient(unknowns: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,7 @@ from rich.text import Text
 from privtalk.attacks.audit.implementation import DELTAS, Aggregator, audit
 from privtalk.attacks.audit.report import AuditReport
 from privtalk.bench import suites
-from privtalk.bench.tasks.talking_head.settings import Planned, Settings, Training
+from privtalk.bench.tasks.talking_head.settings import PlannedTalkingHead, TalkingHeadSettings, Training
 from privtalk.bench.tasks.talking_head.stages.privacy import mechanism
 from privtalk.bench.tasks.talking_head.task import TASK
 from privtalk.core.errors import UserError
@@ -82,11 +82,11 @@ def subjects(request: Request) -> tuple[Subject, ...]:
         raise UserError(f"suite {suite.name} has no mechanisms to audit; name one of task {TASK.name}")
     plan = suites.expand(suite, request.preset, changes=request.changes)
     groups: dict[str, list[tuple[str, Training]]] = {}
-    for name, training in _private(cast("Sequence[Planned]", plan.cells)):
+    for name, training in _private(cast("Sequence[PlannedTalkingHead]", plan.cells)):
         groups.setdefault(f"{training.privacy.tier}, {training.federation.normalisation}", []).append(
             (name, training)
         )
-    clients = cast("Settings", plan.settings).corpus.clients
+    clients = cast("TalkingHeadSettings", plan.settings).corpus.clients
     return tuple(
         Subject(
             tier=tier,
@@ -97,7 +97,7 @@ def subjects(request: Request) -> tuple[Subject, ...]:
     )
 
 
-def _private(cells: Iterable[Planned]) -> list[tuple[str, Training]]:
+def _private(cells: Iterable[PlannedTalkingHead]) -> list[tuple[str, Training]]:
     """(row, training) of those that claim an ε."""
     trained = [(planned.row, planned.cell.method, planned.cell.training) for planned in cells]
     return [

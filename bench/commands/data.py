@@ -12,7 +12,7 @@ from privtalk.bench import suites
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.preparing import make
-from privtalk.bench.tasks.talking_head.settings import Settings
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadSettings
 from privtalk.core.cache import cache_folder
 from privtalk.core.errors import UserError
 
@@ -22,7 +22,7 @@ def build(suite: str, preset: str, workers: int | None) -> None:
     from privtalk.bench.tasks.talking_head.stages.prepare import footage
 
     settings = suites.expand(suites.load(suite), preset).settings
-    if not isinstance(settings, Settings):
+    if not isinstance(settings, TalkingHeadSettings):
         raise UserError(f"suite {suite} films no corpus; name another one")
     made = make(footage(EmbeddedPopulation(settings.corpus)), workers or usable_cores())
     console = Console()

@@ -19,7 +19,7 @@ from privtalk.methods.privacy.accounting import calibration
 from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
 from privtalk.methods.privacy.accounting.adversaries import (
     MINIMUM,
-    Epsilons,
+    AdversaryEpsilons,
     Exposure,
     GaussianNoise,
     participation_bound,
@@ -79,12 +79,12 @@ class Forecast:
     delta: float
     cohort: int
     """Expected clients a round."""
-    central: Epsilons
-    distributed: Epsilons
+    central: AdversaryEpsilons
+    distributed: AdversaryEpsilons
     checks: dict[str, float]
     judgements: tuple[str, ...]
     """Faults of the setting, and where it is other than was asked for, a line each."""
-    curve: tuple[tuple[int, Epsilons], ...]
+    curve: tuple[tuple[int, AdversaryEpsilons], ...]
     """(rounds, guarantees with distributed noise)."""
 
     def noise_ratio(self, dim: int) -> float:

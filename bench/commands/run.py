@@ -16,7 +16,7 @@ from privtalk.bench import plugins, suites
 from privtalk.bench.commands import boards
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Failed, execute
-from privtalk.bench.execution import Task as Job
+from privtalk.bench.execution import Job as Job
 from privtalk.bench.preparing import make
 from privtalk.bench.progress import display
 from privtalk.bench.runner import run_cell

@@ -10,14 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from privtalk.bench.environment import usable_cores
-from privtalk.bench.execution import Task
+from privtalk.bench.execution import Job
 from privtalk.bench.progress import display
 from privtalk.core.errors import UserError
 from privtalk.leaderboards.board import build as board
 from privtalk.leaderboards.board import loading
 from privtalk.leaderboards.board.validation import FOLDER
 from privtalk.leaderboards.validation import footage, page, work
-from privtalk.leaderboards.validation.checks import Check, exit_code
+from privtalk.leaderboards.validation.checks import BarCheck, exit_code
 from privtalk.leaderboards.validation.floors import Floor, of_run
 from privtalk.metrics.evaluators.bundle import fingerprint
 
@@ -31,7 +31,7 @@ def validate_metrics(run: Path | None, out: Path | None, people: int, workers: i
     target = out or (run / FOLDER if run is not None else Path(FOLDER))
     page.writable(target)
     rows = run_floors(run) if run is not None else None
-    scene = work.Scene(footage=footage.Footage(people=people))
+    scene = work.ValidationSetting(footage=footage.ValidationFootage(people=people))
     measured = measure(scene, workers or usable_cores())
     checks = work.checks(measured)
     written = page.write(
@@ -58,7 +58,7 @@ def run_floors(run: Path) -> dict[str, Floor]:
     return floors
 
 
-def measure(scene: work.Scene, workers: int, console: Console | None = None) -> work.Measured:
+def measure(scene: work.ValidationSetting, workers: int, console: Console | None = None) -> work.Measured:
     """Films what is missing, then everything else, in parallel."""
     missing = scene.footage.missing()
     films = {task.key: {"filming": cost} for task, cost in missing}
@@ -70,7 +70,7 @@ def measure(scene: work.Scene, workers: int, console: Console | None = None) -> 
 
 def _run(
     title: str,
-    tasks: Sequence[Task],
+    tasks: Sequence[Job],
     plan: Mapping[str, Mapping[str, float]],
     workers: int,
     console: Console | None,
@@ -81,7 +81,7 @@ def _run(
         return work.run(tasks, workers, listen)
 
 
-def _tell(checks: Iterable[Check], written: Path) -> None:
+def _tell(checks: Iterable[BarCheck], written: Path) -> None:
     console = Console(highlight=False)
     table = Table("", "check", "measured", box=None, pad_edge=False)
     for check in checks:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from privtalk.core.errors import UserError
 from privtalk.metrics import weights as store
-from privtalk.metrics.weights import CATALOGUE, Installed, Weights, WeightsError
+from privtalk.metrics.weights import CATALOGUE, InstalledWeights, Weights, WeightsError
 
 
 def show() -> None:
@@ -76,7 +76,7 @@ def _ask(entry: Weights) -> None:
         raise UserError(f"{entry.name}: not fetched, its licence was not accepted")
 
 
-def _fetch(entry: Weights, console: Console) -> tuple[Installed, ...]:
+def _fetch(entry: Weights, console: Console) -> tuple[InstalledWeights, ...]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(entry.name, total=entry.archive.size if entry.archive else entry.size)
@@ -90,7 +90,7 @@ def _fetch(entry: Weights, console: Console) -> tuple[Installed, ...]:
     return found
 
 
-def _told(found: Installed) -> None:
+def _told(found: InstalledWeights) -> None:
     note = found.note
     _tell(f"{note.name}: installed, {_megabytes(note.size)}, sha256 {note.sha256[:12]}..., {found.path}")
 

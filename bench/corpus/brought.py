@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import FPS, Clip
-from privtalk.bench.corpus.population import Group, Person, Purpose, Role
+from privtalk.bench.corpus.population import FootageGroup, Person, Purpose, Role
 from privtalk.bench.corpus.prepared.names import unnameable
 from privtalk.bench.corpus.prepared.store import clip_problem
 from privtalk.bench.corpus.spec import EMBEDDED, CorpusSpec
@@ -134,7 +134,7 @@ class BroughtPopulation:
             for window in deal(_lengths(held), self.spec)[purpose]
         )
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[FootageGroup]:
         return grouped(self.people, self.spec)
 
 

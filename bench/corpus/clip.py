@@ -14,11 +14,11 @@ SAMPLE_RATE = 16_000
 FPS = 25.0
 
 MASK_LABELS = ("background", "body", "skin", "eyes", "lips", "mouth", "hair", "beard", "glasses")
-"""Values of `Truth.masks`, in order."""
+"""Values of `RenderedTruth.masks`, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
+class RenderedTruth:
     """The truth that only a rendered clip knows exactly. T frames, frame t shows the time (t + 0.5) / fps."""
 
     visemes: NDArray[np.float32]
@@ -51,7 +51,7 @@ class Clip:
     identity: str
     utterance: str
     attributes: Mapping[str, str] = field(default_factory=dict)
-    truth: Truth | None = None
+    truth: RenderedTruth | None = None
 
     @property
     def length(self) -> int:
@@ -72,7 +72,7 @@ def pack(clip: Clip) -> tuple[dict[str, NDArray[Any]], str]:
         "landmarks": clip.landmarks,
     }
     if clip.truth is not None:
-        arrays |= {f"truth.{field.name}": getattr(clip.truth, field.name) for field in fields(Truth)}
+        arrays |= {f"truth.{field.name}": getattr(clip.truth, field.name) for field in fields(RenderedTruth)}
     note = {
         "fps": clip.fps,
         "identity": clip.identity,
@@ -89,6 +89,6 @@ def unpack(arrays: dict[str, NDArray[Any]], note: str) -> Clip:
         frames=arrays["frames"],
         audio=arrays["audio"].astype(np.float32, copy=False),
         landmarks=arrays["landmarks"],
-        truth=Truth(**known) if known else None,
+        truth=RenderedTruth(**known) if known else None,
         **json.loads(note),
     )

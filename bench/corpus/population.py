@@ -36,12 +36,12 @@ class Population(Protocol):
     def clips(self, person: Person, purpose: Purpose) -> tuple[Clip, ...]:
         """A person's clips of one purpose, all of one length; empty where the corpus has none."""
 
-    def groups(self) -> Sequence[Group]:
+    def groups(self) -> Sequence[FootageGroup]:
         """All footage, in portions that are worked on together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FootageGroup:
     """The footage of one purpose of some people."""
 
     origin: str

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
-from privtalk.bench.corpus.population import Group, Person, Purpose, Role
+from privtalk.bench.corpus.population import FootageGroup, Person, Purpose, Role
 from privtalk.bench.corpus.spec import CorpusSpec, Footage
 from privtalk.core.cache import content_hash
 
@@ -100,7 +100,7 @@ def cut(clip: Clip, window: Window, size: int) -> Clip:
     )
 
 
-def grouped(people: Callable[[Role], Sequence[Person]], spec: CorpusSpec) -> list[Group]:
+def grouped(people: Callable[[Role], Sequence[Person]], spec: CorpusSpec) -> list[FootageGroup]:
     """All footage of a population of recordings, in portions."""
     uses: Sequence[tuple[Role, Purpose, int]] = (
         ("clients", "train", spec.clients),
@@ -113,7 +113,9 @@ def grouped(people: Callable[[Role], Sequence[Person]], spec: CorpusSpec) -> lis
     )
     origin = content_hash(spec.model_dump())
     return [
-        Group(origin, f"{role}-{purpose}-{first:05d}", tuple(people(role)[first:count][:PORTION]), purpose)
+        FootageGroup(
+            origin, f"{role}-{purpose}-{first:05d}", tuple(people(role)[first:count][:PORTION]), purpose
+        )
         for role, purpose, count in uses
         for first in range(0, len(people(role)[:count]), PORTION)
     ]

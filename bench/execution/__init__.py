@@ -9,23 +9,23 @@ from privtalk.bench.execution.pool import run_in_pool
 from privtalk.bench.execution.task import (
     Event,
     Failed,
+    Job,
     Outcome,
     Progressed,
     Report,
     Started,
     Succeeded,
-    Task,
 )
 
 __all__ = [
     "Event",
     "Failed",
+    "Job",
     "Outcome",
     "Progressed",
     "Report",
     "Started",
     "Succeeded",
-    "Task",
     "execute",
     "run_in_pool",
     "run_in_process",
@@ -33,11 +33,11 @@ __all__ = [
 
 
 def execute(
-    tasks: Sequence[Task],
+    tasks: Sequence[Job],
     workers: int,
     listen: Callable[[Event], None] = lambda event: None,
     threads: int = 1,
-    first: Task | None = None,
+    first: Job | None = None,
 ) -> Generator[Outcome, None, None]:
     """Outcomes of all tasks, on `workers` processes (1: in this one).
 

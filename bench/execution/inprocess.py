@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 
-from privtalk.bench.execution.task import Event, Outcome, Progressed, Started, Task, attempt, pinned_threads
+from privtalk.bench.execution.task import Event, Job, Outcome, Progressed, Started, attempt, pinned_threads
 
 
 def run_in_process(
-    tasks: Sequence[Task], listen: Callable[[Event], None] = lambda event: None, threads: int = 1
+    tasks: Sequence[Job], listen: Callable[[Event], None] = lambda event: None, threads: int = 1
 ) -> Generator[Outcome, None, None]:
     """Outcomes in the order of `tasks`. Thread counts are set while a task runs and put back after it."""
     for task in tasks:

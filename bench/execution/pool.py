@@ -21,10 +21,10 @@ from multiprocessing.process import BaseProcess
 from privtalk.bench.execution.task import (
     Event,
     Failed,
+    Job,
     Outcome,
     Progressed,
     Started,
-    Task,
     attempt,
     pin_threads,
     pinned_environment,
@@ -34,11 +34,11 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 def run_in_pool(
-    tasks: Sequence[Task],
+    tasks: Sequence[Job],
     workers: int,
     listen: Callable[[Event], None] = lambda event: None,
     threads: int = 1,
-    first: Task | None = None,
+    first: Job | None = None,
 ) -> Generator[Outcome, None, None]:
     """Outcomes as they arrive; tasks start in the given order, so put the longest first.
 
@@ -71,9 +71,9 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
 
-    def __init__(self, threads: int, first: Task | None) -> None:
+    def __init__(self, threads: int, first: Job | None) -> None:
         self.threads, self.first = threads, first
-        self.task: Task | None = None
+        self.task: Job | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -83,7 +83,7 @@ class _Worker:
             self.process.start()
         theirs.close()
 
-    def begin(self, task: Task, listen: Callable[[Event], None]) -> None:
+    def begin(self, task: Job, listen: Callable[[Event], None]) -> None:
         self.task = task
         with suppress(BrokenPipeError):  # it died meanwhile: `receive` says so
             self.pipe.send(task)
@@ -118,7 +118,7 @@ def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
     return [worker for worker in workers if worker.pipe in pipes]
 
 
-def _serve(pipe: Connection, threads: int, first: Task | None) -> None:
+def _serve(pipe: Connection, threads: int, first: Job | None) -> None:
     """A worker's life: tasks in, events and outcomes out, until the other end is closed.
 
     `first` comes before all else: without it what a task is made of may not even be known here.
@@ -132,7 +132,7 @@ def _serve(pipe: Connection, threads: int, first: Task | None) -> None:
             pipe.recv_bytes()  # which perhaps cannot be understood here
             pipe.send(failed)
         while True:
-            task: Task = pipe.recv()
+            task: Job = pipe.recv()
             key = task.key
             pipe.send(
                 attempt(

@@ -25,7 +25,7 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Job:
     """`function(report, *arguments)`, an importable function; `key` names it in events and outcomes."""
 
     key: str
@@ -64,7 +64,7 @@ Event = Started | Progressed | Succeeded | Failed
 Outcome = Succeeded | Failed
 
 
-def attempt(task: Task, report: Report) -> Outcome:
+def attempt(task: Job, report: Report) -> Outcome:
     """Runs a task; an error becomes a `Failed`. An interrupt is not an error and passes through."""
     try:
         return Succeeded(task.key, task.function(report, *task.arguments))

@@ -20,9 +20,9 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.backbone.optimise import finished_steps
 from privtalk.methods.backbone.pretrain import (
+    BackboneRecipe,
     LatentData,
     PublicData,
-    Recipe,
     pretrain_autoencoder,
     pretrain_denoiser,
 )
@@ -74,7 +74,7 @@ def pretrain(
     out: Path,
     stage: Stage = "all",
     config: BackboneConfig | None = None,
-    recipe: Recipe | None = None,
+    recipe: BackboneRecipe | None = None,
     pool: Pool | None = None,
     workers: int = 2,
     tell: Tell = lambda stage, done, total, loss: None,
@@ -84,7 +84,7 @@ def pretrain(
     `autoencoder` stops after that stage, and None is returned; `denoiser` insists that it is finished; `all` does
     what is left.
     """
-    config, recipe, pool = config or BackboneConfig(), recipe or Recipe(), pool or Pool()
+    config, recipe, pool = config or BackboneConfig(), recipe or BackboneRecipe(), pool or Pool()
     checkpoints = out / "checkpoints"
     if stage == "denoiser":
         _require_finished(checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)

@@ -47,7 +47,7 @@ MARGIN = 8
 MOUTH_MARGIN = 6
 
 
-class Recipe(BaseModel):
+class EvaluatorRecipe(BaseModel):
     """Whom and how long the embedded networks were trained on; the defaults are what made them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,20 +79,20 @@ class Recipe(BaseModel):
 
 def fit_evaluators(
     out: Path,
-    recipe: Recipe | None = None,
+    recipe: EvaluatorRecipe | None = None,
     only: Sequence[str] = (),
     workers: int = 2,
     tell: Tell = lambda stage, done, total, loss: None,
 ) -> dict[str, dict[str, Any]]:
     """Weights and manifests in `out`, of all networks or of `only` some; name -> validation."""
-    recipe = recipe or Recipe()
+    recipe = recipe or EvaluatorRecipe()
     unknown = set(only) - set(FITS)
     if unknown:
         raise ValueError(f"unknown evaluators {sorted(unknown)}; valid: {', '.join(FITS)}")
     return {name: FITS[name](out, recipe, workers, tell) for name in only or FITS}
 
 
-def fit_identity(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[str, Any]:
+def fit_identity(out: Path, recipe: EvaluatorRecipe, workers: int, tell: Tell) -> dict[str, Any]:
     """ArcFace over public people, half of them made up as the broader world's."""
     seen = [
         *studio.files("public", recipe.known),
@@ -113,7 +113,7 @@ def fit_identity(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[st
     return found
 
 
-def fit_sync(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[str, Any]:
+def fit_sync(out: Path, recipe: EvaluatorRecipe, workers: int, tell: Tell) -> dict[str, Any]:
     """Multi-way matching of mouths and sounds of public people."""
     clips = film(Pool(people=recipe.speakers).training(), workers, tell)
     config = SyncConfig()
@@ -128,7 +128,7 @@ def fit_sync(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[str, A
     return found
 
 
-def fit_landmarks(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[str, Any]:
+def fit_landmarks(out: Path, recipe: EvaluatorRecipe, workers: int, tell: Tell) -> dict[str, Any]:
     """Regression of the exact points of public people."""
     sat = sittings(studio.files("public", recipe.public), workers, tell)
     config = LandmarkConfig()
@@ -142,7 +142,7 @@ def fit_landmarks(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[s
     return found
 
 
-def fit_features(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[str, Any]:
+def fit_features(out: Path, recipe: EvaluatorRecipe, workers: int, tell: Tell) -> dict[str, Any]:
     """Teaches the features what is where, how it is posed, a thumbnail, and the detail of clean and damaged frames."""
     sat = sittings(studio.files("public", recipe.public), workers, tell)
     config = FeatureConfig()
@@ -155,7 +155,7 @@ def fit_features(out: Path, recipe: Recipe, workers: int, tell: Tell) -> dict[st
     return {"loss": curve[-1][1]} if curve else {}
 
 
-FITS: dict[str, Callable[[Path, Recipe, int, Tell], dict[str, Any]]] = {
+FITS: dict[str, Callable[[Path, EvaluatorRecipe, int, Tell], dict[str, Any]]] = {
     "identity": fit_identity,
     "sync": fit_sync,
     "landmarks": fit_landmarks,
@@ -225,7 +225,7 @@ def _minimised(
 
 
 def _manifest(
-    name: str, recipe: Recipe, config: BaseModel, curve: Sequence[tuple[int, float]]
+    name: str, recipe: EvaluatorRecipe, config: BaseModel, curve: Sequence[tuple[int, float]]
 ) -> dict[str, Any]:
     people = recipe.model_dump(include={"public", "known", "made_up", "speakers"})
     return {

@@ -11,7 +11,7 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.pretraining.backbone import Pool, Tell, film
 from privtalk.core.seeds import torch_stream
 from privtalk.metrics.evaluators.fitting.manifest import write_manifest
-from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, Validation, fit, validate
+from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, ReaderValidation, fit, validate
 from privtalk.metrics.evaluators.talkhead.mouth_opening import WEIGHTS
 
 SEED = 0
@@ -23,7 +23,7 @@ def fit_mouth_reader(
     config: FitConfig | None = None,
     workers: int = 2,
     tell: Tell = lambda stage, done, total, loss: None,
-) -> Validation:
+) -> ReaderValidation:
     """Weights and manifest in `out`, from the first clip of every public person; how it does on held-out people."""
     pool, config = pool or Pool(), config or FitConfig()
     fitted = first_clips(film(pool.training(), workers, tell))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from privtalk.bench.corpus.clip import Clip
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.metrics import Pair, Reading, score_clip
+from privtalk.metrics import ClipPair, Reading, score_clip
 from privtalk.metrics.evaluators.bundle import Evaluators
 
 STEPS = 8
@@ -34,7 +34,7 @@ def validate(
         for row, frames in rows(backbone, portrait, spoken, stream(spoken.identity)).items():
             truth = Reading(spoken.frames, spoken.landmarks, evaluators)
             made = Reading(frames, spoken.landmarks, evaluators)
-            scores = score_clip(Pair(made, truth), spoken.identity).scores
+            scores = score_clip(ClipPair(made, truth), spoken.identity).scores
             for metric in KEPT:
                 if (value := scores[metric]) is not None:
                     found.setdefault(f"{row}/{metric}", []).append(value)

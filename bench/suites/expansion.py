@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, SerializeAsAny, ValidationError
 
 from privtalk.bench.suites.effects import check_effect, check_reserved
-from privtalk.bench.suites.schema import Factor, Grid, Suite
+from privtalk.bench.suites.schema import Factor, RowGrid, Suite
 from privtalk.bench.task import Planned, Task, Wanted, find_task
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
@@ -160,7 +160,7 @@ class _Row(NamedTuple):
 
 
 def _rows(
-    task: Task, grid: Grid, tiers: Sequence[str] | None, instead: bool, added: Sequence[str]
+    task: Task, grid: RowGrid, tiers: Sequence[str] | None, instead: bool, added: Sequence[str]
 ) -> list[_Row]:
     """A grid's rows; `tiers` pick from its tiers, or stand `instead` of them where it has several."""
     wanted = [tier for tier in grid.tier if tiers is None or tier in tiers]

@@ -16,7 +16,7 @@ class Factor(Frozen):
     absent: dict[str, Any] = Field(default_factory=dict)
 
 
-class Grid(Frozen):
+class RowGrid(Frozen):
     """Rows: every method x tier x setting of the factors."""
 
     method: tuple[str, ...]
@@ -44,5 +44,5 @@ class Suite(Frozen):
     """The task whose settings, rows and tiers it names (`bench list tasks`)."""
     seeds: tuple[int, ...] = Field(min_length=1)
     base: dict[str, Any] = Field(default_factory=dict)
-    grids: tuple[Grid, ...] = Field(min_length=1)
+    grids: tuple[RowGrid, ...] = Field(min_length=1)
     presets: dict[str, Preset] = Field(min_length=1)

@@ -16,9 +16,9 @@ from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import attack_summary
 from privtalk.leaderboards.board.model import (
-    Cell,
-    Metric,
-    Row,
+    BoardMetric,
+    BoardRow,
+    MetricCell,
     RowKey,
     Samples,
     missing_texts,
@@ -110,7 +110,7 @@ def scores_of(records: Sequence[Record], samples: Samples) -> dict[str, Scores]:
     return dict(scores)
 
 
-def metrics_of(grouped: Mapping[RowKey, Sequence[Record]]) -> tuple[Metric, ...]:
+def metrics_of(grouped: Mapping[RowKey, Sequence[Record]]) -> tuple[BoardMetric, ...]:
     """Columns in the order in which records name them."""
     seen: dict[str, list[Score]] = defaultdict(list)
     for record in (record for records in grouped.values() for record in records):
@@ -120,7 +120,7 @@ def metrics_of(grouped: Mapping[RowKey, Sequence[Record]]) -> tuple[Metric, ...]
     for name, scored in seen.items():
         truths = [s.ground_truth for s in scored if s.ground_truth is not None]
         columns.append(
-            Metric(
+            BoardMetric(
                 name=name,
                 unit=scored[0].unit,
                 direction=scored[0].direction,
@@ -140,10 +140,10 @@ def make_row(
     display: Display,
     scores: Mapping[RowKey, Mapping[str, Scores]],
     baseline: RowKey | None,
-    metrics: Sequence[Metric],
+    metrics: Sequence[BoardMetric],
     seeds: Sequence[int],
     missing: Sequence[MissingRow] = (),
-) -> Row:
+) -> BoardRow:
     have = tuple(r.seed for r in records)
     told = [row for row in missing if (row.row, row.tier) == key[:2] and row.seed not in have]
     known = {row.seed for row in told}
@@ -153,7 +153,7 @@ def make_row(
         for name, result in record.attacks.items():
             attacks[name].append((record, result))
     name = display.row_label(key.method)
-    return Row(
+    return BoardRow(
         key=key,
         label=f"{name} ({key.variant})" if key.variant else name,
         at=display.at_label(key.tier),
@@ -176,10 +176,10 @@ def make_row(
 def _cell(
     key: RowKey,
     records: Sequence[Record],
-    metric: Metric,
+    metric: BoardMetric,
     scores: Mapping[RowKey, Mapping[str, Scores]],
     baseline: RowKey | None,
-) -> Cell:
+) -> MetricCell:
     own = scores[key].get(metric.name, {})
     recorded = [r.metrics[metric.name].estimate for r in records if metric.name in r.metrics]
     estimate = clustered_mean(own, np.random.default_rng(0)) if own else pooled(recorded)
@@ -189,13 +189,13 @@ def _cell(
         apart = Estimate(missing="this is the baseline")
     else:
         apart = paired_difference(own, scores[baseline].get(metric.name, {})).estimate()
-    return Cell(estimate=estimate, difference=apart, verdict=verdict(apart, metric.sign))
+    return MetricCell(estimate=estimate, difference=apart, verdict=verdict(apart, metric.sign))
 
 
-def with_digits(metrics: Sequence[Metric], rows: Sequence[Row]) -> tuple[Metric, ...]:
+def with_digits(metrics: Sequence[BoardMetric], rows: Sequence[BoardRow]) -> tuple[BoardMetric, ...]:
     """Metrics with enough decimals for both the values and the methods' paired differences."""
 
-    def digits(metric: Metric) -> int:
+    def digits(metric: BoardMetric) -> int:
         values = [row.cells[metric.name].estimate for row in rows]
         apart = [row.cells[metric.name].difference for row in rows if row.kind == "method"]
         most = formats.most_digits(values)
@@ -206,11 +206,11 @@ def with_digits(metrics: Sequence[Metric], rows: Sequence[Row]) -> tuple[Metric,
 
 
 def completed(
-    rows: Sequence[Row],
-    metrics: Sequence[Metric],
+    rows: Sequence[BoardRow],
+    metrics: Sequence[BoardMetric],
     scores: Mapping[RowKey, Mapping[str, Scores]],
     headline: str | None,
-) -> list[Row]:
+) -> list[BoardRow]:
     """Methods with what they lack of what other methods have: whole metrics, or clips of the headline metric.
 
     What no method has (no weights were installed) makes no row incomplete.
@@ -231,8 +231,8 @@ def completed(
 
 
 def ranked(
-    rows: Sequence[Row], scores: Mapping[RowKey, Mapping[str, Scores]], metrics: Sequence[Metric]
-) -> list[Row]:
+    rows: Sequence[BoardRow], scores: Mapping[RowKey, Mapping[str, Scores]], metrics: Sequence[BoardMetric]
+) -> list[BoardRow]:
     """Complete methods with their place in each metric, within their tier."""
     places: dict[tuple[str, RowKey], Rank | None] = {}
     for tier in {row.key.tier for row in rows}:
@@ -248,7 +248,7 @@ def ranked(
     ]
 
 
-def headline_of(metrics: Sequence[Metric], wanted: str | None, usual: str) -> str | None:
+def headline_of(metrics: Sequence[BoardMetric], wanted: str | None, usual: str) -> str | None:
     """The metric asked for, or the usual one, or the first that has a direction."""
     names = [m.name for m in metrics]
     if wanted is not None and wanted not in names:
@@ -258,7 +258,9 @@ def headline_of(metrics: Sequence[Metric], wanted: str | None, usual: str) -> st
     return wanted or next((m.name for m in metrics if m.sign), None)
 
 
-def row_order(row: Row, metrics: Sequence[Metric], headline: str | None, display: Display) -> tuple[Any, ...]:
+def row_order(
+    row: BoardRow, metrics: Sequence[BoardMetric], headline: str | None, display: Display
+) -> tuple[Any, ...]:
     value = row.cells[headline].estimate.value if headline else None
     sign = next((m.sign for m in metrics if m.name == headline), 1)
     return (

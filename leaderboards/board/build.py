@@ -16,12 +16,12 @@ from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import assembly, floors
 from privtalk.leaderboards.board.loading import BoardKey, Expected, Runs, display_of
-from privtalk.leaderboards.board.model import Board, Metric, Row, RowKey, Samples
+from privtalk.leaderboards.board.model import Board, BoardMetric, BoardRow, RowKey, Samples
 
 __all__ = [
     "Board",
-    "Metric",
-    "Row",
+    "BoardMetric",
+    "BoardRow",
     "RowKey",
     "Samples",
     "build",

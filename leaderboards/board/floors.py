@@ -13,7 +13,15 @@ from dataclasses import replace
 
 from privtalk.core.display import Display, FloorRule
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.board.model import Cell, Metric, Row, RowKey, Verdict, placed, verdict
+from privtalk.leaderboards.board.model import (
+    BoardMetric,
+    BoardRow,
+    MetricCell,
+    RowKey,
+    Verdict,
+    placed,
+    verdict,
+)
 from privtalk.leaderboards.board.statistics import Scores, paired_difference
 
 NAMED = 3
@@ -21,11 +29,11 @@ NAMED = 3
 
 
 def judged_by_floors(
-    rows: Sequence[Row],
+    rows: Sequence[BoardRow],
     scores: Mapping[RowKey, Mapping[str, Scores]],
-    metrics: Sequence[Metric],
+    metrics: Sequence[BoardMetric],
     display: Display,
-) -> list[Row]:
+) -> list[BoardRow]:
     """Methods with the floors that each metric does not clear, and their flags."""
     references = [row for row in rows if row.kind == "reference"]
     ceilings = [row for row in rows if row.kind == "ceiling"] or references
@@ -34,7 +42,7 @@ def judged_by_floors(
         for m in metrics
     }
 
-    def judged(row: Row, metric: Metric) -> Cell:
+    def judged(row: BoardRow, metric: BoardMetric) -> MetricCell:
         said = {f.key.method: _contrast(scores, row.key, f.key, metric) for f in floors[metric.name]}
         failed = tuple(name for name, v in said.items() if v in ("worse", "level"))
         return replace(row.cells[metric.name], not_above=failed)
@@ -46,7 +54,7 @@ def judged_by_floors(
     return [replace(row, flags=flags(row, metrics, display)) for row in marked]
 
 
-def counts(floor: Row, metric: Metric, ceilings: Sequence[Row], display: Display) -> bool:
+def counts(floor: BoardRow, metric: BoardMetric, ceilings: Sequence[BoardRow], display: Display) -> bool:
     """Whether a row is a floor of a metric, by its family and by what the ceilings score."""
     rule = display.floors.get(floor.key.method, FloorRule())
     if not metric.sign or metric.family in rule.none_in:
@@ -54,26 +62,26 @@ def counts(floor: Row, metric: Metric, ceilings: Sequence[Row], display: Display
     return metric.family not in rule.if_beaten_in or _beaten(floor, metric, ceilings)
 
 
-def _beaten(floor: Row, metric: Metric, ceilings: Sequence[Row]) -> bool:
+def _beaten(floor: BoardRow, metric: BoardMetric, ceilings: Sequence[BoardRow]) -> bool:
     """A ceiling's value is better than the floor's; true where either has none."""
     bottom = floor.cells[metric.name].estimate.value
     tops = [v for row in ceilings if (v := row.cells[metric.name].estimate.value) is not None]
     return bottom is None or not tops or any(metric.sign * (top - bottom) > 0 for top in tops)
 
 
-def flags(row: Row, metrics: Sequence[Metric], display: Display) -> tuple[str, ...]:
+def flags(row: BoardRow, metrics: Sequence[BoardMetric], display: Display) -> tuple[str, ...]:
     """A phrase a floor, with the few metrics concerned or, where they are many, their number by family."""
-    failed: dict[str, list[Metric]] = defaultdict(list)
+    failed: dict[str, list[BoardMetric]] = defaultdict(list)
     for metric in metrics:
         for floor in row.cells[metric.name].not_above:
             failed[floor].append(metric)
     return tuple(f"{_phrase(floor, display)} on {concerned(some, display)}" for floor, some in failed.items())
 
 
-def flagged(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def flagged(rows: Sequence[BoardRow]) -> list[tuple[str, str]]:
     """(who, flag), rows that share a flag together."""
     methods = [row for row in rows if row.kind == "method"]
-    by_flag: dict[str, list[Row]] = defaultdict(list)
+    by_flag: dict[str, list[BoardRow]] = defaultdict(list)
     for row in methods:
         for flag in row.flags:
             by_flag[flag].append(row)
@@ -81,7 +89,7 @@ def flagged(rows: Sequence[Row]) -> list[tuple[str, str]]:
     return [(every * (some == methods) or _named(some), flag) for flag, some in by_flag.items()]
 
 
-def _named(rows: Sequence[Row]) -> str:
+def _named(rows: Sequence[BoardRow]) -> str:
     """Rows with their tier, tier by tier."""
     tiers: dict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -89,12 +97,12 @@ def _named(rows: Sequence[Row]) -> str:
     return "; ".join(placed(formats.listing(names), at) for at, names in tiers.items())
 
 
-def concerned(metrics: Sequence[Metric], display: Display) -> str:
+def concerned(metrics: Sequence[BoardMetric], display: Display) -> str:
     """Names of a few metrics, or how many of each family.
 
     >>> from privtalk.core.display import MetricFamily
     >>> def named(name: str, family: str) -> Metric:
-    ...     return Metric(name=name, unit="", direction="higher", ground_truth=None, digits=2, family=family)
+    ...     return BoardMetric(name=name, unit="", direction="higher", ground_truth=None, digits=2, family=family)
     >>> shown = Display(families=(MetricFamily(name="near"), MetricFamily(name="far")))
     >>> concerned([named("a", "near"), named("b", "near")], shown)
     'a and b'
@@ -116,7 +124,7 @@ def _phrase(floor: str, display: Display) -> str:
 
 
 def _contrast(
-    scores: Mapping[RowKey, Mapping[str, Scores]], row: RowKey, other: RowKey, metric: Metric
+    scores: Mapping[RowKey, Mapping[str, Scores]], row: RowKey, other: RowKey, metric: BoardMetric
 ) -> Verdict | None:
     apart = paired_difference(scores[row].get(metric.name, {}), scores[other].get(metric.name, {}))
     return verdict(apart, metric.sign)

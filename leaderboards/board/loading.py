@@ -11,7 +11,7 @@ from privtalk.core.display import Display
 from privtalk.core.errors import UserError
 from privtalk.core.records import Record, RunStore, Sample
 from privtalk.core.run_folder import PLAN, MissingRow, RunPlan, missing_rows, read_plan
-from privtalk.leaderboards.board.validation import Validation, find
+from privtalk.leaderboards.board.validation import MetricValidation, find
 from privtalk.leaderboards.escaping import all_visible, name_fault, visible
 
 
@@ -56,7 +56,7 @@ class Runs:
     """The run folders."""
     displays: dict[str, Display] = field(default_factory=dict)
     """How the plans say that a task is shown, by its name."""
-    validation: Validation | None = None
+    validation: MetricValidation | None = None
     """How far the metrics can be trusted, where a run folder says it."""
 
     def display(self, task: str) -> Display:

@@ -30,7 +30,7 @@ class RowKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class BoardMetric:
     """A column."""
 
     name: str
@@ -64,7 +64,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class MetricCell:
     """One metric of one row."""
 
     estimate: Estimate
@@ -78,7 +78,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class BoardRow:
     """A method at a tier."""
 
     key: RowKey
@@ -88,7 +88,7 @@ class Row:
     """The place on the axes as people write it; empty where there are none."""
     kind: Kind
     seeds: tuple[int, ...]
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, MetricCell]
     privacy: Privacy
     attacks: Mapping[str, AttackSummary]
     incomplete: tuple[str, ...]
@@ -119,7 +119,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absent:
+class AbsentRow:
     """A planned row of which nothing was recorded."""
 
     method: str
@@ -150,9 +150,9 @@ class Board:
     baseline: RowKey | None
     headline: str | None
     """Metric of the ranks and the charts."""
-    metrics: tuple[Metric, ...]
+    metrics: tuple[BoardMetric, ...]
     attacks: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     """Floors, references and ceilings first, then methods by tier; best first."""
     seeds: tuple[int, ...]
     problems: tuple[str, ...]
@@ -163,7 +163,7 @@ class Board:
     """Planned rows and seeds without a record, each with the reason."""
     scores: Mapping[RowKey, Mapping[str, Scores]] = field(repr=False)
 
-    def row(self, method: str, tier: str = DEFAULT, variant: str = "") -> Row:
+    def row(self, method: str, tier: str = DEFAULT, variant: str = "") -> BoardRow:
         """The row of a method; a KeyError lists the rows there are."""
         for row in self.rows:
             if row.key == (method, tier, variant):
@@ -172,11 +172,11 @@ class Board:
             f"no row {method} at {tier}; rows: {', '.join(f'{r.key.method}/{r.key.tier}' for r in self.rows)}"
         )
 
-    def metric(self, name: str) -> Metric:
+    def metric(self, name: str) -> BoardMetric:
         return next(metric for metric in self.metrics if metric.name == name)
 
     @property
-    def absent(self) -> tuple[Absent, ...]:
+    def absent(self) -> tuple[AbsentRow, ...]:
         """Rows of which nothing was recorded, by name."""
         have = {(row.key.method, row.key.tier) for row in self.rows}
         lost: dict[tuple[str, str], list[MissingRow]] = {}
@@ -185,7 +185,7 @@ class Board:
                 lost.setdefault((row.row, row.tier), []).append(row)
         ordered = sorted(lost, key=lambda key: (self.display.at_order(key[1]), key[0]))
         return tuple(
-            Absent(
+            AbsentRow(
                 method=row,
                 tier=tier,
                 label=self.display.row_label(row),
@@ -222,10 +222,10 @@ class Board:
         """Row minus other, paired by seed, client and clip."""
         return paired_difference(self.scores[row].get(metric, {}), self.scores[other].get(metric, {}))
 
-    def methods(self, tier: str | None = None) -> list[Row]:
+    def methods(self, tier: str | None = None) -> list[BoardRow]:
         return [r for r in self.rows if r.kind == "method" and tier in (None, r.key.tier)]
 
-    def references(self) -> list[Row]:
+    def references(self) -> list[BoardRow]:
         return [r for r in self.rows if r.kind != "method"]
 
     @property

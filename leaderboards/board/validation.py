@@ -22,7 +22,7 @@ class NoiseFloor(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
+class MetricValidation:
     """One validation."""
 
     folder: Path
@@ -32,13 +32,13 @@ class Validation:
     """By metric."""
 
 
-def find(folders: Iterable[Path]) -> Validation | None:
+def find(folders: Iterable[Path]) -> MetricValidation | None:
     """The first run folder's that has one, those with a report first; what cannot be read is left out."""
     found = [v for folder in folders if (v := _read(folder / FOLDER)) is not None]
     return next((v for v in found if v.page), found[0] if found else None)
 
 
-def publish(validation: Validation, site: Path) -> str:
+def publish(validation: MetricValidation, site: Path) -> str:
     """Copy the report with all its files into the site and return its address; links that lead out of it are left."""
     for path in sorted(validation.folder.rglob("*")):
         inside = path.resolve().is_relative_to(validation.folder.resolve())
@@ -64,11 +64,11 @@ def noise_floors(raw: Any) -> dict[str, NoiseFloor]:
     return floors
 
 
-def _read(folder: Path) -> Validation | None:
+def _read(folder: Path) -> MetricValidation | None:
     page = (folder / "index.html").is_file()
     try:
         raw = read_json(folder / "metrics.json")
     except ValueError:
         raw = None
     floors = noise_floors(raw)
-    return Validation(folder=folder, page=page, noise_floor=floors) if page or floors else None
+    return MetricValidation(folder=folder, page=page, noise_floor=floors) if page or floors else None

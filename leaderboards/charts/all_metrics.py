@@ -7,7 +7,7 @@ from typing import Any
 
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import Table, standardised_rows
-from privtalk.leaderboards.charts.heat import TALL, WIDEST, Line, axis, group_names
+from privtalk.leaderboards.charts.heat import TALL, WIDEST, HeatLabel, axis, group_names
 from privtalk.leaderboards.charts.parts import Spec, layer, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
 
@@ -29,9 +29,9 @@ def all_metrics(board: Board, theme: Theme, layout: Layout) -> Spec:
 def _panel(
     cells: Table,
     across: str,
-    columns: Sequence[Line],
+    columns: Sequence[HeatLabel],
     down: str,
-    lines: Sequence[Line],
+    lines: Sequence[HeatLabel],
     theme: Theme,
     layout: Layout,
 ) -> Spec:
@@ -66,20 +66,20 @@ def _panel(
     }
 
 
-def _metrics(board: Board, cells: Table) -> list[Line]:
+def _metrics(board: Board, cells: Table) -> list[HeatLabel]:
     compared = {cell["metric"] for cell in cells}
     lines = []
     for family in board.families:
         own = [m.name for m in board.metrics if m.family == family and m.name in compared]
-        lines += [Line(family or "metrics"), *(Line(name, name) for name in own)] if own else []
+        lines += [HeatLabel(family or "metrics"), *(HeatLabel(name, name) for name in own)] if own else []
     return lines
 
 
-def _rows(board: Board) -> list[Line]:
+def _rows(board: Board) -> list[HeatLabel]:
     lines = []
     for tier in board.tiers:
-        lines += [Line(board.at(tier))]
-        lines += [Line(row.label, f"{row.label} {row.key.tier}") for row in board.methods(tier)]
+        lines += [HeatLabel(board.at(tier))]
+        lines += [HeatLabel(row.label, f"{row.label} {row.key.tier}") for row in board.methods(tier)]
     return lines
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 
 Table = list[dict[str, Any]]
 
@@ -94,7 +94,7 @@ def _top(cluster: Sequence[int], values: Sequence[float], gap: float) -> float:
     return _bottom(cluster, values, gap) + gap * (len(cluster) - 1)
 
 
-def identified(row: Row) -> dict[str, Any]:
+def identified(row: BoardRow) -> dict[str, Any]:
     """The names of a row, and the ε of whoever sees its release."""
     return {
         "method": row.key.method,

@@ -13,7 +13,7 @@ WIDEST, TALL = 30, 20
 """Widest column and height of a row, in pixels."""
 
 
-class Line(NamedTuple):
+class HeatLabel(NamedTuple):
     """A place on an axis: a group's name, or one of its members."""
 
     label: str
@@ -21,7 +21,7 @@ class Line(NamedTuple):
     """None for the name of a group."""
 
 
-def axis(name: str, lines: Sequence[Line], layout: Layout, theme: Theme, **more: Any) -> Spec:
+def axis(name: str, lines: Sequence[HeatLabel], layout: Layout, theme: Theme, **more: Any) -> Spec:
     """An ordinal axis with a gap, and on the left a name, before each group."""
     groups = [str(i) for i, line in enumerate(lines) if line.key is None]
     labels = ["" if name == "x" and line.key is None else line.label for line in lines]
@@ -45,7 +45,7 @@ def axis(name: str, lines: Sequence[Line], layout: Layout, theme: Theme, **more:
     }
 
 
-def group_names(lines: Sequence[Line], step: float) -> list[tuple[int, str]]:
+def group_names(lines: Sequence[HeatLabel], step: float) -> list[tuple[int, str]]:
     """(place of its first member, name) of each group, cut to the room above it."""
     starts = [i for i, line in enumerate(lines) if line.key is None]
     ends = [*starts[1:], len(lines) + 2]

@@ -8,14 +8,14 @@ from typing import Literal, NamedTuple
 
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.board.model import Board, Metric, Verdict
+from privtalk.leaderboards.board.model import Board, BoardMetric, Verdict
 from privtalk.leaderboards.board.statistics import Difference
 
 Tone = Literal["plain", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class EvidenceLine:
     """One piece of evidence: who, the figure, and what it says."""
 
     subject: str
@@ -35,11 +35,13 @@ class Answer(NamedTuple):
 class Finding:
     question: str
     answers: tuple[Answer, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[EvidenceLine, ...]
     tone: Tone = "plain"
 
 
-def finding(question: str, answers: Sequence[Answer], lines: Sequence[Line], tone: Tone = "plain") -> Finding:
+def finding(
+    question: str, answers: Sequence[Answer], lines: Sequence[EvidenceLine], tone: Tone = "plain"
+) -> Finding:
     return Finding(question=question, answers=tuple(answers), lines=tuple(lines), tone=tone)
 
 
@@ -53,9 +55,9 @@ def difference_line(
     subject: str,
     estimate: Estimate | Difference,
     said: Verdict | None,
-    metric: Metric | None = None,
-) -> Line:
+    metric: BoardMetric | None = None,
+) -> EvidenceLine:
     """A difference in a metric, by default the headline."""
     metric = metric or board.metric(board.headline or "")
     figure = formats.with_interval(estimate, metric.digits, metric.unit, signed=True)
-    return Line(subject=subject, figure=estimate.missing or figure, verdict=said or "missing")
+    return EvidenceLine(subject=subject, figure=estimate.missing or figure, verdict=said or "missing")

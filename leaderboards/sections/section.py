@@ -18,13 +18,13 @@ from privtalk.core.records import Record
 from privtalk.leaderboards.board.loading import Runs
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.files import Figure
-from privtalk.leaderboards.sections.answers import Finding, Line
+from privtalk.leaderboards.sections.answers import EvidenceLine, Finding
 
 Figures = Mapping[str, Sequence[Figure]]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PagePlace:
     """The place where a page is written, and what beside the board goes into its files."""
 
     runs: Runs
@@ -35,7 +35,7 @@ class Place:
     """Path of the page about the metrics; empty where there is none."""
 
 
-class Block(NamedTuple):
+class TerminalBlock(NamedTuple):
     """A section in the terminal."""
 
     tables: Iterable[Table] = ()
@@ -68,19 +68,19 @@ class Section:
         """Returns the answers in a sentence each."""
         return ()
 
-    def remarks(self) -> Sequence[Line]:
+    def remarks(self) -> Sequence[EvidenceLine]:
         """Returns what a reader must know before believing the rows."""
         return ()
 
-    def terminal(self, width: int, *, whole: bool) -> Block:
+    def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
         """Returns tables no wider than `width`, and notes; without `whole`, only what fits one screen."""
-        return Block()
+        return TerminalBlock()
 
-    def figures(self, place: Place) -> Figures:
+    def figures(self, place: PagePlace) -> Figures:
         """Draws the charts into the site."""
         return {}
 
-    def page(self, place: Place) -> Mapping[str, Any] | None:
+    def page(self, place: PagePlace) -> Mapping[str, Any] | None:
         """Returns what the template is given beside the board, and writes the files that it links to.
 
         None where there turns out to be nothing to show.

@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 from privtalk.leaderboards.board.floors import flagged
 from privtalk.leaderboards.board.model import Board, placed
-from privtalk.leaderboards.sections.answers import Answer, Finding, Line, finding
+from privtalk.leaderboards.sections.answers import Answer, EvidenceLine, Finding, finding
 
 TRUST = "Can the numbers be trusted?"
 
 
-def trust(board: Board, remarks: Sequence[Line], sound: Sequence[str]) -> Finding:
+def trust(board: Board, remarks: Sequence[EvidenceLine], sound: Sequence[str]) -> Finding:
     """The last finding of every board; `remarks` and `sound` are what its sections say of themselves."""
-    lines = [Line(subject="Runs", figure=problem, verdict="warning") for problem in board.problems]
+    lines = [EvidenceLine(subject="Runs", figure=problem, verdict="warning") for problem in board.problems]
     lines += [
-        Line(subject=row.where, figure=why, verdict="missing") for row in board.rows for why in row.incomplete
+        EvidenceLine(subject=row.where, figure=why, verdict="missing")
+        for row in board.rows
+        for why in row.incomplete
     ]
-    lines += [Line(subject=row.where, figure=row.text, verdict="missing") for row in board.absent]
+    lines += [EvidenceLine(subject=row.where, figure=row.text, verdict="missing") for row in board.absent]
     lines += remarks
-    lines += [Line(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
+    lines += [EvidenceLine(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
     lost = missing_sentence(board)
     text = (
         f"With care: {len(lines)} remark{'s' if len(lines) > 1 else ''}." if lines else _sound(board, sound)

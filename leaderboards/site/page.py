@@ -16,12 +16,12 @@ from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.charts.data import board_rows
 from privtalk.leaderboards.charts.files import write_table
 from privtalk.leaderboards.sections.catalogue import findings, sections_of
-from privtalk.leaderboards.sections.section import Figures, Place, Section
+from privtalk.leaderboards.sections.section import Figures, PagePlace, Section
 from privtalk.leaderboards.sections.trust import missing_sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class PageLink:
     """A board's page."""
 
     href: str
@@ -29,7 +29,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PagePart:
     """A section on the page."""
 
     section: Section
@@ -39,12 +39,12 @@ class Part:
 
 
 def write(
-    board: Board, runs: Runs, site: Path, link: Link, links: Sequence[Link], validation_href: str = ""
+    board: Board, runs: Runs, site: Path, link: PageLink, links: Sequence[PageLink], validation_href: str = ""
 ) -> None:
     """Write the page, its charts, media and downloads."""
     slug = Path(link.href).stem
     write_table(board_rows(board), site / "data" / slug)
-    place = Place(runs, site, slug, validation_href)
+    place = PagePlace(runs, site, slug, validation_href)
     sections = sections_of(board)
     context: dict[str, Any] = {
         "board": board,
@@ -60,7 +60,7 @@ def write(
         },
         "findings": findings(board, sections),
         "parts": [
-            Part(section=section, figures=section.figures(place), own=own)
+            PagePart(section=section, figures=section.figures(place), own=own)
             for section in sections
             if section.template and (own := section.page(place)) is not None
         ],

@@ -67,7 +67,7 @@ def _without_paths(problem: str, runs: Runs) -> str:
     return problem
 
 
-def _links(boards: Mapping[BoardKey, Board]) -> list[page.Link]:
+def _links(boards: Mapping[BoardKey, Board]) -> list[page.PageLink]:
     """Page of each board, the first being the index; corpus and task are named where a suite has several."""
     links = []
     for index, (key, board) in enumerate(boards.items()):
@@ -75,7 +75,7 @@ def _links(boards: Mapping[BoardKey, Board]) -> list[page.Link]:
         told = [part for k, part in enumerate(key) if k > 1 and len({other[k] for other in alike}) > 1]
         name = ", ".join([board.display.suites.get(key.suite, key.suite), f"{key.preset} preset", *told])
         href = "index.html" if index == 0 else f"{joined_name(key.suite, key.preset, *told)}.html"
-        links.append(page.Link(href=href, title=name))
+        links.append(page.PageLink(href=href, title=name))
     return links
 
 

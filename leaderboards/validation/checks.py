@@ -13,7 +13,7 @@ Verdict = Literal["pass", "fail", "not done"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class BarCheck:
     """One line of the summary."""
 
     section: str
@@ -40,25 +40,25 @@ def judged(
     value: float | None = None,
     low: float | None = None,
     high: float | None = None,
-) -> Check:
+) -> BarCheck:
     """A check that was done.
 
     >>> judged("sync", "offsets", "at least 95 %", False, "90 %").verdict
     'fail'
     """
     verdict: Verdict = "pass" if passed else "fail"
-    return Check(
+    return BarCheck(
         section=section, name=name, bar=bar, verdict=verdict, measured=measured,
         value=value, low=low, high=high,
     )  # fmt: skip
 
 
-def not_done(section: str, name: str, bar: str, reason: str) -> Check:
+def not_done(section: str, name: str, bar: str, reason: str) -> BarCheck:
     """A check that could not be done, which is not a pass."""
-    return Check(section=section, name=name, bar=bar, verdict="not done", reason=reason)
+    return BarCheck(section=section, name=name, bar=bar, verdict="not done", reason=reason)
 
 
-def exit_code(checks: Iterable[Check]) -> int:
+def exit_code(checks: Iterable[BarCheck]) -> int:
     """1 where a bar does not hold; what was not done is told, and neither holds nor fails.
 
     >>> exit_code([not_done("sync", "offsets", "at least 95 %", "no network")])

@@ -43,7 +43,7 @@ REFERENCE_SIDE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class DistortionLevel:
     """A distortion at a level; `level` numbers the re-draw for `redraw` and means nothing for what time suffers."""
 
     kind: Kind
@@ -52,18 +52,18 @@ class Condition:
     @property
     def name(self) -> str:
         """
-        >>> Condition(kind="blur", level=0.4).name, Condition(kind="frozen").name
+        >>> DistortionLevel(kind="blur", level=0.4).name, DistortionLevel(kind="frozen").name
         ('blur 0.4', 'frozen')
         """
         return self.kind if self.kind in TIMES else f"{self.kind} {self.level:g}"
 
 
-def ladder() -> list[Condition]:
+def ladder() -> list[DistortionLevel]:
     """Every distortion at every level."""
-    return [Condition(kind=kind, level=level) for kind, levels in LADDERS.items() for level in levels]
+    return [DistortionLevel(kind=kind, level=level) for kind, levels in LADDERS.items() for level in levels]
 
 
-def distorted(frames: Frames, condition: Condition, count: int, clip: str, seed: int = 0) -> Frames:
+def distorted(frames: Frames, condition: DistortionLevel, count: int, clip: str, seed: int = 0) -> Frames:
     """`count` frames of a clip after a distortion; frames: at least `count`, twice as many for `fast`.
 
     The same clip and condition give the same frames, whoever asks.

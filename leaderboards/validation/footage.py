@@ -13,7 +13,7 @@ from functools import lru_cache
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.population import Role
 from privtalk.bench.corpus.rendered import shards, studio
-from privtalk.bench.execution import Task
+from privtalk.bench.execution import Job
 from privtalk.bench.pretraining.backbone import Pool
 
 UNSEEN = 4000
@@ -27,7 +27,7 @@ POPULATIONS = {"public": "unseen people of the public world", "heldout": "people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Footage:
+class ValidationFootage:
     """All that is filmed."""
 
     people: int = PEOPLE
@@ -43,7 +43,7 @@ class Footage:
         role: Role = "public" if population == "public" else "heldout"
         return studio.files(role, 2 * self.people, size=self.size, start=start)
 
-    def missing(self) -> list[tuple[Task, float]]:
+    def missing(self) -> list[tuple[Job, float]]:
         """The films that are missing, with their cost in seconds, the longest first."""
         by_name = {shard.name: shards.cost(shard) for shard in self.shards()}
         clips = [(task, by_name[task.key]) for task in shards.missing(self.shards())]
@@ -58,7 +58,7 @@ def _cost(file: studio.Sittings) -> float:
 
 
 @lru_cache(maxsize=1)
-def clips(footage: Footage) -> tuple[Clip, ...]:
+def clips(footage: ValidationFootage) -> tuple[Clip, ...]:
     """Person by person, kept for the next task of this process."""
     return tuple(clip for shard in footage.shards() for clip in shards.load(shard))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.core.intervals import half_width
-from privtalk.leaderboards.validation.checks import Check, digits, judged, not_done
+from privtalk.leaderboards.validation.checks import BarCheck, digits, judged, not_done
 from privtalk.leaderboards.validation.ladder import REQUIRED, Climb
 from privtalk.metrics import METRICS
 from privtalk.metrics.frechet import frechet_distance, moments
@@ -70,7 +70,7 @@ def spool(rows: Rows) -> Spool:
     return gathered
 
 
-def check(metric: str, found: Halved | None, climbs: Sequence[Climb], missing: Mapping[str, str]) -> Check:
+def check(metric: str, found: Halved | None, climbs: Sequence[Climb], missing: Mapping[str, str]) -> BarCheck:
     """Zero inside the interval (kernel distance), or below the mildest distortion (Fréchet distance)."""
     kernel = METRICS[metric].base == "kid"
     bar = (

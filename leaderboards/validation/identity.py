@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.rendered.studio import Portraits, Sittings
 from privtalk.core.seeds import numpy_stream
-from privtalk.leaderboards.validation.checks import Check, judged, not_done
+from privtalk.leaderboards.validation.checks import BarCheck, judged, not_done
 from privtalk.metrics.evaluators.fitting.identity_fitting import area, equal_error, verification
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ POINTS = 120
 """The points of a curve, or a histogram's bins."""
 
 
-class Interval(NamedTuple):
+class PeopleInterval(NamedTuple):
     """A value with its 95 % interval over people."""
 
     value: float
@@ -66,9 +66,9 @@ class Verified:
 
     population: str
     people: int
-    templates: Interval
+    templates: PeopleInterval
     """AUC."""
-    templates_eer: Interval
+    templates_eer: PeopleInterval
     frames_auc: float
     frames_eer: float
     roc: Array
@@ -150,7 +150,7 @@ def verify(
 
 def over_people(
     found: Cosines, person: NDArray[np.int64], rng: np.random.Generator
-) -> tuple[Interval, Interval]:
+) -> tuple[PeopleInterval, PeopleInterval]:
     """AUC and equal error rate, people drawn with replacement: a pair weighs as often as both sides were drawn."""
     names, owner = np.unique(person, return_inverse=True)
     order = np.argsort(found.cosine, kind="stable")
@@ -163,7 +163,7 @@ def over_people(
         draws.append(_weighted(genuine, weight))
     low, high = np.quantile(np.array(draws), [0.025, 0.975], axis=0)
     values = area(*found.parts), equal_error(*found.parts)
-    auc, eer = (Interval(v, float(lo), float(up)) for v, lo, up in zip(values, low, high, strict=True))
+    auc, eer = (PeopleInterval(v, float(lo), float(up)) for v, lo, up in zip(values, low, high, strict=True))
     return auc, eer
 
 
@@ -241,7 +241,7 @@ def lights(wanted: Sequence[Sittings]) -> Array:
     return np.array(found, dtype=np.float64)
 
 
-def check(name: str, population: str, found: Verified | None, reason: str = "") -> Check:
+def check(name: str, population: str, found: Verified | None, reason: str = "") -> BarCheck:
     """The bar on the templates of one population."""
     title, bar = f"{name}: {population}", f"AUC of templates at least {BAR}"
     if found is None:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.validation.checks import Check, judged, not_done
+from privtalk.leaderboards.validation.checks import BarCheck, judged, not_done
 from privtalk.leaderboards.validation.distortions import LADDERS
 from privtalk.leaderboards.validation.scoring import Scored
 from privtalk.metrics import METRICS
@@ -73,7 +73,7 @@ def _ranks(name: str, steps: Sequence[Scored]) -> float | None:
     return float(np.mean([spearmanr(np.arange(len(row)), row).statistic for row in kept]))
 
 
-def checks(found: Sequence[Climb], missing: Mapping[str, str]) -> list[Check]:
+def checks(found: Sequence[Climb], missing: Mapping[str, str]) -> list[BarCheck]:
     """One check for each perceptual distance, FID and KID."""
     return [
         _check(name, [c for c in found if c.metric == name and c.kind in REQUIRED], missing.get(name, ""))
@@ -82,7 +82,7 @@ def checks(found: Sequence[Climb], missing: Mapping[str, str]) -> list[Check]:
     ]
 
 
-def _check(name: str, own: Sequence[Climb], reason: str) -> Check:
+def _check(name: str, own: Sequence[Climb], reason: str) -> BarCheck:
     bar = "strictly worse at each of five levels of blur, noise and compression"
     if reason or len(own) < len(REQUIRED):
         return not_done("distortions", name, bar, reason or "not every distortion was scored")

@@ -19,10 +19,10 @@ from privtalk.bench.corpus.rendered import studio
 from privtalk.core.errors import UserError
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.validation import figures, footage, pictures
-from privtalk.leaderboards.validation.checks import Check, digits
+from privtalk.leaderboards.validation.checks import BarCheck, digits
 from privtalk.leaderboards.validation.distortions import LADDERS
 from privtalk.leaderboards.validation.floors import Floor
-from privtalk.leaderboards.validation.footage import POPULATIONS, Footage
+from privtalk.leaderboards.validation.footage import POPULATIONS, ValidationFootage
 from privtalk.leaderboards.validation.identity import Verified
 from privtalk.leaderboards.validation.readers import Read
 from privtalk.leaderboards.validation.synchrony import Synced
@@ -44,7 +44,7 @@ SECTIONS = {
 }
 
 
-class Line(NamedTuple):
+class MetricLine(NamedTuple):
     """A metric in the table of all."""
 
     metric: Metric
@@ -57,7 +57,7 @@ class Line(NamedTuple):
 def write(
     out: Path,
     measured: Measured,
-    checks: Sequence[Check],
+    checks: Sequence[BarCheck],
     floors: Mapping[str, Floor],
     evaluators: Mapping[str, str],
     facts: str,
@@ -99,7 +99,7 @@ def writable(out: Path) -> None:
 
 
 def content(
-    measured: Measured, checks: Sequence[Check], floors: Mapping[str, Floor], evaluators: Mapping[str, str]
+    measured: Measured, checks: Sequence[BarCheck], floors: Mapping[str, Floor], evaluators: Mapping[str, str]
 ) -> dict[str, Any]:
     """The content of `metrics.json`; boards read `noise_floor`."""
     return {
@@ -120,14 +120,14 @@ def content(
     }
 
 
-def lines(measured: Measured, floors: Mapping[str, Floor]) -> dict[str, list[Line]]:
+def lines(measured: Measured, floors: Mapping[str, Floor]) -> dict[str, list[MetricLine]]:
     """Family -> its metrics that were validated."""
     held = {(climb.metric, climb.kind): "yes" if climb.monotone else "no" for climb in measured.climbs}
-    found: dict[str, list[Line]] = defaultdict(list)
+    found: dict[str, list[MetricLine]] = defaultdict(list)
     for name, metric in METRICS.items():
         if name not in measured.missing:
             marks = tuple(held.get((name, kind), "") for kind in LADDERS)
-            found[metric.family].append(Line(metric, span(metric.range), marks, floors.get(name)))
+            found[metric.family].append(MetricLine(metric, span(metric.range), marks, floors.get(name)))
     return dict(found)
 
 
@@ -151,7 +151,7 @@ def absent(measured: Measured) -> list[tuple[str, list[str]]]:
     return list(by.items())
 
 
-def tally(checks: Sequence[Check]) -> dict[str, int]:
+def tally(checks: Sequence[BarCheck]) -> dict[str, int]:
     """Verdict -> how many checks."""
     return {verdict: sum(check.verdict == verdict for check in checks) for verdict in TONES}
 
@@ -215,7 +215,7 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def facts(scene: Footage, run: Path | None) -> str:
+def facts(scene: ValidationFootage, run: Path | None) -> str:
     """One line under the title."""
     floors = f"; noise floors from the rows of {run.name}" if run is not None else ""
     return (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.rendered.studio import Portraits
 from privtalk.bench.media import enlarge, spread
-from privtalk.leaderboards.validation.distortions import LADDERS, TIMES, Condition, distorted
+from privtalk.leaderboards.validation.distortions import LADDERS, TIMES, DistortionLevel, distorted
 from privtalk.leaderboards.validation.identity import Pairing
 
 Frames = NDArray[np.uint8]
@@ -28,7 +28,7 @@ def distortions(clip: Clip, frames: int, path: Path) -> None:
     for kind, levels in LADDERS.items():
         shown = [clip.frames[middle]]
         shown += [
-            distorted(clip.frames, Condition(kind=kind, level=level), frames, "picture")[middle]
+            distorted(clip.frames, DistortionLevel(kind=kind, level=level), frames, "picture")[middle]
             for level in levels
         ]
         rows.append(shown)
@@ -38,7 +38,7 @@ def distortions(clip: Clip, frames: int, path: Path) -> None:
 def versions(clip: Clip, frames: int, path: Path, count: int = 10) -> None:
     """A row a version of time: successive frames."""
     rows = [
-        list(distorted(clip.frames, Condition(kind=kind), frames, "picture")[spread(frames, count)])
+        list(distorted(clip.frames, DistortionLevel(kind=kind), frames, "picture")[spread(frames, count)])
         for kind in TIMES
     ]
     save(sheet(rows, 80), path)

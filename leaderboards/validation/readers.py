@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.execution.task import Report
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.validation.checks import Check, judged, not_done
+from privtalk.leaderboards.validation.checks import BarCheck, judged, not_done
 from privtalk.metrics.evaluators.protocols import LandmarkReader
 from privtalk.metrics.regions import MOUTH, eye_distance, mouth_opening
 
@@ -98,7 +98,7 @@ def compare(read: Sequence[NDArray[np.float64]], true: Sequence[NDArray[np.float
     )
 
 
-def check(name: str, found: Read | None, reason: str = "") -> Check:
+def check(name: str, found: Read | None, reason: str = "") -> BarCheck:
     """The bar on the correlation."""
     bar = f"mean correlation over time with the exact opening at least {BAR}"
     if found is None:

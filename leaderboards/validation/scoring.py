@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.execution.task import Report
-from privtalk.leaderboards.validation.distortions import Condition, distorted
-from privtalk.metrics import METRICS, Pair, Reading, score_clip
+from privtalk.leaderboards.validation.distortions import DistortionLevel, distorted
+from privtalk.metrics import METRICS, ClipPair, Reading, score_clip
 from privtalk.metrics.distributions import Distributions
 from privtalk.metrics.evaluators.bundle import Evaluators
 
@@ -26,7 +26,7 @@ KEPT = 256
 class Scored:
     """Clips under a condition."""
 
-    condition: Condition
+    condition: DistortionLevel
     values: Mapping[str, NDArray[np.float64]]
     """Metric -> [N], NaN where it has no value; a set's metric: each clip's share, absent without a value."""
     sets: Mapping[str, float]
@@ -46,7 +46,7 @@ class Scored:
 
 def score(
     clips: Sequence[Clip],
-    condition: Condition,
+    condition: DistortionLevel,
     count: int,
     evaluators: Evaluators,
     report: Report = lambda stage, done, total: None,
@@ -59,7 +59,7 @@ def score(
         report("scoring", number, len(clips))
         truth = _true(clip, count, evaluators)
         frames = distorted(clip.frames, condition, count, f"{clip.identity} {clip.utterance}")
-        pair = Pair(Reading(frames, truth.landmarks, evaluators, audio=truth.audio, fps=clip.fps), truth)
+        pair = ClipPair(Reading(frames, truth.landmarks, evaluators, audio=truth.audio, fps=clip.fps), truth)
         found = score_clip(pair, clip.identity)
         gathered.update(pair, f"{number:04d}")
         reasons |= found.missing

@@ -17,7 +17,7 @@ from scipy.stats import chisquare
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.execution.task import Report
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.validation.checks import Check, Share, exact, judged, not_done, wilson
+from privtalk.leaderboards.validation.checks import BarCheck, Share, exact, judged, not_done, wilson
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.fitting.identity_fitting import area
 from privtalk.metrics.evaluators.protocols import SyncNetwork
@@ -32,7 +32,7 @@ STRANGERS = 3
 SIGNIFICANT = 0.01
 
 
-class Trial(NamedTuple):
+class SyncTrial(NamedTuple):
     """A clip under a shift."""
 
     length: int
@@ -50,10 +50,10 @@ class Mismatch(NamedTuple):
     distance: float
 
 
-class Heard(NamedTuple):
+class SyncReading(NamedTuple):
     """The distances that the network gave."""
 
-    trials: tuple[Trial, ...]
+    trials: tuple[SyncTrial, ...]
     mismatches: tuple[Mismatch, ...]
 
 
@@ -89,9 +89,9 @@ class Synced:
 
 def listen(
     clips: Sequence[Clip], network: SyncNetwork, report: Report = lambda stage, done, total: None
-) -> Heard:
+) -> SyncReading:
     """Every clip at every shift and length, and with other people's sounds."""
-    trials: list[Trial] = []
+    trials: list[SyncTrial] = []
     mismatches: list[Mismatch] = []
     for number, clip in enumerate(clips):
         report("listening", number, len(clips))
@@ -99,10 +99,10 @@ def listen(
             trials += _shifted(clip, length, network)
         others = [clips[(number + step) % len(clips)] for step in _steps(clips, number)]
         mismatches += _mismatched(clip, others, network)
-    return Heard(tuple(trials), tuple(mismatches))
+    return SyncReading(tuple(trials), tuple(mismatches))
 
 
-def conclude(heard: Heard) -> Synced:
+def conclude(heard: SyncReading) -> Synced:
     """Shares and distributions."""
     lengths = {length: [t for t in heard.trials if t.length == length] for length in LENGTHS}
     first = [t for t in lengths[LENGTHS[0]] if t.shift == 0]
@@ -120,7 +120,7 @@ def conclude(heard: Heard) -> Synced:
     )
 
 
-def checks(name: str, found: Synced | None, reason: str = "") -> list[Check]:
+def checks(name: str, found: Synced | None, reason: str = "") -> list[BarCheck]:
     """The two bars."""
     title, bar = (
         f"{name}: known shifts",
@@ -147,12 +147,12 @@ def checks(name: str, found: Synced | None, reason: str = "") -> list[Check]:
     ]
 
 
-def _shares(trials: Sequence[Trial]) -> dict[int, Share]:
+def _shares(trials: Sequence[SyncTrial]) -> dict[int, Share]:
     by = {shift: [t for t in trials if t.shift == shift] for shift in SHIFTS}
     return {shift: wilson(sum(t.offset == shift for t in own), len(own)) for shift, own in by.items() if own}
 
 
-def _shifted(clip: Clip, length: int, network: SyncNetwork) -> list[Trial]:
+def _shifted(clip: Clip, length: int, network: SyncNetwork) -> list[SyncTrial]:
     """A clip of `length` frames at every shift within what such a length allows."""
     start = (clip.length - length) // 2
     if start < MAX_SHIFT:
@@ -162,7 +162,7 @@ def _shifted(clip: Clip, length: int, network: SyncNetwork) -> list[Trial]:
     for shift in SHIFTS:
         sync = _sync(seen, sound(clip, start - shift, length), length, clip.fps, network)
         if abs(shift) <= sync.reach:
-            trials.append(Trial(length, shift, sync.offset, sync.confidence, sync.distance))
+            trials.append(SyncTrial(length, shift, sync.offset, sync.confidence, sync.distance))
     return trials
 
 

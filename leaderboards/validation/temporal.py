@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from privtalk.core.intervals import half_width
-from privtalk.leaderboards.validation.checks import Check, judged, not_done
+from privtalk.leaderboards.validation.checks import BarCheck, judged, not_done
 from privtalk.leaderboards.validation.scoring import Scored
 
 NAMES = {"truth": "true", "shuffled": "shuffled", "frozen": "frozen", "fast": "double speed"}
@@ -59,7 +59,7 @@ def ordered(metric: str, table: Mapping[str, Scored]) -> list[Ordered]:
     return found
 
 
-def check(metric: str, found: list[Ordered], reason: str = "") -> Check:
+def check(metric: str, found: list[Ordered], reason: str = "") -> BarCheck:
     """All of a metric's pairs."""
     expected = ORDERS[metric.partition("[")[0]]
     bar = "; ".join(f"{NAMES[a]} < {NAMES[b]}" for a, b in expected) + ", each clear of 0"

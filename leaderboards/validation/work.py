@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from privtalk.bench.corpus.rendered import studio
 from privtalk.bench.corpus.spec import EMBEDDED
-from privtalk.bench.execution import Event, Failed, Task, execute
+from privtalk.bench.execution import Event, Failed, Job, execute
 from privtalk.bench.execution.task import Report
 from privtalk.core.errors import WorkFailed
 from privtalk.leaderboards.validation import (
@@ -27,10 +27,10 @@ from privtalk.leaderboards.validation import (
     synchrony,
     temporal,
 )
-from privtalk.leaderboards.validation.checks import Check
-from privtalk.leaderboards.validation.distortions import TIMES, Condition
+from privtalk.leaderboards.validation.checks import BarCheck
+from privtalk.leaderboards.validation.distortions import TIMES, DistortionLevel
 from privtalk.leaderboards.validation.distortions import ladder as conditions
-from privtalk.leaderboards.validation.footage import POPULATIONS, Footage
+from privtalk.leaderboards.validation.footage import POPULATIONS, ValidationFootage
 from privtalk.metrics import METRICS, Reading
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.distributions import READ, SOURCES
@@ -39,17 +39,17 @@ from privtalk.metrics.evaluators.protocols import FaceEmbedder
 
 FRAMES = 40
 """The frames of a clip that is distorted."""
-REDRAWS = (Condition(kind="redraw", level=0), Condition(kind="redraw", level=1))
+REDRAWS = (DistortionLevel(kind="redraw", level=0), DistortionLevel(kind="redraw", level=1))
 
 Missing = str
 """Why something has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ValidationSetting:
     """The scene that a task works on: the footage, and whose networks (None: the embedded and installed ones)."""
 
-    footage: Footage
+    footage: ValidationFootage
     evaluators: Evaluators | None = None
 
     @property
@@ -62,7 +62,7 @@ class Scene:
 class Measured:
     """All findings."""
 
-    footage: Footage
+    footage: ValidationFootage
     verified: dict[tuple[str, str], identity.Verified | Missing]
     """(network, population)."""
     synced: dict[str, synchrony.Synced | Missing]
@@ -87,29 +87,29 @@ class Measured:
         return {name: why for name, why in found.items() if not any(c.metric == name for c in self.climbs)}
 
 
-class Job(NamedTuple):
+class ValidationJob(NamedTuple):
     """A task, and what its stages cost in seconds, about."""
 
-    task: Task
+    task: Job
     costs: dict[str, float]
 
 
-def jobs(scene: Scene) -> list[Job]:
+def jobs(scene: ValidationSetting) -> list[ValidationJob]:
     """All of them, the longest first."""
     people, clips = scene.footage.people, scene.distorted
     verifying = {"embedding": 0.06 * people, "comparing": 0.2 * people}
     found = [
-        *(Job(Task(f"verify {name}", verify, (scene, name)), verifying) for name in POPULATIONS),
-        Job(Task("sync", hear, (scene,)), {"listening": 0.5 * people}),
-        Job(Task("readers", read, (scene,)), {"mouths": 0.06 * people, "points": 0.06 * people}),
-        Job(Task("halves", halve, (scene,)), {"halving": 0.12 * people}),
+        *(ValidationJob(Job(f"verify {name}", verify, (scene, name)), verifying) for name in POPULATIONS),
+        ValidationJob(Job("sync", hear, (scene,)), {"listening": 0.5 * people}),
+        ValidationJob(Job("readers", read, (scene,)), {"mouths": 0.06 * people, "points": 0.06 * people}),
+        ValidationJob(Job("halves", halve, (scene,)), {"halving": 0.12 * people}),
     ]
-    every = [*conditions(), *REDRAWS, *(Condition(kind=kind) for kind in TIMES)]
-    found += [Job(Task(c.name, score, (scene, c)), {"scoring": 0.25 * clips}) for c in every]
+    every = [*conditions(), *REDRAWS, *(DistortionLevel(kind=kind) for kind in TIMES)]
+    found += [ValidationJob(Job(c.name, score, (scene, c)), {"scoring": 0.25 * clips}) for c in every]
     return sorted(found, key=lambda job: -sum(job.costs.values()))
 
 
-def run(wanted: Sequence[Task], workers: int, listen: Callable[[Event], None]) -> dict[str, Any]:
+def run(wanted: Sequence[Job], workers: int, listen: Callable[[Event], None]) -> dict[str, Any]:
     """Task -> result; all must succeed."""
     results: dict[str, Any] = {}
     with closing(execute(wanted, workers, listen)) as outcomes:
@@ -120,7 +120,7 @@ def run(wanted: Sequence[Task], workers: int, listen: Callable[[Event], None]) -
     return results
 
 
-def conclude(scene: Scene, results: Mapping[str, Any]) -> Measured:
+def conclude(scene: ValidationSetting, results: Mapping[str, Any]) -> Measured:
     """Findings from the tasks' results."""
     table: dict[tuple[str, float], scoring.Scored] = {
         (c.kind, c.level): results[c.name] for c in conditions()
@@ -145,7 +145,7 @@ def conclude(scene: Scene, results: Mapping[str, Any]) -> Measured:
     )
 
 
-def checks(measured: Measured) -> list[Check]:
+def checks(measured: Measured) -> list[BarCheck]:
     """Every bar."""
     found = [
         identity.check(f"identity[{network}]", POPULATIONS[population], *_either(value))
@@ -195,12 +195,14 @@ def _installed() -> Evaluators:
     return Tolerant(evaluators(EMBEDDED))
 
 
-def networks(scene: Scene) -> Evaluators:
+def networks(scene: ValidationSetting) -> Evaluators:
     """The scene's own, or those of this process."""
     return scene.evaluators or _installed()
 
 
-def verify(report: Report, scene: Scene, population: str) -> dict[str, identity.Verified | Missing]:
+def verify(
+    report: Report, scene: ValidationSetting, population: str
+) -> dict[str, identity.Verified | Missing]:
     """Task: identity networks on a population."""
     wanted = scene.footage.sittings(population)
     frames = wanted[0].frames
@@ -226,7 +228,7 @@ def embedded(portraits: studio.Portraits, frames: int, embedder: FaceEmbedder) -
     return np.concatenate(found).astype(np.float32)
 
 
-def hear(report: Report, scene: Scene) -> dict[str, synchrony.Synced | Missing]:
+def hear(report: Report, scene: ValidationSetting) -> dict[str, synchrony.Synced | Missing]:
     """Task: sync networks on all clips."""
     return _each(
         scene,
@@ -235,7 +237,7 @@ def hear(report: Report, scene: Scene) -> dict[str, synchrony.Synced | Missing]:
     )
 
 
-def read(report: Report, scene: Scene) -> dict[str, readers.Read | Missing]:
+def read(report: Report, scene: ValidationSetting) -> dict[str, readers.Read | Missing]:
     """Task: readers of openings and of landmarks on the first clip of each person."""
     own = footage.first_clips(footage.clips(scene.footage), scene.footage.people)
     mouths = _each(scene, "mouth", lambda reader: readers.read_openings(own, reader, _as("mouths", report)))
@@ -245,7 +247,7 @@ def read(report: Report, scene: Scene) -> dict[str, readers.Read | Missing]:
     return {f"mouth[{n}]": v for n, v in mouths.items()} | {f"landmarks[{n}]": v for n, v in points.items()}
 
 
-def halve(report: Report, scene: Scene) -> dict[str, halves.Halved | Missing]:
+def halve(report: Report, scene: ValidationSetting) -> dict[str, halves.Halved | Missing]:
     """Task: every distance of distributions between halves of the first clips."""
     own = footage.first_clips(footage.clips(scene.footage), scene.footage.people)
     readings = [Reading(clip.frames, clip.landmarks, networks(scene)) for clip in own]
@@ -263,13 +265,13 @@ def halve(report: Report, scene: Scene) -> dict[str, halves.Halved | Missing]:
     return found
 
 
-def score(report: Report, scene: Scene, condition: Condition) -> scoring.Scored:
+def score(report: Report, scene: ValidationSetting, condition: DistortionLevel) -> scoring.Scored:
     """Task: every metric under a condition."""
     own = footage.first_clips(footage.clips(scene.footage), scene.distorted)
     return scoring.score(own, condition, FRAMES, networks(scene), report)
 
 
-def _each(scene: Scene, kind: Kind, find: Callable[[Any], Any]) -> dict[str, Any]:
+def _each(scene: ValidationSetting, kind: Kind, find: Callable[[Any], Any]) -> dict[str, Any]:
     """Network -> what is found with it, or why it is absent."""
     found: dict[str, Any] = {}
     for name in NAMES[kind]:

@@ -43,7 +43,7 @@ class SpokenClip(Protocol):
     def identity(self) -> str: ...
 
 
-class Recipe(BaseModel):
+class BackboneRecipe(BaseModel):
     """The published recipe; its values made the embedded weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,7 +100,7 @@ class PublicData:
 def pretrain_autoencoder(
     autoencoder: Autoencoder,
     data: PublicData,
-    recipe: Recipe,
+    recipe: BackboneRecipe,
     stream: Stream,
     checkpoint: Path | None = None,
     report: Report | None = None,
@@ -138,7 +138,11 @@ def patch_components(
 
 
 def reconstruction_loss(
-    autoencoder: Autoencoder, images: Tensor, points: Tensor, recipe: Recipe, generator: torch.Generator
+    autoencoder: Autoencoder,
+    images: Tensor,
+    points: Tensor,
+    recipe: BackboneRecipe,
+    generator: torch.Generator,
 ) -> Tensor:
     """Weighted squared and absolute error plus the divergence of the posterior."""
     posterior = autoencoder.posterior(images)
@@ -147,7 +151,7 @@ def reconstruction_loss(
     return pixel_loss(error, points, recipe) + recipe.divergence_weight * posterior.divergence()
 
 
-def pixel_loss(error: Tensor, points: Tensor, recipe: Recipe) -> Tensor:
+def pixel_loss(error: Tensor, points: Tensor, recipe: BackboneRecipe) -> Tensor:
     """Squared and a little absolute error [N, 3, H, W], weighted towards eyes and mouth."""
     weight = 1 + recipe.detail_weight * detail_map(points, error.shape[-1]).to(error)
     pixel = error.square() + recipe.absolute_weight * error.abs()
@@ -256,7 +260,7 @@ class LatentData:
 
     @classmethod
     @torch.no_grad()
-    def encode(cls, backbone: Backbone, data: PublicData, recipe: Recipe) -> LatentData:
+    def encode(cls, backbone: Backbone, data: PublicData, recipe: BackboneRecipe) -> LatentData:
         """Run the frozen autoencoder once over all frames."""
         points = torch.from_numpy(upper_face(data.points.numpy(), backbone.config.size))
         lengths = np.diff(data.start)
@@ -282,7 +286,7 @@ class LatentData:
         )
 
 
-def detail_weights(points: Tensor, config: BackboneConfig, recipe: Recipe) -> Tensor:
+def detail_weights(points: Tensor, config: BackboneConfig, recipe: BackboneRecipe) -> Tensor:
     """[P, h, w]: eyes and mouth weigh more, since the mouth covers one or two of 64 positions."""
     side = config.latent_size
     weight = 1 + recipe.detail_weight * detail_map(points * (side / config.size), side)
@@ -301,7 +305,7 @@ def _encode_all(autoencoder: Autoencoder, frames: Tensor, points: Tensor) -> tup
 def pretrain_denoiser(
     backbone: Backbone,
     data: LatentData,
-    recipe: Recipe,
+    recipe: BackboneRecipe,
     stream: Stream,
     checkpoint: Path | None = None,
     report: Report | None = None,
@@ -326,7 +330,7 @@ def pretrain_denoiser(
 
 
 def draw_batch(
-    backbone: Backbone, data: LatentData, recipe: Recipe, generator: torch.Generator
+    backbone: Backbone, data: LatentData, recipe: BackboneRecipe, generator: torch.Generator
 ) -> tuple[Batch, Tensor]:
     """(N windows of one frame, their rows in `data` [N])."""
     n = recipe.denoiser.batch

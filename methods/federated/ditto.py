@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from privtalk.methods.federated.fedavg import FedAvg
-from privtalk.methods.federation.memory import Report
+from privtalk.methods.federation.memory import DeviceReport
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from privtalk.methods.adapters import AdapterBank
     from privtalk.methods.federation.devices import Devices
-    from privtalk.methods.federation.local import LocalResult, LocalStep, Trained
+    from privtalk.methods.federation.local import LocalResult, LocalStep, TrainedDevices
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Personal:
             return None
         return self.weight / 2 * (step.theta - self.received).square().sum(1)
 
-    def reliability(self, trained: Trained) -> Tensor | None:
+    def reliability(self, trained: TrainedDevices) -> Tensor | None:
         return None
 
 
@@ -69,10 +69,10 @@ class Ditto(FedAvg):
     def client_state(self, template: AdapterBank, received: Tensor) -> Mapping[str, Tensor]:
         return {"adapter": received}
 
-    def report(self, devices: Devices, result: LocalResult) -> Report:
+    def report(self, devices: Devices, result: LocalResult) -> DeviceReport:
         objective = Personal(devices.received, self.options.lambda_personal)
         own = devices.train(devices.memory.own["adapter"], objective)
-        return Report(result.theta - devices.received, {"adapter": own.theta})
+        return DeviceReport(result.theta - devices.received, {"adapter": own.theta})
 
     def personal(self, template: AdapterBank, adapter: Tensor, own: Mapping[str, Tensor]) -> Tensor:
         return own["adapter"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federated.fedavg import FedAvg
-from privtalk.methods.federation.memory import Report, ServerState
+from privtalk.methods.federation.memory import DeviceReport, ServerState
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,10 +52,10 @@ class FedSALoRA(FedAvg):
     def start(self, devices: Devices) -> Tensor:
         return _with_b(devices.template, super().start(devices), devices.memory.own["b"])
 
-    def report(self, devices: Devices, result: LocalResult) -> Report:
+    def report(self, devices: Devices, result: LocalResult) -> DeviceReport:
         of_a = devices.template.of_a().to(result.theta.device)
         update = result.theta - devices.received
-        return Report(update[:, of_a], {"b": result.theta[:, ~of_a]})
+        return DeviceReport(update[:, of_a], {"b": result.theta[:, ~of_a]})
 
     def server_update(self, state: ServerState, mean: Tensor, config: FederationConfig) -> ServerState:
         of_a = state.template.of_a()

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from privtalk.methods.adapters import adapted
 from privtalk.methods.federated.tdc import differences
-from privtalk.methods.federation.local import Trained
+from privtalk.methods.federation.local import TrainedDevices
 
 NOISE_LEVEL = 0.25
 """Share of the schedule at which reliability is measured; one level for all, so that scores compare."""
@@ -61,7 +61,7 @@ def temporal_stability(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def client_scores(trained: Trained, alpha: float) -> Tensor:
+def client_scores(trained: TrainedDevices, alpha: float) -> Tensor:
     """s_k [K] of each client's trained adapter on its last local batch, by the method's own identity encoder."""
     backbone, batch, noise = trained.backbone, trained.draw.batch, trained.draw.noise
     t = torch.full_like(trained.draw.t, round(NOISE_LEVEL * backbone.config.diffusion.timesteps))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from privtalk.core.frozen import Frozen
 from privtalk.methods.config import AdapterConfig, FederationConfig
-from privtalk.methods.federation.memory import Report, ServerState
+from privtalk.methods.federation.memory import DeviceReport, ServerState
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from privtalk.methods.adapters import AdapterBank
     from privtalk.methods.federation.clients import ClientData
     from privtalk.methods.federation.devices import Devices
-    from privtalk.methods.federation.local import LocalResult, LocalStep, Trained
+    from privtalk.methods.federation.local import LocalResult, LocalStep, TrainedDevices
 
 
 class FederatedMethod(ABC):
@@ -95,16 +95,16 @@ class FederatedMethod(ABC):
         """[K] terms added to each client's diffusion loss, or None."""
         return None
 
-    def reliability(self, trained: Trained) -> Tensor | None:
+    def reliability(self, trained: TrainedDevices) -> Tensor | None:
         """[K] factors in (0, 1] of the clients' weights, computed on the device; None for 1."""
         return None
 
-    def report(self, devices: Devices, result: LocalResult) -> Report:
+    def report(self, devices: Devices, result: LocalResult) -> DeviceReport:
         """Says what each device sends and keeps; by default it sends θ - θ_received and keeps what `prepare` gave.
 
         The clip bounds the whole message, so that its sensitivity is the ledger's whatever a method puts in.
         """
-        return Report(result.theta - devices.received, devices.memory.own)
+        return DeviceReport(result.theta - devices.received, devices.memory.own)
 
     def message_length(self, template: AdapterBank) -> int:
         """Numbers in a message, of every client in every round: noise is accounted for vectors of this length."""

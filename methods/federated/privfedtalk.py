@@ -16,7 +16,7 @@ from privtalk.methods.federated.fedavg import FedAvg
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from privtalk.methods.federation.local import LocalStep, Trained
+    from privtalk.methods.federation.local import LocalStep, TrainedDevices
 
 
 class PrivFedTalk(FedAvg):
@@ -48,7 +48,7 @@ class PrivFedTalk(FedAvg):
             temporal_consistency(step.predicted_noise(), step.draw.noise)
         )
 
-    def reliability(self, trained: Trained) -> Tensor | None:
+    def reliability(self, trained: TrainedDevices) -> Tensor | None:
         from privtalk.methods.federated import isfa
 
         if self.options.gamma == 0:  # the weight is 1 whatever the score, which costs a forward pass

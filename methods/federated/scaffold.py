@@ -20,7 +20,7 @@ from pydantic import Field
 
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federated.fedavg import FedAvg
-from privtalk.methods.federation.memory import Report, ServerState
+from privtalk.methods.federation.memory import DeviceReport, ServerState
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,14 +64,14 @@ class Scaffold(FedAvg):
     def extra_loss(self, step: LocalStep) -> Tensor:
         return ((step.server["control"] - step.own["control"]) * step.theta).sum(1)
 
-    def report(self, devices: Devices, result: LocalResult) -> Report:
+    def report(self, devices: Devices, result: LocalResult) -> DeviceReport:
         import torch
 
         own, server = devices.memory.own["control"], devices.memory.server["control"]
         control = result.gradient - server + own
         change = self.scale(devices.config) * (control - own)
         message = torch.cat([result.theta - devices.received, change], dim=1)
-        return Report(message, {"control": control})
+        return DeviceReport(message, {"control": control})
 
     def server_update(self, state: ServerState, mean: Tensor, config: FederationConfig) -> ServerState:
         d = len(state.adapter)

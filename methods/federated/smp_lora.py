@@ -23,7 +23,7 @@ from pydantic import Field
 
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federated.fedavg import FedAvg
-from privtalk.methods.federation.memory import Report
+from privtalk.methods.federation.memory import DeviceReport
 
 if TYPE_CHECKING:
     import torch
@@ -100,8 +100,8 @@ class SMPLoRA(FedAvg):
         wrong = smp_proxy.member_loss(step.own["attacker"], smp_proxy.features(errors, len(step.theta)))
         return loss / (1 + self.options.lambda_mi * step.own["heard"][:, 0] * wrong) - loss
 
-    def report(self, devices: Devices, result: LocalResult) -> Report:
-        return Report(result.theta - devices.received, {"attacker": devices.memory.own["attacker"]})
+    def report(self, devices: Devices, result: LocalResult) -> DeviceReport:
+        return DeviceReport(result.theta - devices.received, {"attacker": devices.memory.own["attacker"]})
 
     def _split(self, client: ClientData, config: FederationConfig) -> tuple[ClientData, ClientData | None]:
         """(what it trains on, what it holds back)."""

@@ -18,7 +18,7 @@ from privtalk.methods.federation.normalisation import appended_scale, sensitivit
 from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
 from privtalk.methods.privacy.accounting.adversaries import MINIMUM as MINIMUM
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism, WholeNumbers
-from privtalk.methods.privacy.secure_aggregation import Grid, SecureSum
+from privtalk.methods.privacy.secure_aggregation import IntegerGrid, SecureSum
 
 DEVIATIONS = 8.0
 """The deviations of noise that the grid has room for."""
@@ -46,9 +46,9 @@ def summation(config: FederationConfig, mechanism: RunMechanism, clients: int, d
     if math.isfinite(clip):
         scale = appended_scale(clip, config.appended_share)
         bound = sensitivity(clip, config.normalisation, scale)
-        grid = Grid.for_clip(bound, clients, dim + 1)
+        grid = IntegerGrid.for_clip(bound, clients, dim + 1)
     else:
-        grid = Grid(bound=config.grid_bound, clients=clients)
+        grid = IntegerGrid(bound=config.grid_bound, clients=clients)
     return Summation(Dropping(SecureSum(grid=grid, minimum=MINIMUM)), grid.step, grid.bits)
 
 
@@ -56,7 +56,7 @@ def _discrete(config: FederationConfig, whole: WholeNumbers, clients: int) -> Su
     if not config.secure_aggregation:
         return Summation(WholeSteps(plain_sum, whole.step), whole.step, None)
     bits = math.ceil(math.log2(clients * whole.largest)) + 2
-    secure = SecureSum(grid=Grid(bound=whole.largest, clients=clients, bits=bits), minimum=MINIMUM)
+    secure = SecureSum(grid=IntegerGrid(bound=whole.largest, clients=clients, bits=bits), minimum=MINIMUM)
     return Summation(WholeSteps(Dropping(secure), whole.step), whole.step, bits)
 
 

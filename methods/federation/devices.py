@@ -18,7 +18,7 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.local import LocalResult, Objective, train_stacked
-from privtalk.methods.federation.memory import Memory, Report
+from privtalk.methods.federation.memory import DeviceReport, Memory
 
 if TYPE_CHECKING:
     from privtalk.methods.federated.method import FederatedMethod
@@ -61,13 +61,13 @@ class Devices:
         )
 
 
-def work(method: FederatedMethod, devices: Devices) -> tuple[LocalResult, Report]:
+def work(method: FederatedMethod, devices: Devices) -> tuple[LocalResult, DeviceReport]:
     """Local training of a cohort by a method's hooks, and what its devices then send and keep."""
     length = method.message_length(devices.template)
     if not devices.clients:
         none = devices.received.new_zeros(0)
         no_adapter = devices.received.new_zeros(0, len(devices.received))
-        return LocalResult(no_adapter, none, none, no_adapter), Report(no_adapter.new_zeros(0, length))
+        return LocalResult(no_adapter, none, none, no_adapter), DeviceReport(no_adapter.new_zeros(0, length))
     ready = replace(devices, memory=devices.memory._replace(own=method.prepare(devices)))
     result = ready.train(method.start(ready), method)
     report = method.report(ready, result)

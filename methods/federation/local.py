@@ -58,7 +58,7 @@ class LocalStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
+class TrainedDevices:
     """The quantities that a method's client weight may read: K clients after training, on the device."""
 
     backbone: Backbone
@@ -74,7 +74,7 @@ class Objective(Protocol):
     def extra_loss(self, step: LocalStep) -> Tensor | None:
         """[K] terms added to the diffusion loss, or None."""
 
-    def reliability(self, trained: Trained) -> Tensor | None:
+    def reliability(self, trained: TrainedDevices) -> Tensor | None:
         """[K] factors of the clients' weights in (0, 1], or None for 1."""
 
 
@@ -144,7 +144,9 @@ def _train_chunk(
             gradient += theta.grad / config.local_steps
         optimizer.step()
     theta = theta.detach()
-    factor = objective.reliability(Trained(backbone=backbone, bank=template.unflatten(theta), draw=drawn))
+    factor = objective.reliability(
+        TrainedDevices(backbone=backbone, bank=template.unflatten(theta), draw=drawn)
+    )
     loss = torch.stack(losses).mean(0)
     return LocalResult(theta, loss, torch.ones_like(loss) if factor is None else factor, gradient)
 

@@ -33,7 +33,7 @@ class Memory(NamedTuple):
         return Memory(self.server, {name: tensor[part] for name, tensor in self.own.items()})
 
 
-class Report(NamedTuple):
+class DeviceReport(NamedTuple):
     """The outcome of K devices after a round of local training."""
 
     message: Tensor

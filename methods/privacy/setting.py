@@ -16,7 +16,7 @@ from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
 
-class Setting(NamedTuple):
+class PrivacySetting(NamedTuple):
     """All that an ε depends on, beside the noise."""
 
     placement: Placement

@@ -53,7 +53,7 @@ class Given:
         return self.networks[kind, name]
 
 
-class Installed:
+class InstalledEvaluators:
     """The embedded networks where the corpus is the embedded one, and published ones where weights are installed."""
 
     def __init__(self, embedded: bool) -> None:

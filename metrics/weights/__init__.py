@@ -2,12 +2,12 @@
 
 from privtalk.metrics.weights.catalogue import CATALOGUE, Archive, Weights, weights
 from privtalk.metrics.weights.errors import LicenceNotAccepted, WeightsError, WeightsMissing
-from privtalk.metrics.weights.store import Installed, add, fetch, find, folder, installed, verify
+from privtalk.metrics.weights.store import InstalledWeights, add, fetch, find, folder, installed, verify
 
 __all__ = [
     "CATALOGUE",
     "Archive",
-    "Installed",
+    "InstalledWeights",
     "LicenceNotAccepted",
     "Weights",
     "WeightsError",

@@ -49,7 +49,7 @@ class Note(BaseModel):
     """An address, or the name of the local file."""
 
 
-class Installed(NamedTuple):
+class InstalledWeights(NamedTuple):
     """Weights that are there."""
 
     path: Path
@@ -65,7 +65,7 @@ def folder() -> Path:
     return platformdirs.user_data_path("privtalk", appauthor=False) / "weights"
 
 
-def installed(name: str) -> Installed | None:
+def installed(name: str) -> InstalledWeights | None:
     """The weights installed under a name, or None. Raises `WeightsError` for another file than was installed."""
     entry = weights(name)
     path = folder() / entry.file
@@ -79,7 +79,7 @@ def installed(name: str) -> Installed | None:
         raise WeightsError(f"{path}: its record is of the weights {note.name}; run: {entry.way_out}")
     if note.size != path.stat().st_size:
         raise WeightsError(f"{path}: damaged, {note.size} bytes were installed; run: {entry.way_out}")
-    return Installed(path, note)
+    return InstalledWeights(path, note)
 
 
 def find(name: str) -> Path:
@@ -87,7 +87,7 @@ def find(name: str) -> Path:
     return _present(name).path
 
 
-def verify(name: str) -> Installed:
+def verify(name: str) -> InstalledWeights:
     """Hash installed weights again. Raises `WeightsError` where they are absent or changed."""
     found, entry = _present(name), weights(name)
     digest = file_hash(found.path)
@@ -99,7 +99,7 @@ def verify(name: str) -> Installed:
     return found
 
 
-def _present(name: str) -> Installed:
+def _present(name: str) -> InstalledWeights:
     found = installed(name)
     if found is None:
         entry = weights(name)
@@ -107,7 +107,7 @@ def _present(name: str) -> Installed:
     return found
 
 
-def add(name: str, source: Path) -> Installed:
+def add(name: str, source: Path) -> InstalledWeights:
     """Install a local file, or the member of a local archive, by copying it.
 
     Raises `WeightsError` where it is not the catalogue's file; nothing is changed then.
@@ -127,7 +127,9 @@ def add(name: str, source: Path) -> Installed:
         return _install(entry, part, digest, size, f"local file {source.name}")
 
 
-def fetch(name: str, *, accept: bool = False, progress: Progress | None = None) -> tuple[Installed, ...]:
+def fetch(
+    name: str, *, accept: bool = False, progress: Progress | None = None
+) -> tuple[InstalledWeights, ...]:
     """Download weights and install them; several where one archive holds several.
 
     accept: agree to a licence that does not allow every use. Raises `LicenceNotAccepted` without it,
@@ -196,7 +198,7 @@ def _members(archive: Archive) -> list[Weights]:
     return [one for one in CATALOGUE.values() if one.archive and one.archive.file == archive.file]
 
 
-def _unpack(entry: Weights, archive: Path, origin: str) -> Installed:
+def _unpack(entry: Weights, archive: Path, origin: str) -> InstalledWeights:
     assert entry.archive is not None
     with _scratch(entry) as part:
         digest, size = _extract(archive, entry, part)
@@ -244,7 +246,7 @@ def _one_line(source: Path) -> Iterator[None]:
         raise WeightsError(f"{source}: not copied ({error.strerror or error})") from error
 
 
-def _install(entry: Weights, part: Path, digest: str, size: int, origin: str) -> Installed:
+def _install(entry: Weights, part: Path, digest: str, size: int, origin: str) -> InstalledWeights:
     """The note, then the file: a file without its own note is never used."""
     path = folder() / entry.file
     note = Note(name=entry.name, sha256=digest, size=size, origin=origin)
@@ -252,7 +254,7 @@ def _install(entry: Weights, part: Path, digest: str, size: int, origin: str) ->
     partial.write_text(note.model_dump_json(indent=1) + "\n", encoding="utf-8")
     partial.replace(_note_path(path))
     part.replace(path)
-    return Installed(path, note)
+    return InstalledWeights(path, note)
 
 
 @contextmanager

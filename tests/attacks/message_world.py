@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from privtalk.attacks.pairs import Candidates, Truth
+from privtalk.attacks.pairs import CandidateFeatures, PairLabels
 from privtalk.attacks.views import ServerRound
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, Factors
@@ -33,8 +33,8 @@ def bank(freeze_a=False, layers=("up.attn2.to_v", "down.attn2.to_v", "up.attn1.t
 @dataclass
 class World:
     rounds: tuple[ServerRound, ...]
-    candidates: Candidates
-    truth: Truth
+    candidates: CandidateFeatures
+    truth: PairLabels
 
 
 def world(strength=1.0, rounds=3, template=None) -> World:
@@ -47,8 +47,8 @@ def world(strength=1.0, rounds=3, template=None) -> World:
     tokens = normal(EVALUATED + STRANGERS, TOKEN, name="tokens")
     return World(
         rounds=tuple(_round(r, template, strength, gradients, tokens) for r in range(rounds)),
-        candidates=Candidates(gradients=gradients, tokens=tokens, template=template),
-        truth=Truth(
+        candidates=CandidateFeatures(gradients=gradients, tokens=tokens, template=template),
+        truth=PairLabels(
             own={k: k for k in range(EVALUATED)}, strangers=tuple(range(EVALUATED, EVALUATED + STRANGERS))
         ),
     )

@@ -11,8 +11,8 @@ from privtalk.attacks.judgement import blind, gaussian, judged, permuted, silenc
 from privtalk.attacks.pairs import (
     MessageAttack,
     NotApplicable,
+    PairLabels,
     ScoreMatrix,
-    Truth,
     centred,
     comparable,
     comparable_sums,
@@ -25,7 +25,7 @@ from privtalk.attacks.pairs import (
 from privtalk.attacks.views import ServerRound
 from tests.attacks.message_world import EVALUATED, STRANGERS, stream, world
 
-SMALL = Truth(own={5: 0, 7: 1}, strangers=(2, 3))
+SMALL = PairLabels(own={5: 0, 7: 1}, strangers=(2, 3))
 
 
 def matrix(*rows):
@@ -105,11 +105,11 @@ def test_rounds_without_anybody_are_no_run():
 
 def test_a_person_cannot_be_a_clients_and_a_stranger():
     with pytest.raises(ValueError, match=r"people \[1\] are both"):
-        Truth(own={0: 1}, strangers=(1, 2))
+        PairLabels(own={0: 1}, strangers=(1, 2))
 
 
 def test_too_few_pairs_are_said_to_be_missing():
-    truth = Truth(own={5: 0}, strangers=(2, 3))
+    truth = PairLabels(own={5: 0}, strangers=(2, 3))
     with pytest.raises(NotApplicable, match="1 of the evaluated clients took part"):
         pairs(matrix([1, 2, 3, 4], [0] * 4, [0] * 4), truth)
     attack = MessageAttack(declaration=declared(), score=lambda r, c: matrix([1, 2, 3, 4], [0] * 4, [0] * 4))
@@ -137,7 +137,7 @@ def test_gaussian_messages_have_the_same_lengths_and_other_directions():
 def random_pairs(bonus=0.0):
     values = np.random.default_rng(3).normal(size=(40, 80))
     values[np.arange(40), np.arange(40)] += bonus
-    truth = Truth(own={k: k for k in range(40)}, strangers=tuple(range(40, 80)))
+    truth = PairLabels(own={k: k for k in range(40)}, strangers=tuple(range(40, 80)))
     return ScoreMatrix(tuple(range(40)), values), truth
 
 

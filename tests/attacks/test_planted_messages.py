@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from privtalk.attacks.knowledge import Knowledge
-from privtalk.attacks.pairs import Truth
+from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.planted_messages import message_strengths, own_federation
 from privtalk.attacks.server import SUM_ATTACKS, server_attacks
 from privtalk.core.seeds import torch_stream
@@ -68,7 +68,7 @@ def test_every_attack_on_messages_has_a_strength(view, initial, people):
     windows = [take(p.features, torch.tensor([2]), 2, torch.tensor([0])) for p in people]
     knowledge = Knowledge(people=windows, public=[], initial=initial, stream=STREAM)
     looks = {i: {"glasses": "round" if i % 2 else "none"} for i in range(CLIENTS)}
-    truth = Truth(
+    truth = PairLabels(
         own={i: i for i in range(CLIENTS)}, strangers=tuple(range(CLIENTS, PEOPLE)), attributes=looks
     )
     found = message_strengths(view, knowledge, truth, "toy federation")

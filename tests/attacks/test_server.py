@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from privtalk.attacks.outcome import Outcome
-from privtalk.attacks.pairs import Truth
+from privtalk.attacks.outcome import AttackOutcome
+from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.server import (
     CURVE,
     MESSAGE_ATTACKS,
@@ -167,7 +167,7 @@ def test_without_the_identity_token_in_trained_layers_hidden_states_still_tell(b
 def test_labels_do_not_reach_the_attacks(backbone, view):
     """What is computed of people is the same whoever took part; labels are an argument of evaluations alone."""
     known = last_candidates(view, knowledge(backbone), SETTINGS)
-    turned = Truth(own={k: CLIENTS - 1 - k for k in range(CLIENTS)}, strangers=TRUTH.strangers)
+    turned = PairLabels(own={k: CLIENTS - 1 - k for k in range(CLIENTS)}, strangers=TRUTH.strangers)
     for attack in MESSAGE_ATTACKS.values():
         matrix = attack.score(readable(view, initial(backbone)), known)
         assert matrix.values.shape == (CLIENTS, len(known.gradients))
@@ -186,9 +186,9 @@ def test_a_view_without_rounds_is_refused(backbone, view):
 
 
 def test_a_cell_without_evaluated_clients_says_so(backbone, view):
-    nobody = Truth(own={}, strangers=TRUTH.strangers)
+    nobody = PairLabels(own={}, strangers=TRUTH.strangers)
     found = attack_server(view, knowledge(backbone), nobody, SETTINGS)
-    assert all(isinstance(o, Outcome) and o.evaluation is None for o in found.values())
+    assert all(isinstance(o, AttackOutcome) and o.evaluation is None for o in found.values())
     assert all(o.measures[o.declaration.headline].estimate.missing for o in found.values())
 
 

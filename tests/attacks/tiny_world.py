@@ -3,7 +3,7 @@
 import torch
 
 from privtalk.attacks.knowledge import Knowledge
-from privtalk.attacks.pairs import Truth
+from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.views import ServerView
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
@@ -95,7 +95,7 @@ def knowledge(backbone: Backbone, adapter: AdapterConfig = ADAPTER, take: str = 
     return Knowledge(people=people, public=[], initial=initial(backbone, adapter), stream=stream)
 
 
-TRUTH = Truth(
+TRUTH = PairLabels(
     own={k: k for k in range(CLIENTS)},
     strangers=tuple(range(CLIENTS, CLIENTS + STRANGERS)),
     attributes={k: {"glasses": "round" if k % 2 else "none"} for k in range(CLIENTS)},

@@ -46,7 +46,7 @@ def test_build_films_the_corpus_of_a_preset(monkeypatch, capsys, tmp_path):
 def test_prepare_says_what_next_and_fails_where_nothing_was_taken(monkeypatch, capsys, tmp_path):
     from privtalk.bench.corpus.prepared import prepare, summary
 
-    outcome = summary.Outcome(video="a/b.mp4", identity="a", utterance="b", key="k", reason="no face")
+    outcome = summary.VideoOutcome(video="a/b.mp4", identity="a", utterance="b", key="k", reason="no face")
     monkeypatch.setattr(prepare, "prepare", lambda *_: summary.Summary(outcomes=[outcome]))
     assert cli.guarded(["data", "prepare", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
     assert "no face" in capsys.readouterr().out

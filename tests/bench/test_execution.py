@@ -16,10 +16,10 @@ import torch
 
 from privtalk.bench.execution import (
     Failed,
+    Job,
     Progressed,
     Started,
     Succeeded,
-    Task,
     execute,
     run_in_pool,
     run_in_process,
@@ -69,12 +69,12 @@ def die(report):
 def pooled():
     """One pool run for all tests that need it: starting workers takes seconds."""
     tasks = [
-        Task("a", product, (1,)),
-        Task("bad", fail),
-        Task("dead", die),
-        Task("b", product, (2,)),
-        Task("threads", threads),
-        Task("products", products),
+        Job("a", product, (1,)),
+        Job("bad", fail),
+        Job("dead", die),
+        Job("b", product, (2,)),
+        Job("threads", threads),
+        Job("products", products),
     ]
     events = []
     outcomes = {outcome.key: outcome for outcome in run_in_pool(tasks, 2, events.append, threads=1)}
@@ -82,13 +82,13 @@ def pooled():
 
 
 def test_pool_gives_the_bits_of_the_plain_loop(pooled):
-    plain = run_in_process([Task("a", product, (1,)), Task("b", product, (2,))])
+    plain = run_in_process([Job("a", product, (1,)), Job("b", product, (2,))])
     assert [outcome.value for outcome in plain] == [pooled[0]["a"].value, pooled[0]["b"].value]
 
 
 def test_thread_count_is_pinned_on_every_executor(pooled):
     before = torch.get_num_threads()
-    assert next(run_in_process([Task("t", threads)], threads=1)) == Succeeded("t", 1)
+    assert next(run_in_process([Job("t", threads)], threads=1)) == Succeeded("t", 1)
     assert pooled[0]["threads"].value == 1
     assert torch.get_num_threads() == before
 
@@ -118,7 +118,7 @@ def test_an_interrupt_is_no_failure():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(run_in_process([Task("x", stop)]))
+        list(run_in_process([Job("x", stop)]))
 
 
 def test_nothing_to_do_is_done():

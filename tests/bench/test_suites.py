@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from privtalk.bench import suites
-from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.core.errors import UserError
 
 
@@ -70,7 +70,7 @@ def test_rows_without_training_do_not_depend_on_training():
 
 def test_an_id_is_pinned():
     """A change of the hash or of a default orphans everybody's records: then this id must be changed knowingly."""
-    cell = Cell.model_validate(
+    cell = TalkingHeadCell.model_validate(
         {
             "method": "static",
             "seed": 0,
@@ -95,7 +95,7 @@ def test_an_id_is_pinned():
 
 def test_cells_survive_json():
     for planned in expand(preset="small").cells:
-        assert Cell.model_validate_json(planned.cell.model_dump_json()) == planned.cell
+        assert TalkingHeadCell.model_validate_json(planned.cell.model_dump_json()) == planned.cell
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from types import SimpleNamespace
 
-from privtalk.bench.task import Axis, Cell, Condition, Outcome, Row, Task
+from privtalk.bench.task import Axis, Cell, CellOutcome, Condition, Row, Task
 from privtalk.core.display import Baseline, Display, MetricFamily
 from privtalk.core.frozen import Frozen
 from privtalk.core.records import Estimate, Sample, Score
@@ -57,4 +57,4 @@ class Toy(Task):
         mean = sum(sample.scores["error"] for sample in samples) / len(samples)
         estimate = Estimate(value=mean, low=mean, high=mean, n=len(samples), clusters=len(samples))
         score = Score(estimate=estimate, **vars(ERROR))
-        return Outcome(metrics={"error": score}, samples=samples)
+        return CellOutcome(metrics={"error": score}, samples=samples)

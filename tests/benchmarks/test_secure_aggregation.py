@@ -25,10 +25,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privtalk.methods.privacy.secure_aggregation import Client, Grid, Server, Topology
+from privtalk.methods.privacy.secure_aggregation import IntegerGrid, SecureClient, Server, Topology
 
 CLIENTS, DIM, THRESHOLD, SILENT = 32, 100_000, 17, (3, 9)
-GRID = Grid(bound=8.0, clients=CLIENTS)
+GRID = IntegerGrid(bound=8.0, clients=CLIENTS)
 
 
 class Parts(Counter[str]):
@@ -53,7 +53,7 @@ def updates() -> list[Tensor]:
 def ours(vectors: list[Tensor], parts: Parts) -> NDArray[np.float64]:
     server = Server(0, DIM, GRID.bits, Topology(), os.urandom)
     with parts.part("keys"):
-        clients = [Client(k, 0, os.urandom) for k in range(CLIENTS)]
+        clients = [SecureClient(k, 0, os.urandom) for k in range(CLIENTS)]
         for client in clients:
             server.receive_keys(client.advertise())
         rosters = server.rosters()

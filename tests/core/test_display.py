@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from privtalk.core import display
-from privtalk.core.display import Axis, Display, MetricFamily, ShareOfBase, Wording
+from privtalk.core.display import AxisDisplay, Display, MetricFamily, ShareOfBase, Wording
 
 
 def test_examples_in_docstrings():
@@ -39,19 +39,19 @@ def test_rows_are_found_under_dashes_and_underscores():
     ],
 )
 def test_an_axis_orders_its_values(order, ordered):
-    shown = Display(axes=(Axis(name="k", order=order),))
+    shown = Display(axes=(AxisDisplay(name="k", order=order),))
     assert sorted(["k=x", "k=10", "none", "k=2"], key=shown.at_order) == ordered
 
 
 def test_several_axes_are_sorted_one_after_the_other():
-    shown = Display(axes=(Axis(name="eps", order="falling"), Axis(name="k")))
+    shown = Display(axes=(AxisDisplay(name="eps", order="falling"), AxisDisplay(name="k")))
     tiers = ["none", "k=1", "eps=8", "eps=8, k=1", "eps=2"]
     assert sorted(sorted(tiers), key=shown.at_order) == tiers
     assert shown.at_label("eps=8, k=1") == "eps = 8, k = 1"
 
 
 def test_a_place_that_is_none_is_shown_as_it_is_and_comes_last():
-    shown = Display(axes=(Axis(name="eps"),))
+    shown = Display(axes=(AxisDisplay(name="eps"),))
     assert sorted(["odd", "eps=1", "none"], key=shown.at_order)[-1] == "odd"
 
 
@@ -61,6 +61,6 @@ def test_unknown_keys_are_refused_and_all_comes_back_from_json():
     whole = Display(
         families=(MetricFamily(name="quality", main=("psnr",)),),
         tolerances={"psnr": 0.1, "fid": ShareOfBase(share=0.05)},
-        axes=(Axis(name="k", order=("a", "b")), Axis(name="eps", order="falling")),
+        axes=(AxisDisplay(name="k", order=("a", "b")), AxisDisplay(name="eps", order="falling")),
     )
     assert Display.model_validate_json(whole.model_dump_json()) == whole

@@ -20,7 +20,7 @@ from privtalk.core.records import (
     Control,
     Epsilons,
     Estimate,
-    Federation,
+    FederationBlock,
     OperatingPoint,
     Privacy,
     Record,
@@ -230,7 +230,7 @@ def make_record(method: str, tier: str, seed: int, samples: Sequence[Sample]) ->
         started=f"2026-01-0{seed + 1}T10:00:00Z",
         timings={"corpus": 1.2, "training": 48.0 if trained else 0.0, "generation": 9.5, "attack": 4.1},
         peak_memory_mib=2140.0 + 10 * seed,
-        federation=Federation(
+        federation=FederationBlock(
             communication_bytes={"up": 31_000_000, "down": 31_000_000} if trained else {},
             training={"loss": [0.9, 0.7, 0.6]} if trained else {},
             privacy=make_privacy(tier, trained),

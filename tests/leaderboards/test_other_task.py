@@ -12,7 +12,7 @@ from rich.console import Console
 from privtalk import leaderboards
 from privtalk.bench.tasks.talking_head.display import DISPLAY
 from privtalk.core.cache import content_hash
-from privtalk.core.display import Axis, Baseline, Display, MetricFamily, Wording
+from privtalk.core.display import AxisDisplay, Baseline, Display, MetricFamily, Wording
 from privtalk.core.records import Code, Estimate, Record, RunStore, Sample, Score
 from privtalk.core.run_folder import PlannedRow, RunPlan, write_plan
 from privtalk.leaderboards.board.build import build_all
@@ -29,7 +29,7 @@ TOY = Display(
     rows={"coin": Wording(label="Coin"), "dice": Wording(label="Loaded dice")},
     metrics={"luck": Wording(label="Luck", about="How often it wins")},
     families=(MetricFamily(name="fortune", about="whether it wins", main=("luck",)),),
-    axes=(Axis(name="throws", label="throws", value="{} throws", default="one throw"),),
+    axes=(AxisDisplay(name="throws", label="throws", value="{} throws", default="one throw"),),
     baseline=Baseline(row="coin", phrase="a plain coin"),
     headline="luck",
     tolerances={"luck": 0.05},

@@ -13,7 +13,7 @@ from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, take
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.training import train
-from privtalk.methods.generation import Sampling, Scene, evaluation_noise, generate_clips
+from privtalk.methods.generation import GenerationBatch, Sampling, evaluation_noise, generate_clips
 from privtalk.methods.references import centralised, local_only
 from privtalk.methods.registry import METHODS, REFERENCES, build, kind
 
@@ -21,13 +21,13 @@ SAMPLING = Sampling(steps=3, chunk=2)
 
 
 @pytest.fixture(scope="module")
-def scene(backbone: Backbone, clients: tuple[ClientData, ...]) -> Scene:
+def scene(backbone: Backbone, clients: tuple[ClientData, ...]) -> GenerationBatch:
     """Three clips of four frames, of the second, first and second client."""
     batches = [take(clients[c].features, torch.tensor([1]), 4, torch.tensor([0])) for c in (1, 0, 1)]
     batch = type(batches[0]).concatenate(batches)
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (3, 32, 32, 3), generator=generator).to(torch.uint8)
-    return Scene(batch=batch, names=("a", "b", "c"), client=(1, 0, 1), reference_frames=pixels)
+    return GenerationBatch(batch=batch, names=("a", "b", "c"), client=(1, 0, 1), reference_frames=pixels)
 
 
 def bank_of(template: AdapterBank, k: int) -> AdapterBank:
@@ -37,7 +37,7 @@ def bank_of(template: AdapterBank, k: int) -> AdapterBank:
 
 @pytest.mark.parametrize("row", [*METHODS, *REFERENCES])
 def test_every_row_gives_frames(
-    row: str, backbone: Backbone, template: AdapterBank, scene: Scene, stream: Stream
+    row: str, backbone: Backbone, template: AdapterBank, scene: GenerationBatch, stream: Stream
 ) -> None:
     trains = row in METHODS or REFERENCES[row].trains
     bank = bank_of(template, 2 if row == "local_only" else 1) if trains else None
@@ -49,7 +49,7 @@ def test_every_row_gives_frames(
     assert torch.equal(frames, other) == (row in ("static", "autoencoder"))
 
 
-def test_static_and_autoencoder(backbone: Backbone, scene: Scene, stream: Stream) -> None:
+def test_static_and_autoencoder(backbone: Backbone, scene: GenerationBatch, stream: Stream) -> None:
     static = generate_clips("static", backbone, scene, SAMPLING, stream)
     assert all(torch.equal(static[:, f], scene.reference_frames) for f in range(4))
     decoded = generate_clips("autoencoder", backbone, scene, SAMPLING, stream)
@@ -57,7 +57,7 @@ def test_static_and_autoencoder(backbone: Backbone, scene: Scene, stream: Stream
 
 
 def test_a_clip_is_made_with_its_own_client_s_adapter(
-    backbone: Backbone, template: AdapterBank, scene: Scene, stream: Stream
+    backbone: Backbone, template: AdapterBank, scene: GenerationBatch, stream: Stream
 ) -> None:
     bank = bank_of(template, 2)
     frames = generate_clips("local_only", backbone, scene, SAMPLING, stream, bank)
@@ -73,7 +73,7 @@ def test_a_clip_is_made_with_its_own_client_s_adapter(
 
 
 def test_an_untrained_adapter_is_zero_shot(
-    backbone: Backbone, template: AdapterBank, scene: Scene, stream: Stream
+    backbone: Backbone, template: AdapterBank, scene: GenerationBatch, stream: Stream
 ) -> None:
     zero_shot = generate_clips("difftalk", backbone, scene, SAMPLING, stream)
     assert torch.equal(generate_clips("fedavg", backbone, scene, SAMPLING, stream, template), zero_shot)
@@ -83,7 +83,7 @@ def test_an_untrained_adapter_is_zero_shot(
 
 
 def test_rows_and_adapters_must_agree(
-    backbone: Backbone, template: AdapterBank, scene: Scene, stream: Stream
+    backbone: Backbone, template: AdapterBank, scene: GenerationBatch, stream: Stream
 ) -> None:
     with pytest.raises(ValueError, match="fedavg needs trained"):
         generate_clips("fedavg", backbone, scene, SAMPLING, stream)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from privtalk.metrics import METRICS, Pair, score_clip
+from privtalk.metrics import METRICS, ClipPair, score_clip
 from privtalk.metrics.evaluators.bundle import Given
 from privtalk.metrics.scorers import SCORERS
 from tests.metrics.toys import SIZE, Counted, T, face, networks, noise, pair, speech, talking
@@ -99,7 +99,7 @@ def test_without_networks_only_pixels_are_compared():
 
 def test_without_sound_the_mouth_is_still_read():
     silent = pair(noise(1), noise())
-    silent = Pair(*(replace(reading, audio=None) for reading in (silent.generated, silent.truth)))
+    silent = ClipPair(*(replace(reading, audio=None) for reading in (silent.generated, silent.truth)))
     result = score_clip(silent)
     assert set(result.missing) == ABSENT | OF_SYNC
     assert {result.missing[name] for name in OF_SYNC} == {"the clip has no audio"}
@@ -172,7 +172,7 @@ def test_arrays_that_do_not_belong_together_are_refused(generated, truth, landma
 def test_rates_and_sounds_that_do_not_fit_are_refused(change, rule):
     good = pair(talking())
     with pytest.raises(ValueError, match=f"^ann/3: .*{rule}"):
-        score_clip(Pair(replace(good.generated, **change), good.truth), "ann/3")
+        score_clip(ClipPair(replace(good.generated, **change), good.truth), "ann/3")
 
 
 def test_a_sound_may_be_less_than_a_frame_off():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from privtalk.metrics import Pair, Reading, Undefined, score_clip
+from privtalk.metrics import ClipPair, Reading, Undefined, score_clip
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.readings import moving
 from privtalk.metrics.regions import face_region, mouth_region
@@ -45,7 +45,7 @@ def test_the_true_clip_is_not_read_again_for_the_next_row():
     using = Given(networks())
     first = pair(talking(1), talking(2), using=using)
     score_clip(first)
-    other = Pair(replace(first.generated, frames=talking(3), _known={}), first.truth)
+    other = ClipPair(replace(first.generated, frames=talking(3), _known={}), first.truth)
     score_clip(other)
     assert calls(using)["identity"] == calls(using)["landmarks"] == calls(using)["video encoder"] == 3
     assert calls(using)["perceptual"] == 2

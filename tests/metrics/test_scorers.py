@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from privtalk.metrics import METRICS, Pair, score_clip
+from privtalk.metrics import METRICS, ClipPair, score_clip
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.scorers import SCORERS
 from privtalk.metrics.theval import KINDS, PARTS
@@ -113,7 +113,7 @@ def test_a_late_mouth_is_late_in_frames():
 
 def test_sync_is_of_the_clips_own_frames(shown):
     late = replace(shown.generated, frames=np.roll(shown.generated.frames, 2, axis=0), _known={})
-    assert value("av_offset[talkhead]", Pair(late, shown.truth)) == -2
+    assert value("av_offset[talkhead]", ClipPair(late, shown.truth)) == -2
     assert SCORERS["av_offset[talkhead]"].truth(shown) == 0
     assert value("lse_d[talkhead]", shown) < SCORERS["lse_c[talkhead]"].value(shown)
 
@@ -127,7 +127,7 @@ def test_sync_is_of_the_clips_own_frames(shown):
     ],
 )
 def test_ground_truths_value_is_that_of_ground_truth_generated(shown, name):
-    itself = Pair(shown.truth, shown.truth)
+    itself = ClipPair(shown.truth, shown.truth)
     assert SCORERS[name].truth(shown) == pytest.approx(SCORERS[name].value(itself), abs=1e-9)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from privtalk.metrics import Pair, Reading
+from privtalk.metrics import ClipPair, Reading
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.evaluators.protocols import PerceptualDistance
 from privtalk.metrics.regions import mouth_opening
@@ -165,4 +165,4 @@ def pair(generated, truth=None, *, landmarks=None, audio=None, using=None, fps=2
     landmarks = face(len(truth)) if landmarks is None else landmarks
     audio = speech(len(truth)) if audio is None else audio
     made, true = (Reading(frames, landmarks, using, audio=audio, fps=fps) for frames in (generated, truth))
-    return Pair(made, true)
+    return ClipPair(made, true)

@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from privtalk.bench.corpus.prepared.archive import repeats
 from privtalk.bench.corpus.prepared.folder import Film, alike
-from privtalk.bench.corpus.prepared.ledger import Ledger
+from privtalk.bench.corpus.prepared.ledger import VideoLedger
 from privtalk.bench.corpus.prepared.names import fold_folder, shown
-from privtalk.bench.corpus.prepared.summary import Outcome
+from privtalk.bench.corpus.prepared.summary import VideoOutcome
 from privtalk.bench.corpus.video.ingest import PrepareOptions
 
 
-class Job(NamedTuple):
+class VideoJob(NamedTuple):
     """All that a worker needs for one video."""
 
     film: Film
@@ -44,9 +44,9 @@ class Job(NamedTuple):
     def identity(self) -> str | None:
         return self.film.source.identity
 
-    def outcome(self, reason: str | None, key: str | None = None, **fields: object) -> Outcome:
+    def outcome(self, reason: str | None, key: str | None = None, **fields: object) -> VideoOutcome:
         """The job's outcome; `key` is not the film's where it is to be tried again, whatever it is then."""
-        return Outcome.model_validate(
+        return VideoOutcome.model_validate(
             {
                 "video": self.video,
                 "identity": self.identity,
@@ -73,7 +73,7 @@ class Refusal(NamedTuple):
 class Claims:
     """The films of one SRC against each other and against what the books hold."""
 
-    def __init__(self, jobs: Sequence[Job], ledger: Ledger, root: str) -> None:
+    def __init__(self, jobs: Sequence[VideoJob], ledger: VideoLedger, root: str) -> None:
         self.jobs = jobs
         self.ledger = ledger
         self.root = root
@@ -132,15 +132,17 @@ class Claims:
             reason = same_film(old.identity, kept, where, "shows the pictures of")
             self.ledger.record(_refused(old, reason, (kept.video, kept.key)))
 
-    def _stays(self, old: Outcome) -> bool:
+    def _stays(self, old: VideoOutcome) -> bool:
         """Whether an outcome is of a film that is not in SRC (also where SRC was moved)."""
         return old.video not in self.here or (self._foreign(old) and old.content != self.here[old.video])
 
-    def _foreign(self, old: Outcome) -> bool:
+    def _foreign(self, old: VideoOutcome) -> bool:
         """Whether an outcome is known to come from another folder of videos."""
         return old.source not in ("", self.root)
 
-    def _against(self, job: Job, content: dict[str, Outcome], names: dict[str, set[str]]) -> Refusal | None:
+    def _against(
+        self, job: VideoJob, content: dict[str, VideoOutcome], names: dict[str, set[str]]
+    ) -> Refusal | None:
         """Why a film cannot stand beside what the books hold, or at all."""
         if job.film.fault is not None:
             return Refusal(job.film.fault)
@@ -158,7 +160,7 @@ class Claims:
             return Refusal(same_film(job.identity, same, self._standing(same)))
         return None
 
-    def _displacing(self, job: Job, identity: str) -> Refusal | None:
+    def _displacing(self, job: VideoJob, identity: str) -> Refusal | None:
         """Whether a film would take the place of another SRC's."""
         rivals = [*self.ledger.place(identity, job.film.source.utterance)]
         if (named := self.ledger.outcomes.get(job.video)) is not None:
@@ -172,14 +174,14 @@ class Claims:
                 )
         return None
 
-    def _standing(self, old: Outcome) -> str:
+    def _standing(self, old: VideoOutcome) -> str:
         """A phrase that says where the clips of a film in the books come from and stand."""
         clips = self.ledger.dst / (old.identity or "") / f"{old.utterance}-*.npz"
         return f" of {shown(old.source) or 'an earlier call'} (delete {shown(clips)} to have it replaced)"
 
-    def _among(self, jobs: Iterable[Job]) -> dict[str, Refusal]:
+    def _among(self, jobs: Iterable[VideoJob]) -> dict[str, Refusal]:
         """Films of SRC with equal bytes: one stays, which is one that has clips already or else the first."""
-        groups: dict[str, list[Job]] = {}
+        groups: dict[str, list[VideoJob]] = {}
         for job in jobs:
             if job.content and job.identity:
                 groups.setdefault(job.content, []).append(job)
@@ -190,12 +192,14 @@ class Claims:
             found |= {job.video: Refusal(same_film(job.identity, kept)) for job in rest}
         return found
 
-    def _has_clips(self, job: Job) -> bool:
+    def _has_clips(self, job: VideoJob) -> bool:
         old = self.ledger.outcomes.get(job.video)
         return old is not None and bool(old.clips) and old.content == job.content
 
 
-def same_film(identity: str | None, other: Outcome, where: str = "", verb: str = "the same film as") -> str:
+def same_film(
+    identity: str | None, other: VideoOutcome, where: str = "", verb: str = "the same film as"
+) -> str:
     """The reason why a film is refused that is there already."""
     found = f"{verb} {shown(other.video)}{where}"
     if identity == other.identity:
@@ -203,15 +207,15 @@ def same_film(identity: str | None, other: Outcome, where: str = "", verb: str =
     return f"{found}, which is another identity's; keep it with the one whom it shows"
 
 
-def _refused(old: Outcome, reason: str, twin: tuple[str, str] | None = None) -> Outcome:
+def _refused(old: VideoOutcome, reason: str, twin: tuple[str, str] | None = None) -> VideoOutcome:
     return old.model_copy(update={"reason": reason, "clips": {}, "twin": twin})
 
 
-def _one_file(old: Outcome, job: Job) -> bool:
+def _one_file(old: VideoOutcome, job: VideoJob) -> bool:
     """Whether a film in the books is the very file, seen from another SRC."""
     path = os.path.join(old.source, old.video)  # noqa: PTH118 - text of a file, which may hold anything
     return bool(old.source) and "\0" not in path and os.path.realpath(path) == os.path.realpath(_path(job))
 
 
-def _path(job: Job) -> Path:
+def _path(job: VideoJob) -> Path:
     return job.film.source.path

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from privtalk.bench.corpus.prepared import names
 from privtalk.bench.corpus.prepared.store import INDEX
 from privtalk.bench.corpus.prepared.summary import SUMMARY
-from privtalk.bench.corpus.video.ingest import Source
+from privtalk.bench.corpus.video.ingest import VideoSource
 from privtalk.core.locks import HOLDER, LOCK
 
 PICTURES = (
@@ -47,14 +47,14 @@ RESERVED = frozenset(map(names.fold_folder, (SUMMARY, INDEX, LOCK, HOLDER)))
 class Film(NamedTuple):
     """A file below SRC."""
 
-    source: Source
+    source: VideoSource
     video: str
     """Its path below SRC, as text; no two films have the same."""
     fault: str | None = None
     """Why it cannot even be tried."""
 
 
-class Found(NamedTuple):
+class FoundPath(NamedTuple):
     """A path below SRC."""
 
     path: Path
@@ -76,7 +76,7 @@ def find_films(src: Path) -> list[Film]:
     return _named(src, found)
 
 
-def _named(src: Path, found: Sequence[Found]) -> list[Film]:
+def _named(src: Path, found: Sequence[FoundPath]) -> list[Film]:
     paths = [each.path.relative_to(src) for each in found]
     videos = names.distinct([names.readable(path) for path in paths], paths)
     faults, called = _identity_faults(paths), _utterances(paths)
@@ -84,7 +84,7 @@ def _named(src: Path, found: Sequence[Found]) -> list[Film]:
     for each, path, video in zip(found, paths, videos, strict=True):
         identity = path.parts[0] if len(path.parts) > 1 else None
         fault = faults.get(identity) if identity else None
-        source = Source(each.path, None if fault else identity, called[path])
+        source = VideoSource(each.path, None if fault else identity, called[path])
         films.append(Film(source, video, fault or each.fault))
     return films
 
@@ -130,16 +130,16 @@ def alike(name: str, other: str) -> str:
 # What stands below a folder
 
 
-def _walk(src: Path) -> Iterator[Found]:
+def _walk(src: Path) -> Iterator[FoundPath]:
     for entry in _entries(src):
         kind = _kind(entry)
         if kind == "folder":
             yield from _below(entry, os.path.realpath(src))
-        elif isinstance(kind, Found):
+        elif isinstance(kind, FoundPath):
             yield kind
 
 
-def _below(top: Path, above: str) -> Iterator[Found]:
+def _below(top: Path, above: str) -> Iterator[FoundPath]:
     """Everything of one identity: real folders first, so that a link to one of them adds nothing."""
     seen = {above}
     folders, links = deque([top]), deque[Path]()
@@ -151,11 +151,11 @@ def _below(top: Path, above: str) -> Iterator[Found]:
         try:
             entries = _entries(folder)
         except OSError as error:
-            yield Found(folder, f"the folder cannot be opened ({error.strerror})")
+            yield FoundPath(folder, f"the folder cannot be opened ({error.strerror})")
             continue
         for entry in entries:
             kind = _kind(entry)
-            if isinstance(kind, Found):
+            if isinstance(kind, FoundPath):
                 yield kind
             elif kind == "folder":
                 (links if entry.is_symlink() else folders).append(entry)
@@ -165,20 +165,20 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _kind(entry: Path) -> Found | str | None:
+def _kind(entry: Path) -> FoundPath | str | None:
     """A film or what is wrong with one; ``folder``; None for what is passed over."""
     media = entry.suffix.lower() in MEDIA
     try:
         mode = entry.stat().st_mode
     except OSError as error:
         if entry.is_symlink():
-            return Found(entry, f"a link to {names.shown(entry.readlink())}, which is not there")
-        return Found(entry, f"cannot be looked at ({error.strerror})") if media else None
+            return FoundPath(entry, f"a link to {names.shown(entry.readlink())}, which is not there")
+        return FoundPath(entry, f"cannot be looked at ({error.strerror})") if media else None
     if stat.S_ISDIR(mode):
         return "folder"
     if not media:
         return None
-    return Found(entry, None if stat.S_ISREG(mode) else "not a regular file")
+    return FoundPath(entry, None if stat.S_ISREG(mode) else "not a regular file")
 
 
 # What may be meant otherwise

@@ -13,20 +13,20 @@ from pathlib import Path
 
 from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.names import fold, shown
-from privtalk.bench.corpus.prepared.summary import SUMMARY, Outcome, Summary, read_summary
+from privtalk.bench.corpus.prepared.summary import SUMMARY, Summary, VideoOutcome, read_summary
 from privtalk.core import files
 from privtalk.core.files import write_atomic
 
 Clips = dict[str, store.ClipEntry]
 
 
-class Ledger:
+class VideoLedger:
     """The book of what became of every video that went into `dst`."""
 
     def __init__(self, dst: Path) -> None:
         self.dst = dst
-        self.outcomes: dict[str, Outcome] = {}
-        self._own: dict[str, dict[str, Outcome]] = {}
+        self.outcomes: dict[str, VideoOutcome] = {}
+        self._own: dict[str, dict[str, VideoOutcome]] = {}
         """Outcomes by identity and video; an identity stays when its last video goes, so that it is swept."""
         self._strangers: dict[str, Clips] = {}
         """Clips by identity that no video accounts for."""
@@ -60,11 +60,11 @@ class Ledger:
                 return False
         return self._intact(outcome)
 
-    def whole(self, outcome: Outcome) -> bool:
+    def whole(self, outcome: VideoOutcome) -> bool:
         """Whether there are clips of a video, as they were written."""
         return bool(outcome.clips) and self._intact(outcome)
 
-    def place(self, identity: str, utterance: str) -> list[Outcome]:
+    def place(self, identity: str, utterance: str) -> list[VideoOutcome]:
         """Outcomes whose clips have the names that this utterance's would have."""
         own = self._own.get(identity, {}).values()
         return [outcome for outcome in own if fold(outcome.utterance) == fold(utterance)]
@@ -98,7 +98,7 @@ class Ledger:
         if gone:
             self.write()
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, outcome: VideoOutcome) -> None:
         """Add a finished video, in place of any whose clips had the same names."""
         if outcome.clips and outcome.identity:
             rivals = self.place(outcome.identity, outcome.utterance)
@@ -131,7 +131,7 @@ class Ledger:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-    def _strike(self, absent: Mapping[str, Outcome]) -> None:
+    def _strike(self, absent: Mapping[str, VideoOutcome]) -> None:
         """Strike out the clips of absent videos that are gone."""
         gone = []
         for name, old in absent.items():
@@ -142,7 +142,7 @@ class Ledger:
                 self._replace(old.model_copy(update={"clips": kept}))
         self.forget(gone)
 
-    def _replace(self, outcome: Outcome) -> None:
+    def _replace(self, outcome: VideoOutcome) -> None:
         """Enter an outcome in place of what is known of its video."""
         before = self._take(outcome.video) if outcome.video in self.outcomes else None
         self._put(outcome)
@@ -150,21 +150,21 @@ class Ledger:
             if changed is not None and changed.identity and changed.clips:
                 self._index(changed.identity)
 
-    def _put(self, outcome: Outcome) -> None:
+    def _put(self, outcome: VideoOutcome) -> None:
         self.outcomes[outcome.video] = outcome
         if outcome.identity:
             self._own.setdefault(outcome.identity, {})[outcome.video] = outcome
 
-    def _take(self, name: str) -> Outcome:
+    def _take(self, name: str) -> VideoOutcome:
         outcome = self.outcomes.pop(name)
         if outcome.identity:
             del self._own[outcome.identity][name]
         return outcome
 
-    def _intact(self, outcome: Outcome) -> bool:
+    def _intact(self, outcome: VideoOutcome) -> bool:
         return all(store.intact(self._folder(outcome) / clip, entry) for clip, entry in outcome.clips.items())
 
-    def _folder(self, outcome: Outcome) -> Path:
+    def _folder(self, outcome: VideoOutcome) -> Path:
         return self.dst / (outcome.identity or "")
 
     def _clips(self, identity: str) -> Clips:

@@ -24,11 +24,11 @@ import av
 import cv2
 
 from privtalk.bench.corpus.prepared import store
-from privtalk.bench.corpus.prepared.claims import AGAIN, Claims, Job
+from privtalk.bench.corpus.prepared.claims import AGAIN, Claims, VideoJob
 from privtalk.bench.corpus.prepared.folder import Film, doubts, find_films
-from privtalk.bench.corpus.prepared.ledger import Ledger
+from privtalk.bench.corpus.prepared.ledger import VideoLedger
 from privtalk.bench.corpus.prepared.names import readable, shown
-from privtalk.bench.corpus.prepared.summary import Outcome, Summary
+from privtalk.bench.corpus.prepared.summary import Summary, VideoOutcome
 from privtalk.bench.corpus.video.decoding import VideoError
 from privtalk.bench.corpus.video.faces import find_weights, load_detector, load_landmarker
 from privtalk.bench.corpus.video.ingest import Models, PrepareOptions, Tick, convert
@@ -69,7 +69,7 @@ def options_key(options: PrepareOptions, detector: Path, landmarks: Path) -> str
     return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()
 
 
-def make_job(film: Film, dst: Path, options: PrepareOptions, tools: Tools, root: str) -> Job:
+def make_job(film: Film, dst: Path, options: PrepareOptions, tools: Tools, root: str) -> VideoJob:
     """The work on a film: its key is the hash of its bytes, its place and the options."""
     source, content = film.source, ""
     try:
@@ -78,7 +78,7 @@ def make_job(film: Film, dst: Path, options: PrepareOptions, tools: Tools, root:
         told = f"unreadable: {error.strerror}"
     key = hashlib.sha256(f"{tools.key} {source.identity} {source.utterance} {told}".encode()).hexdigest()
     content = "" if content == NOTHING else content
-    return Job(film, dst, options, tools.detector, tools.landmarks, key, content, root)
+    return VideoJob(film, dst, options, tools.detector, tools.landmarks, key, content, root)
 
 
 # One video, in a process of its own or in this one
@@ -95,7 +95,7 @@ HOPELESS = frozenset(
 """Errors that are not one video's: the disk is full, or nothing can be written or opened any more."""
 
 
-def run_job(job: Job, tick: Tick) -> Outcome:
+def run_job(job: VideoJob, tick: Tick) -> VideoOutcome:
     """Write the clips of one video; a refusal leaves none of them behind."""
     clips: dict[str, store.ClipEntry] = {}
     folder = job.dst / (job.identity or "")
@@ -122,13 +122,15 @@ def run_job(job: Job, tick: Tick) -> Outcome:
     return job.outcome(None, clips=clips, notes=tuple(notes))
 
 
-def _pooled(job: Job) -> Outcome:
+def _pooled(job: VideoJob) -> VideoOutcome:
     """`run_job` in a worker, whose share of the processor is one core."""
     cv2.setNumThreads(1)
     return run_job(job, lambda share: None)
 
 
-def _run(jobs: list[Job], workers: int, meter: Callable[[Job, float], None]) -> Iterator[Outcome]:
+def _run(
+    jobs: list[VideoJob], workers: int, meter: Callable[[VideoJob, float], None]
+) -> Iterator[VideoOutcome]:
     """Outcomes as they come: with one worker from this process, otherwise from fresh ones."""
     if workers == 1 or len(jobs) < 2:
         for job in jobs:
@@ -149,7 +151,7 @@ def _run(jobs: list[Job], workers: int, meter: Callable[[Job, float], None]) -> 
                 meter(left.pop(job.video), 1.0)
 
 
-def _side_by_side(jobs: list[Job], workers: int) -> Iterator[Outcome]:
+def _side_by_side(jobs: list[VideoJob], workers: int) -> Iterator[VideoOutcome]:
     pool = ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"))
     try:
         for future in as_completed([pool.submit(_pooled, job) for job in jobs]):
@@ -158,7 +160,7 @@ def _side_by_side(jobs: list[Job], workers: int) -> Iterator[Outcome]:
         pool.shutdown(cancel_futures=True)
 
 
-def _by_itself(job: Job) -> Outcome:
+def _by_itself(job: VideoJob) -> VideoOutcome:
     try:
         return next(_side_by_side([job], 1))
     except BrokenExecutor:
@@ -194,13 +196,13 @@ def prepare(
         for doubt in doubts(src, films):
             warn(doubt)
     with sole_writer(dst, "bench data prepare"):
-        ledger = Ledger(dst)
+        ledger = VideoLedger(dst)
         root = readable(src.resolve())
         jobs = [make_job(film, dst, options, tools, root) for film in films]
         return _prepare(jobs, ledger, root, progress)
 
 
-def _prepare(jobs: list[Job], ledger: Ledger, root: str, progress: Progress | None) -> Summary:
+def _prepare(jobs: list[VideoJob], ledger: VideoLedger, root: str, progress: Progress | None) -> Summary:
     planned: dict[str, set[str]] = {}
     for job in jobs:
         planned.setdefault(job.identity or "", set()).add(job.film.source.utterance)
@@ -227,7 +229,7 @@ def _prepare(jobs: list[Job], ledger: Ledger, root: str, progress: Progress | No
     return Summary(outcomes=[aside.get(job.video) or ledger.outcomes[job.video] for job in jobs])
 
 
-def _settle(jobs: list[Job], ledger: Ledger) -> list[Job]:
+def _settle(jobs: list[VideoJob], ledger: VideoLedger) -> list[VideoJob]:
     """The jobs that are left to do; those that are done are entered as this SRC's."""
     keys = {job.video: job.key for job in jobs}
     done = [job for job in jobs if ledger.holds(job.video, job.key, keys)]
@@ -244,12 +246,12 @@ def _settle(jobs: list[Job], ledger: Ledger) -> list[Job]:
 class _Meter:
     """Shares of single videos, in bytes of all."""
 
-    def __init__(self, jobs: list[Job], progress: Progress | None) -> None:
+    def __init__(self, jobs: list[VideoJob], progress: Progress | None) -> None:
         self.progress = progress
         self.sizes = {job.video: _size(job.film.source.path) for job in jobs}
         self.shares = dict.fromkeys(self.sizes, 0.0)
 
-    def __call__(self, job: Job, share: float) -> None:
+    def __call__(self, job: VideoJob, share: float) -> None:
         self.shares[job.video] = max(share, self.shares[job.video])
         if self.progress is not None:
             done = sum(self.sizes[name] * part for name, part in self.shares.items())

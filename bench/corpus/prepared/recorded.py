@@ -13,7 +13,7 @@ from pathlib import Path
 
 from privtalk.bench.corpus import windows
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.corpus.population import Group, Person, Purpose, Role
+from privtalk.bench.corpus.population import FootageGroup, Person, Purpose, Role
 from privtalk.bench.corpus.prepared.archive import repeats
 from privtalk.bench.corpus.prepared.store import ClipEntry, Index, StoreError, load_listed, read_indices
 from privtalk.bench.corpus.spec import CorpusSpec
@@ -47,15 +47,15 @@ class RecordedPopulation:
             for w in deal(identity.index, self.spec).get(purpose, ())
         )
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[FootageGroup]:
         return grouped(self.people, self.spec)
 
-    def census(self) -> Mapping[str, Identity]:
+    def census(self) -> Mapping[str, RecordedIdentity]:
         """Everybody who is there, with or without a role."""
         return self._identities
 
     @cached_property
-    def _identities(self) -> dict[str, Identity]:
+    def _identities(self) -> dict[str, RecordedIdentity]:
         return identities(self.folder)
 
     @cached_property
@@ -72,7 +72,7 @@ class RecordedPopulation:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RecordedIdentity:
     folder: Path
     index: Index
 
@@ -110,9 +110,9 @@ def survey(folder: Path, spec: CorpusSpec) -> Survey:
     return Survey(digest(found), min(spec.clients, usable - heldout - shadows), heldout, shadows, refused)
 
 
-def identities(folder: Path) -> dict[str, Identity]:
+def identities(folder: Path) -> dict[str, RecordedIdentity]:
     """Everybody in a prepared folder by name, in the order of the folders."""
-    found = {index.identity: Identity(place, index) for place, index in read_indices(folder).items()}
+    found = {index.identity: RecordedIdentity(place, index) for place, index in read_indices(folder).items()}
     if not found:
         raise ValueError(
             f"{folder}: no prepared clips there; make them with: bench data prepare VIDEOS -o {folder}"
@@ -120,7 +120,7 @@ def identities(folder: Path) -> dict[str, Identity]:
     return found
 
 
-def digest(found: Mapping[str, Identity]) -> str:
+def digest(found: Mapping[str, RecordedIdentity]) -> str:
     """Hash of who is in a folder and of all clips."""
     return content_hash({n: {c: e.sha256 for c, e in i.index.clips.items()} for n, i in found.items()})
 

@@ -21,7 +21,7 @@ from privtalk.bench.corpus.prepared.store import (
 SUMMARY = "prepare.json"
 
 
-class Outcome(BaseModel):
+class VideoOutcome(BaseModel):
     """The fate of one video."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,14 +57,14 @@ class Summary(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = FORMAT
-    outcomes: list[Outcome]
+    outcomes: list[VideoOutcome]
 
     @property
-    def taken(self) -> list[Outcome]:
+    def taken(self) -> list[VideoOutcome]:
         return [outcome for outcome in self.outcomes if outcome.reason is None]
 
     @property
-    def refused(self) -> list[Outcome]:
+    def refused(self) -> list[VideoOutcome]:
         return [outcome for outcome in self.outcomes if outcome.reason is not None]
 
     @property

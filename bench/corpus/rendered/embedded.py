@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip, Truth
+from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE, Clip, RenderedTruth
 from privtalk.bench.corpus.performance import Performance
 from privtalk.bench.corpus.population import Purpose, Role, identity_name
 from privtalk.bench.corpus.rendered import figure as figures
@@ -89,7 +89,7 @@ def film(
     number: int,
     frames: int,
     size: int,
-    figure: figures.Figure | None = None,
+    figure: figures.FigureMesh | None = None,
 ) -> Clip:
     """Clip `number` of a purpose: `frames` frames of `size` x `size` pixels, cut so that speech fills them.
 
@@ -114,7 +114,7 @@ def film(
         identity=person.name,
         utterance=utterance.text,
         attributes=person.attributes,
-        truth=Truth(**truth, masks=rendered.masks),
+        truth=RenderedTruth(**truth, masks=rendered.masks),
     )
 
 

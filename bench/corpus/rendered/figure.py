@@ -15,7 +15,7 @@ from privtalk.bench.corpus.rendered.head import SKIN_VERTICES, Head
 from privtalk.bench.corpus.rendered.identity import warp
 from privtalk.bench.corpus.rendered.look import Look
 from privtalk.bench.corpus.rendered.materials import LABEL, Paint, linear
-from privtalk.bench.corpus.rendered.parts import Part
+from privtalk.bench.corpus.rendered.parts import HeadPart
 from privtalk.bench.corpus.rendered.rasteriser import vertex_normals
 from privtalk.bench.corpus.rendered.relief import Array, gauss, smoothstep
 
@@ -47,7 +47,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class FigureMesh:
     """V vertices of the head, then accessories; F faces."""
 
     head: Head
@@ -112,7 +112,7 @@ def _skin_occlusion() -> Array:
     return np.clip(out, 0.2, 1) * np.where(eye_rim, 0.5, rim)
 
 
-def _part_paint(look: Look, part: Part) -> tuple[str, Array]:
+def _part_paint(look: Look, part: HeadPart) -> tuple[str, Array]:
     skin = linear(look.skin)
     if part.name.startswith("ear"):
         return "skin", skin * [1.02, 0.88, 0.86]
@@ -176,7 +176,7 @@ def _add_shell(builder: _Builder, person: Head, shell: Shell, material: str, rgb
     return Layer(first=first, parents=shell.parents, offset=offset)
 
 
-def build(look: Look) -> Figure:
+def build(look: Look) -> FigureMesh:
     """The figure of a person."""
     person, builder = head.build(look), _Builder()
     _add_head(builder, look, person)
@@ -192,7 +192,7 @@ def build(look: Look) -> Figure:
             sway = smoothstep(6.0, 16.0, -part.points[:, 1]) * 0.8
             builder.add(len(part.points), part.faces, material, rgb, part.shade, sway)
             rigid.append(warp(part.points, look.shape))
-    return Figure(
+    return FigureMesh(
         head=person,
         faces=np.concatenate(builder.faces).astype(np.int32),
         uv=np.concatenate(builder.uv).astype(np.float32),
@@ -206,7 +206,7 @@ def build(look: Look) -> Figure:
     )
 
 
-def place(figure: Figure, points: NDArray[np.float32]) -> NDArray[np.float32]:
+def place(figure: FigureMesh, points: NDArray[np.float32]) -> NDArray[np.float32]:
     """All vertices [V, 3] of the figure for one frame of the head's vertices (`head.animate`)."""
     out = np.empty((len(figure.body), 3), dtype=np.float32)
     out[: len(points)] = points

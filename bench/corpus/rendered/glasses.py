@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.rendered.look import Look
-from privtalk.bench.corpus.rendered.parts import Part, grid_faces
+from privtalk.bench.corpus.rendered.parts import HeadPart, grid_faces
 from privtalk.bench.corpus.rendered.relief import Array
 
 SECTION = 6
@@ -29,7 +29,7 @@ def _tube(path: Array, radius: float, closed: bool) -> tuple[Array, NDArray[np.i
     return points, grid_faces(rows, SECTION, closed=True) % len(points)
 
 
-def glasses(look: Look) -> Part | None:
+def glasses(look: Look) -> HeadPart | None:
     """The frame of a look, in template centimetres; None without glasses."""
     if look.glasses == "none":
         return None
@@ -60,7 +60,7 @@ def glasses(look: Look) -> Part | None:
         faces.append(f + count)
         count += len(p)
     joined = np.concatenate(points)
-    return Part(
+    return HeadPart(
         name="glasses",
         points=joined,
         faces=np.concatenate(faces).astype(np.int32),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from privtalk.bench.corpus.rendered import face_mesh
 from privtalk.bench.corpus.rendered.face_mesh import KEY, FaceMesh
 from privtalk.bench.corpus.rendered.look import Look
-from privtalk.bench.corpus.rendered.parts import Part, grid_faces, sphere
+from privtalk.bench.corpus.rendered.parts import HeadPart, grid_faces, sphere
 from privtalk.bench.corpus.rendered.relief import Array, gauss, smoothstep
 
 
@@ -189,7 +189,7 @@ def beard_shell(look: Look) -> Shell | None:
     return _shell((beard_coverage(look) - 0.4) * 0.9, np.broadcast_to(np.asarray(body[look.beard]), x.shape))
 
 
-def curtain(look: Look) -> Part | None:
+def curtain(look: Look) -> HeadPart | None:
     """Hair that hangs: a closed sheet from the temples around the back."""
     if look.hair not in ("bob", "long"):
         return None
@@ -217,7 +217,7 @@ def curtain(look: Look) -> Part | None:
     locks = 0.92 + 0.08 * np.sin(11 * around + 0.6 * down)
     shade = np.concatenate([np.broadcast_to(locks, (16, 30)), np.full((16, 30), 0.3)], 1) * (1 - 0.25 * down)
     shade[:, [0, 29]] = 0.7
-    return Part(
+    return HeadPart(
         name="curtain",
         points=points.reshape(-1, 3),
         faces=grid_faces(16, 60, closed=True),
@@ -225,11 +225,11 @@ def curtain(look: Look) -> Part | None:
     )
 
 
-def bun(look: Look) -> Part | None:
+def bun(look: Look) -> HeadPart | None:
     """A knot of hair on top."""
     if look.hair != "bun":
         return None
     points = sphere(10, 18).reshape(-1, 3) * [2.6, 2.3, 2.6] + [0.0, 13.2, -3.5]
-    return Part(
+    return HeadPart(
         name="bun", points=points, faces=grid_faces(10, 18, closed=True), shade=np.full(len(points), 0.9)
     )

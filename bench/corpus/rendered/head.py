@@ -15,7 +15,7 @@ from privtalk.bench.corpus.rendered import expression, face_mesh, parts
 from privtalk.bench.corpus.rendered.face_mesh import COLUMNS, EYE_INNER, EYE_OUTER, HEAD_HEIGHT, KEY, vertex
 from privtalk.bench.corpus.rendered.identity import warp
 from privtalk.bench.corpus.rendered.look import Look
-from privtalk.bench.corpus.rendered.parts import Part
+from privtalk.bench.corpus.rendered.parts import HeadPart
 
 
 def _landmark_vertices() -> NDArray[np.int64]:
@@ -77,7 +77,7 @@ class Head:
     """[V, 3]."""
     faces: NDArray[np.int32]
     """[F, 3]."""
-    parts: tuple[Part, ...]
+    parts: tuple[HeadPart, ...]
     """The pieces after the skin, in order, with warped points."""
     spans: dict[str, tuple[int, int]]
     """Vertices of each part."""
@@ -126,13 +126,13 @@ def build(look: Look) -> Head:
     )
 
 
-def _pieces(look: Look) -> list[Part]:
+def _pieces(look: Look) -> list[HeadPart]:
     collar = {"crew": 0.0, "vee": -0.6, "high": 1.2}[look.neckline]
     inner = [parts.eyeball(-1), parts.eyeball(1), parts.teeth(True), parts.teeth(False), parts.tongue()]
     return [*inner, parts.cavity(), parts.ear(-1), parts.ear(1), parts.torso(collar)]
 
 
-def _warped(part: Part, look: Look) -> Part:
+def _warped(part: HeadPart, look: Look) -> HeadPart:
     points = warp(part.points, look.shape)
     if part.name in ("eye_right", "eye_left"):
         side = -1 if part.name == "eye_right" else 1
@@ -141,7 +141,7 @@ def _warped(part: Part, look: Look) -> Part:
         points = warp(centre, look.shape) + (part.points - centre) * size
     if part.name == "torso":
         points = part.points
-    return Part(
+    return HeadPart(
         name=part.name, points=points, faces=part.faces, shade=part.shade, jaw=part.jaw, body=part.body
     )
 

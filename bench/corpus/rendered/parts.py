@@ -15,7 +15,7 @@ from privtalk.bench.corpus.rendered.relief import Array, gauss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class HeadPart:
     """A rigid piece of the head."""
 
     name: str
@@ -54,7 +54,7 @@ EYE_RING = 20
 """Vertices of a ring of an eyeball; the last ring is the still floor of the socket."""
 
 
-def eyeball(side: int) -> Part:
+def eyeball(side: int) -> HeadPart:
     """Front part of an eyeball and the floor of its socket, side -1 on the picture's left; rows are rings."""
     polar = np.array([0.0, 0.09, 0.17, 0.20, 0.24, 0.36, 0.44, 0.48, 0.54, 0.8, 1.1, 1.5])[:, None] + 0.002
     turn = np.linspace(0, 2 * np.pi, EYE_RING, endpoint=False)[None]
@@ -65,7 +65,7 @@ def eyeball(side: int) -> Part:
     local = np.concatenate([unit, floor]).reshape(-1, 3)
     shade = 0.95 - 0.55 * np.clip(local[:, 1] - 0.05, 0, 1) / 0.6
     shade[-EYE_RING:] = 0.45
-    return Part(
+    return HeadPart(
         name="eye_right" if side < 0 else "eye_left",
         points=EYE_CENTRE * [side, 1, 1] + EYE_RADIUS * local,
         faces=grid_faces(13, EYE_RING, closed=True),
@@ -73,7 +73,7 @@ def eyeball(side: int) -> Part:
     )
 
 
-def teeth(upper: bool) -> Part:
+def teeth(upper: bool) -> HeadPart:
     """A smooth arch of teeth."""
     angle = np.linspace(-1.3, 1.3, 15)[None]
     span = np.array([-3.3, -3.8, -4.3, -4.62]) if upper else np.array([-4.72, -5.0, -5.4, -5.9])
@@ -84,7 +84,7 @@ def teeth(upper: bool) -> Part:
     points = np.stack([x, span[:, None] + 0.05 * (x / 2) ** 2, z], -1).reshape(-1, 3)
     shade = 0.74 - 0.16 * points[:, 0] ** 2
     name = "teeth_upper" if upper else "teeth_lower"
-    return Part(
+    return HeadPart(
         name=name,
         points=points,
         faces=grid_faces(4, 15),
@@ -93,11 +93,11 @@ def teeth(upper: bool) -> Part:
     )
 
 
-def tongue() -> Part:
+def tongue() -> HeadPart:
     """An ellipsoid on the floor of the mouth."""
     unit = sphere(9, 14).reshape(-1, 3)
     points = unit * [1.55, 0.62, 2.0] + [0.0, -5.75, 5.5]
-    return Part(
+    return HeadPart(
         name="tongue",
         points=points,
         faces=grid_faces(9, 14, closed=True),
@@ -106,18 +106,18 @@ def tongue() -> Part:
     )
 
 
-def cavity() -> Part:
+def cavity() -> HeadPart:
     """The dark back of the mouth."""
     x, down = np.meshgrid(np.linspace(-4.6, 4.6, 11), np.linspace(0, 1, 7))
     y = -1.8 - down * (6.4 - 2.4 * (x / 4.6) ** 2)
     z = 5.2 - 0.4 * (x / 4.6) ** 2
     points = np.stack([x, y, z], -1).reshape(-1, 3)
-    return Part(
+    return HeadPart(
         name="cavity", points=points, faces=grid_faces(7, 11), shade=np.full(len(points), 0.25), jaw=0.3
     )
 
 
-def ear(side: int) -> Part:
+def ear(side: int) -> HeadPart:
     """A flattened shell with a hollow, tilted outwards."""
     unit = sphere(9, 14)
     radius = np.hypot(unit[..., 0], unit[..., 1])
@@ -131,7 +131,7 @@ def ear(side: int) -> Part:
     ).reshape(-1, 3)
     points *= [side, 1, 1]
     shade = (0.95 - 0.5 * gauss(radius, 0.5) * (unit[..., 2] > 0)).ravel()
-    return Part(
+    return HeadPart(
         name="ear_right" if side < 0 else "ear_left",
         points=points,
         faces=grid_faces(9, 14, closed=True, flip=side > 0),
@@ -139,7 +139,7 @@ def ear(side: int) -> Part:
     )
 
 
-def torso(neckline: float) -> Part:
+def torso(neckline: float) -> HeadPart:
     """Shoulders and chest; `neckline` (centimetres) lifts the collar."""
     rings = np.array(
         [
@@ -163,6 +163,6 @@ def torso(neckline: float) -> Part:
     sag = (1.0 - neckline) * np.clip(np.cos(angle), 0, 1) ** 2 * np.clip((y + 14.5) / 2, 0, 1)
     points = np.stack([x, y - sag + 0 * x, z], -1).reshape(-1, 3)
     near = np.clip((points[:, 1] + 15.0) / 3, 0, 1) * np.clip((points[:, 2] + 2) / 6, 0, 1)
-    return Part(
+    return HeadPart(
         name="torso", points=points, faces=grid_faces(9, 48, closed=True), shade=0.95 - 0.45 * near, body=1.0
     )

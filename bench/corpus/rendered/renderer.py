@@ -15,7 +15,7 @@ from privtalk.bench.corpus.rendered import figure as figures
 from privtalk.bench.corpus.rendered import head as heads
 from privtalk.bench.corpus.rendered import rasteriser
 from privtalk.bench.corpus.rendered.face_mesh import HEAD_HEIGHT
-from privtalk.bench.corpus.rendered.figure import Figure
+from privtalk.bench.corpus.rendered.figure import FigureMesh
 from privtalk.bench.corpus.rendered.look import Look
 from privtalk.bench.corpus.rendered.materials import linear
 
@@ -131,7 +131,7 @@ def render(
     size: int = 64,
     *,
     rng: np.random.Generator,
-    figure: Figure | None = None,
+    figure: FigureMesh | None = None,
 ) -> Rendered:
     """Film a performance. The generator is used for the camera's noise alone.
 
@@ -153,7 +153,7 @@ def render(
     return Rendered(frames=frames, landmarks=landmarks, masks=masks)
 
 
-def posed(figure: Figure, points: NDArray[np.float32], pose: NDArray[np.float32]) -> NDArray[np.float32]:
+def posed(figure: FigureMesh, points: NDArray[np.float32], pose: NDArray[np.float32]) -> NDArray[np.float32]:
     """World vertices [V, 3] of the figure for one frame of head vertices and one pose [6]."""
     out = figures.place(figure, points)
     angles = pose.astype(np.float64)
@@ -163,7 +163,7 @@ def posed(figure: Figure, points: NDArray[np.float32], pose: NDArray[np.float32]
 
 
 def _draw(
-    figure: Figure, points: NDArray[np.float32], canvas: _Canvas, behind: NDArray[np.float32],
+    figure: FigureMesh, points: NDArray[np.float32], canvas: _Canvas, behind: NDArray[np.float32],
     light: NDArray[np.float32], mask: NDArray[np.uint8],
 ) -> NDArray[np.float32]:  # fmt: skip
     """Draw one frame into the canvas and `mask`; returns the vertices on the sample grid."""

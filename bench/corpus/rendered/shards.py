@@ -15,9 +15,16 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import Clip, pack, unpack
-from privtalk.bench.corpus.population import EMBEDDED_VERSION, Group, Person, Purpose, Role, identity_name
+from privtalk.bench.corpus.population import (
+    EMBEDDED_VERSION,
+    FootageGroup,
+    Person,
+    Purpose,
+    Role,
+    identity_name,
+)
 from privtalk.bench.corpus.spec import CorpusSpec
-from privtalk.bench.execution.task import Report, Task
+from privtalk.bench.execution.task import Job, Report
 from privtalk.core.cache import (
     cache_folder,
     content_hash,
@@ -91,9 +98,9 @@ class EmbeddedPopulation:
                 frames=footage.frames,
             )
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[FootageGroup]:
         return [
-            Group(
+            FootageGroup(
                 shard.origin,
                 shard.name,
                 self.people(shard.role)[shard.first : shard.first + shard.people],
@@ -135,9 +142,9 @@ class EmbeddedPopulation:
         return self.public if role == "public" else counts[role]
 
 
-def missing(shards: Sequence[Shard]) -> list[Task]:
+def missing(shards: Sequence[Shard]) -> list[Job]:
     """Tasks that make the files that are absent or damaged."""
-    return [Task(shard.name, build, (shard,)) for shard in shards if not verified(shard.path)]
+    return [Job(shard.name, build, (shard,)) for shard in shards if not verified(shard.path)]
 
 
 def cost(shard: Shard) -> float:

@@ -19,7 +19,7 @@ from privtalk.bench.corpus.performance import ARTICULATORS, VISEMES, Performance
 from privtalk.bench.corpus.population import EMBEDDED_VERSION, Role
 from privtalk.bench.corpus.rendered.look import Look, sample_look
 from privtalk.bench.corpus.rendered.motion import GAZE_LIMITS, POSE_LIMITS
-from privtalk.bench.execution.task import Report, Task
+from privtalk.bench.execution.task import Job, Report
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 
 VERSION = 1
@@ -101,9 +101,9 @@ def files(
     ]
 
 
-def missing(wanted: Sequence[Sittings]) -> list[Task]:
+def missing(wanted: Sequence[Sittings]) -> list[Job]:
     """Tasks that make the files that are absent or damaged."""
-    return [Task(f"studio-{file.name}", build, (file,)) for file in wanted if not verified(file.path)]
+    return [Job(f"studio-{file.name}", build, (file,)) for file in wanted if not verified(file.path)]
 
 
 def load(wanted: Sequence[Sittings]) -> Portraits:

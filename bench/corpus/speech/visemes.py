@@ -26,30 +26,30 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class VisemeShape:
     """The target of a viseme for each articulator (order of `ARTICULATORS`), and its strength (0: none)."""
 
     target: tuple[float, float, float, float, float, float]
     strength: tuple[float, float, float, float, float, float]
 
 
-SHAPES: dict[str, Shape] = {
+SHAPES: dict[str, VisemeShape] = {
     #            jaw   width  round press tuck tongue   strengths
-    "sil": Shape((0.00, 0.00, 0.00, 0.00, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)),
-    "PP": Shape((0.00, 0.00, 0.05, 1.00, 0.0, 0.0), (14.0, 0.6, 0.3, 30.0, 4.0, 2.0)),
-    "FF": Shape((0.08, 0.05, 0.05, 0.00, 1.0, 0.0), (8.0, 0.6, 0.4, 6.0, 20.0, 2.0)),
-    "TH": Shape((0.22, 0.10, 0.00, 0.00, 0.0, 1.0), (1.2, 0.6, 0.5, 2.0, 2.0, 12.0)),
-    "DD": Shape((0.18, 0.15, 0.00, 0.00, 0.0, 0.6), (0.9, 0.5, 0.3, 2.0, 2.0, 4.0)),
-    "kk": Shape((0.32, 0.05, 0.00, 0.00, 0.0, 0.0), (0.5, 0.3, 0.2, 2.0, 2.0, 1.0)),
-    "CH": Shape((0.14, -0.30, 0.60, 0.00, 0.0, 0.2), (1.5, 1.2, 1.5, 2.0, 2.0, 2.0)),
-    "SS": Shape((0.08, 0.35, 0.00, 0.00, 0.0, 0.2), (1.8, 1.0, 0.6, 2.0, 2.0, 2.0)),
-    "nn": Shape((0.22, 0.10, 0.00, 0.00, 0.0, 0.7), (0.7, 0.5, 0.3, 2.0, 2.0, 4.0)),
-    "RR": Shape((0.28, -0.25, 0.45, 0.00, 0.0, 0.1), (0.8, 0.9, 1.0, 2.0, 2.0, 1.0)),
-    "aa": Shape((1.00, 0.10, 0.00, 0.00, 0.0, 0.0), (2.0, 1.0, 1.2, 2.0, 2.0, 1.0)),
-    "E": Shape((0.66, 0.55, 0.00, 0.00, 0.0, 0.1), (1.5, 1.0, 1.2, 2.0, 2.0, 1.0)),
-    "ih": Shape((0.34, 0.75, 0.00, 0.00, 0.0, 0.1), (1.2, 1.0, 1.2, 2.0, 2.0, 1.0)),
-    "oh": Shape((0.76, -0.45, 0.65, 0.00, 0.0, 0.0), (1.8, 1.2, 1.4, 2.0, 2.0, 1.0)),
-    "ou": Shape((0.30, -0.85, 1.00, 0.00, 0.0, 0.0), (1.4, 1.5, 1.8, 2.0, 2.0, 1.0)),
+    "sil": VisemeShape((0.00, 0.00, 0.00, 0.00, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)),
+    "PP": VisemeShape((0.00, 0.00, 0.05, 1.00, 0.0, 0.0), (14.0, 0.6, 0.3, 30.0, 4.0, 2.0)),
+    "FF": VisemeShape((0.08, 0.05, 0.05, 0.00, 1.0, 0.0), (8.0, 0.6, 0.4, 6.0, 20.0, 2.0)),
+    "TH": VisemeShape((0.22, 0.10, 0.00, 0.00, 0.0, 1.0), (1.2, 0.6, 0.5, 2.0, 2.0, 12.0)),
+    "DD": VisemeShape((0.18, 0.15, 0.00, 0.00, 0.0, 0.6), (0.9, 0.5, 0.3, 2.0, 2.0, 4.0)),
+    "kk": VisemeShape((0.32, 0.05, 0.00, 0.00, 0.0, 0.0), (0.5, 0.3, 0.2, 2.0, 2.0, 1.0)),
+    "CH": VisemeShape((0.14, -0.30, 0.60, 0.00, 0.0, 0.2), (1.5, 1.2, 1.5, 2.0, 2.0, 2.0)),
+    "SS": VisemeShape((0.08, 0.35, 0.00, 0.00, 0.0, 0.2), (1.8, 1.0, 0.6, 2.0, 2.0, 2.0)),
+    "nn": VisemeShape((0.22, 0.10, 0.00, 0.00, 0.0, 0.7), (0.7, 0.5, 0.3, 2.0, 2.0, 4.0)),
+    "RR": VisemeShape((0.28, -0.25, 0.45, 0.00, 0.0, 0.1), (0.8, 0.9, 1.0, 2.0, 2.0, 1.0)),
+    "aa": VisemeShape((1.00, 0.10, 0.00, 0.00, 0.0, 0.0), (2.0, 1.0, 1.2, 2.0, 2.0, 1.0)),
+    "E": VisemeShape((0.66, 0.55, 0.00, 0.00, 0.0, 0.1), (1.5, 1.0, 1.2, 2.0, 2.0, 1.0)),
+    "ih": VisemeShape((0.34, 0.75, 0.00, 0.00, 0.0, 0.1), (1.2, 1.0, 1.2, 2.0, 2.0, 1.0)),
+    "oh": VisemeShape((0.76, -0.45, 0.65, 0.00, 0.0, 0.0), (1.8, 1.2, 1.4, 2.0, 2.0, 1.0)),
+    "ou": VisemeShape((0.30, -0.85, 1.00, 0.00, 0.0, 0.0), (1.4, 1.5, 1.8, 2.0, 2.0, 1.0)),
 }
 """Viseme -> mouth. Rounding is stronger than spreading: it spreads over its neighbours."""
 
@@ -135,7 +135,7 @@ FALLBACK = (Target("E", 0.6, 0.5),)
 """For a mnemonic that the table lacks: a weak neutral vowel. English never needs it (tests)."""
 
 
-class Track(NamedTuple):
+class MouthTrack(NamedTuple):
     """A mouth over T frames."""
 
     visemes: NDArray[np.float32]
@@ -148,7 +148,7 @@ SUBSTEPS = 4
 """Instants over which a frame is averaged: the middle half of its interval, a 180 degree shutter."""
 
 
-def track(phonemes: Sequence[Phoneme], frames: int, fps: float = 25.0) -> Track:
+def track(phonemes: Sequence[Phoneme], frames: int, fps: float = 25.0) -> MouthTrack:
     """Viseme weights and articulators of `frames` frames; frame t is exposed around (t + 0.5) / fps."""
     if not phonemes:
         raise ValueError("no phonemes to track; give at least one, a pause if nothing is said")
@@ -158,7 +158,7 @@ def track(phonemes: Sequence[Phoneme], frames: int, fps: float = 25.0) -> Track:
     # a frame after the last sound (or before the first) shows that sound
     instants = instants.clip(phonemes[0].start, phonemes[-1].end)
     gap = _distance(instants, sounds)
-    return Track(_exposed(_mixture(gap, sounds), frames), _exposed(_blend(gap, sounds), frames))
+    return MouthTrack(_exposed(_mixture(gap, sounds), frames), _exposed(_blend(gap, sounds), frames))
 
 
 class _Sounds(NamedTuple):

@@ -41,7 +41,7 @@ PFLD_MARGIN = 1.1
 """Side of the landmark network's crop over the longer side of the face's box."""
 
 
-class WeightsError(ValueError):
+class FaceWeightsError(ValueError):
     """Weights that are missing or cannot be used; the message names the option that sets them."""
 
 
@@ -72,11 +72,11 @@ def find_weights(role: Role, path: Path | None = None) -> Path:
     given = path or (Path(os.environ[variable]) if os.environ.get(variable) else None)
     if given is not None:
         if not given.is_file():
-            raise WeightsError(f"{role} weights: no file {given}; set --{role} PATH or {variable}")
+            raise FaceWeightsError(f"{role} weights: no file {given}; set --{role} PATH or {variable}")
         return given
     found = [file for name in NAMES[role] for file in sorted(weights_folder().glob(name))]
     if not found:
-        raise WeightsError(
+        raise FaceWeightsError(
             f"{role} weights are missing: give --{role} PATH, set {variable}, "
             f"or put {' or '.join(NAMES[role])} into {weights_folder()}"
         )
@@ -111,7 +111,7 @@ def _yunet(path: Path, score: float) -> Detector:
             network = cv2.FaceDetectorYN.create(str(path), "", (COARSE, COARSE), score)
             network.detect(np.zeros((COARSE, COARSE, 3), np.uint8))
     except cv2.error as error:
-        raise WeightsError(f"--detector {path}: not a YuNet model ({error.err or error})") from error
+        raise FaceWeightsError(f"--detector {path}: not a YuNet model ({error.err or error})") from error
 
     def search(picture: Pixels, longest: int) -> list[Face]:
         scale = min(1.0, longest / max(picture.shape[:2]))
@@ -140,12 +140,12 @@ def _scrfd(path: Path, score: float) -> Detector:
     try:
         from insightface import model_zoo
     except ImportError as error:
-        raise WeightsError(
+        raise FaceWeightsError(
             f"--detector {path.name} needs insightface: python3 -m pip install 'privtalk-bench[faces]'"
         ) from error
     network = model_zoo.get_model(str(path))
     if network is None or not hasattr(network, "detect"):
-        raise WeightsError(f"--detector {path}: insightface does not know it as a detector")
+        raise FaceWeightsError(f"--detector {path}: insightface does not know it as a detector")
     network.prepare(ctx_id=-1, input_size=(640, 640), det_thresh=score)
 
     def detect(picture: Pixels) -> list[Face]:
@@ -174,7 +174,7 @@ def load_landmarker(path: Path) -> Landmarker:
             network = cv2.dnn.readNetFromONNX(str(path))
             _forward(network, np.zeros((PFLD_INPUT, PFLD_INPUT, 3), np.uint8))
     except (cv2.error, ValueError) as error:
-        raise WeightsError(
+        raise FaceWeightsError(
             f"--landmarks {path}: not a network from a {PFLD_INPUT} px face to 68 points"
         ) from error
 

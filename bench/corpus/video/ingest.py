@@ -26,7 +26,7 @@ from privtalk.bench.corpus.video.decoding import VideoError
 from privtalk.bench.corpus.video.faces import Detector, Face, Landmarker
 from privtalk.bench.corpus.video.liveliness import Fault, fault, repeats
 from privtalk.bench.corpus.video.sound import SILENCE, read_sound
-from privtalk.bench.corpus.video.tracking import Track
+from privtalk.bench.corpus.video.tracking import FaceTrack
 
 Pixels = NDArray[np.uint8]
 
@@ -74,7 +74,7 @@ class PrepareOptions:
             raise ValueError("--score lies between 0 and 1, --workers is at least 1")
 
 
-class Source(NamedTuple):
+class VideoSource(NamedTuple):
     """A file to prepare."""
 
     path: Path
@@ -142,7 +142,7 @@ class Sightings:
             yield faces, cut
 
 
-def follow_face(sightings: Sightings) -> Track:
+def follow_face(sightings: Sightings) -> FaceTrack:
     """The face that is largest for longest; raises where there is none."""
     tracks = tracking.link(sightings, FPS)
     if not tracks:
@@ -151,7 +151,7 @@ def follow_face(sightings: Sightings) -> Track:
 
 
 def convert(
-    source: Source, options: PrepareOptions, models: Models, tick: Tick, note: Note
+    source: VideoSource, options: PrepareOptions, models: Models, tick: Tick, note: Note
 ) -> Iterator[Clip]:
     """The clips of one video, one by one; raises a `VideoError` with the reason where it is refused."""
     if source.identity is None:
@@ -197,12 +197,12 @@ def sound_of(sound: NDArray[np.float32], run: range) -> NDArray[np.float32]:
     return sound[run.start * SAMPLES : run.stop * SAMPLES]
 
 
-def seen_in(track: Track, run: range) -> NDArray[np.bool_]:
+def seen_in(track: FaceTrack, run: range) -> NDArray[np.bool_]:
     """Whether the face was seen, for each frame of a run."""
     return track.seen[run.start - track.start : run.stop - track.start]
 
 
-def segments_with_sound(track: Track, sound: NDArray[np.float32], options: PrepareOptions) -> list[range]:
+def segments_with_sound(track: FaceTrack, sound: NDArray[np.float32], options: PrepareOptions) -> list[range]:
     """Runs of frames that become clips: the face is in view and something is heard."""
     stop = max(track.start, min(track.start + len(track), len(sound) // SAMPLES))
     runs = cut_segments(track.start, stop, round(options.seconds * FPS), round(options.min_seconds * FPS))
@@ -217,7 +217,7 @@ def segments_with_sound(track: Track, sound: NDArray[np.float32], options: Prepa
     return heard
 
 
-def left_out(sightings: Sightings, track: Track, heard: int, runs: list[range]) -> Counter[str]:
+def left_out(sightings: Sightings, track: FaceTrack, heard: int, runs: list[range]) -> Counter[str]:
     """Frames that are in no run, by the reason; sound lasts for `heard` frames."""
     stop = track.start + len(track)
     outside = sightings.empty[: track.start] + sightings.empty[stop:]
@@ -232,7 +232,7 @@ def left_out(sightings: Sightings, track: Track, heard: int, runs: list[range]) 
     )
 
 
-def locate_face(path: Path, track: Track, locate: Landmarker, tick: Tick) -> NDArray[np.float64]:
+def locate_face(path: Path, track: FaceTrack, locate: Landmarker, tick: Tick) -> NDArray[np.float64]:
     """Landmarks [n, 68, 2] of a track in pixels of the video; raises where the face is too small to be of use."""
     boxes = gaussian_filter1d(track.boxes, BOX_SECONDS * FPS, axis=0, mode="nearest")
     found = np.empty((len(track), 68, 2))
@@ -260,7 +260,7 @@ class Segment(NamedTuple):
 
 
 def crop_segments(
-    path: Path, track: Track, landmarks: NDArray[np.float64], runs: list[range], size: int
+    path: Path, track: FaceTrack, landmarks: NDArray[np.float64], runs: list[range], size: int
 ) -> Iterator[Segment]:
     """Each run of frames, framed steadily over the whole track."""
     framing = frame_face(landmarks, FPS)

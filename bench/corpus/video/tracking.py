@@ -25,7 +25,7 @@ CUT = 0.16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class FaceTrack:
     """A face from frame `start` on, n frames without a hole."""
 
     start: int
@@ -51,7 +51,7 @@ class _Open:
     faces: list[Face] = field(default_factory=list)
 
 
-def link(faces: Iterable[tuple[list[Face], bool]], fps: float) -> list[Track]:
+def link(faces: Iterable[tuple[list[Face], bool]], fps: float) -> list[FaceTrack]:
     """Tracks of a shot sequence; per frame the faces seen and whether a new shot begins with it.
 
     A face joins the track whose last box it overlaps most; a track ends at a cut or `PATIENCE` unseen.
@@ -77,14 +77,14 @@ def _join(running: list[_Open], number: int, face: Face) -> None:
     best.faces.append(face)
 
 
-def _close(track: _Open) -> Track:
+def _close(track: _Open) -> FaceTrack:
     start, length = track.frames[0], track.frames[-1] - track.frames[0] + 1
     at = np.array(track.frames) - start
     seen = np.zeros(length, bool)
     seen[at] = True
     rows = np.array([face.box for face in track.faces])
     boxes = np.stack([np.interp(np.arange(length), at, column) for column in rows.T], axis=1)
-    return Track(start=start, boxes=boxes, seen=seen)
+    return FaceTrack(start=start, boxes=boxes, seen=seen)
 
 
 def overlap(a: Floats, b: Floats) -> float:

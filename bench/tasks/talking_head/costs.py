@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.registry import METHODS, REFERENCES
 
@@ -13,7 +13,7 @@ FORWARD = 0.004
 """Guessed seconds that a core takes for a 64 px frame through the denoiser."""
 
 
-def costs(cell: Cell) -> dict[str, float]:
+def costs(cell: TalkingHeadCell) -> dict[str, float]:
     """Guessed seconds of each stage on one core; only their ratios matter (`progress.Estimator` scales them)."""
     corpus, evaluation = cell.corpus, cell.evaluation
     forward = FORWARD * (corpus.size / 64) ** 2

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from privtalk.bench.task import Condition
-from privtalk.bench.tasks.talking_head.settings import Cell, PrivacySpec
+from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell
 from privtalk.methods.registry import METHODS, REFERENCES
 
 FILLED_IN: Mapping[str, str] = {
@@ -19,7 +19,7 @@ FILLED_IN: Mapping[str, str] = {
 """Setting -> the way to choose it. What says where figures come from is filled in by the program and by nobody else."""
 
 
-def _training(holds: Callable[[Cell], bool], rule: str) -> Condition:
+def _training(holds: Callable[[TalkingHeadCell], bool], rule: str) -> Condition:
     return Condition(lambda cell: cell.training is not None and holds(cell), rule)
 
 

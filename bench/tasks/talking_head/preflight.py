@@ -14,7 +14,7 @@ from privtalk.bench.corpus.population import Population
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.environment import available_memory
 from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
-from privtalk.bench.tasks.talking_head.settings import Cell, Planned, Training
+from privtalk.bench.tasks.talking_head.settings import PlannedTalkingHead, TalkingHeadCell, Training
 from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.bench.tasks.talking_head.stages.train import message_length
 from privtalk.core.cache import cache_folder
@@ -46,7 +46,9 @@ FRAME_BYTES = 3400
 """Bytes of a frame's sound, landmarks and truth on disk (measured: 3,300 to 3,600, with the file's own)."""
 
 
-def check(pending: Sequence[Planned], network: Network, population: Population, workers: int) -> None:
+def check(
+    pending: Sequence[PlannedTalkingHead], network: Network, population: Population, workers: int
+) -> None:
     """Raises a `UserError` that names the first cell that cannot be run, the rule and the way out."""
     if not pending:
         return
@@ -63,7 +65,7 @@ def check(pending: Sequence[Planned], network: Network, population: Population, 
     _check_memory(pending, network, workers)
 
 
-def _named(planned: Planned, rule: Callable[..., None], *arguments: object) -> None:
+def _named(planned: PlannedTalkingHead, rule: Callable[..., None], *arguments: object) -> None:
     try:
         rule(*arguments)
     except ValueError as error:
@@ -73,7 +75,7 @@ def _named(planned: Planned, rule: Callable[..., None], *arguments: object) -> N
 # Footage
 
 
-def _check_footage(cell: Cell) -> None:
+def _check_footage(cell: TalkingHeadCell) -> None:
     corpus, training = cell.corpus, cell.training
     if training is None:
         return
@@ -101,7 +103,7 @@ def _check_attacked(training: Training, corpus: CorpusSpec) -> None:
             raise ValueError(f"{name} is {frames}, {of} have {there} frames; set it lower")
 
 
-def _check_attribute(cell: Cell, population: Population) -> None:
+def _check_attribute(cell: TalkingHeadCell, population: Population) -> None:
     spec = cell.partition
     if spec.kind != "dirichlet":
         return
@@ -116,7 +118,7 @@ def _check_attribute(cell: Cell, population: Population) -> None:
 # Steps, layers, privacy
 
 
-def _check_schedule(cell: Cell, timesteps: int) -> None:
+def _check_schedule(cell: TalkingHeadCell, timesteps: int) -> None:
     """Within the T steps of the backbone's diffusion."""
     if cell.evaluation.steps > timesteps:
         raise ValueError(
@@ -130,7 +132,7 @@ def _check_schedule(cell: Cell, timesteps: int) -> None:
             )
 
 
-class Shape(NamedTuple):
+class AdapterShape(NamedTuple):
     """An adapter's size on a backbone."""
 
     dim: int
@@ -140,16 +142,16 @@ class Shape(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def shape(config: AdapterConfig, network: Network) -> Shape:
+def shape(config: AdapterConfig, network: Network) -> AdapterShape:
     """The size of an adapter, from the layers that it is put on; nothing is drawn."""
     layers = target_layers(open_backbone(network).denoiser, config).values()
     down = 0 if config.freeze_a else sum(layer.in_features for layer in layers)
     up = sum(layer.out_features for layer in layers)
     widest = max(min(layer.in_features, layer.out_features) for layer in layers)
-    return Shape(config.rank * (down + up), widest)
+    return AdapterShape(config.rank * (down + up), widest)
 
 
-def _check_training(cell: Cell, training: Training, network: Network) -> None:
+def _check_training(cell: TalkingHeadCell, training: Training, network: Network) -> None:
     config = adapter_config(cell.method, training.adapter)
     found = shape(config, network)
     if config.rank > found.widest:
@@ -160,7 +162,7 @@ def _check_training(cell: Cell, training: Training, network: Network) -> None:
         _check_federation(training, cell.seed, client_count(cell), _message(cell, training, network))
 
 
-def _message(cell: Cell, training: Training, network: Network) -> int:
+def _message(cell: TalkingHeadCell, training: Training, network: Network) -> int:
     """Numbers in a message."""
     config = adapter_config(cell.method, training.adapter)
     return message_length(cell, training, _template(config, network))
@@ -188,7 +190,7 @@ def _check_federation(training: Training, seed: int, count: int, dim: int) -> No
         )
 
 
-def client_count(cell: Cell) -> int:
+def client_count(cell: TalkingHeadCell) -> int:
     """Clients that a partition makes."""
     spec = cell.partition
     return -(-cell.corpus.clients // spec.people) if spec.kind == "dirichlet" else cell.corpus.clients
@@ -206,7 +208,7 @@ def cohorts(federation: FederationConfig, count: int, seed: int) -> tuple[int, .
     )
 
 
-def remarks(pending: Sequence[Planned]) -> tuple[str, ...]:
+def remarks(pending: Sequence[PlannedTalkingHead]) -> tuple[str, ...]:
     """Remarks on what keeps no cell from being run, but its figures from meaning what was asked for."""
     found = []
     for planned in pending:
@@ -222,7 +224,7 @@ def remarks(pending: Sequence[Planned]) -> tuple[str, ...]:
 # Memory and disk
 
 
-def _check_memory(pending: Sequence[Planned], network: Network, workers: int) -> None:
+def _check_memory(pending: Sequence[PlannedTalkingHead], network: Network, workers: int) -> None:
     free = available_memory()
     heaviest = max(pending, key=lambda planned: memory_mib(planned.cell, network))
     need, at_once = memory_mib(heaviest.cell, network), min(workers, len(pending))
@@ -236,7 +238,7 @@ def _check_memory(pending: Sequence[Planned], network: Network, workers: int) ->
     )
 
 
-def memory_mib(cell: Cell, network: Network) -> float:
+def memory_mib(cell: TalkingHeadCell, network: Network) -> float:
     """The least that a cell's process will hold at once, MiB: its updates, and the messages kept for attacks."""
     training = cell.training
     if training is None:

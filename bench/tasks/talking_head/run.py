@@ -12,13 +12,17 @@ from privtalk.attacks.reconstruction.gallery import Gallery
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.partition import Client, partition
 from privtalk.bench.corpus.population import Person, Population
-from privtalk.bench.task import Outcome, Work
+from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.talking_head.networks import Means, open_backbone
-from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, privacy
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampling, set_stage, tested
-from privtalk.bench.tasks.talking_head.stages.reconstruct import Scene, reconstruct, write_gallery
+from privtalk.bench.tasks.talking_head.stages.reconstruct import (
+    ReconstructionSetting,
+    reconstruct,
+    write_gallery,
+)
 from privtalk.bench.tasks.talking_head.stages.score import Judge, Verdict
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
 from privtalk.bench.tasks.talking_head.stages.train import (
@@ -28,7 +32,7 @@ from privtalk.bench.tasks.talking_head.stages.train import (
     message_length,
     train_cell,
 )
-from privtalk.core.records import AttackResult, Audit, Federation, Privacy, RoundChecks
+from privtalk.core.records import AttackResult, Audit, FederationBlock, Privacy, RoundChecks
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.federation.state import Curves
@@ -43,7 +47,7 @@ RELEASED = ("cohort", "step_norm", "clip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class CellWorld:
     """The things that a cell runs on."""
 
     population: Population
@@ -53,7 +57,7 @@ class World:
     backbone: Backbone
 
 
-def run(work: Work) -> Outcome:
+def run(work: Work) -> CellOutcome:
     """Runs a cell: trains, generates, scores, attacks. Killed at any point, the next call goes on from there."""
     cell, place, clock = work.cell, work.place, work.clock
     with clock.stage("loading"):
@@ -69,7 +73,7 @@ def run(work: Work) -> Outcome:
         artifacts |= write_gallery(place.folder, folder, gallery)
     with clock.stage("scoring"):
         metrics = verdict.summary(cell.seed)
-    return Outcome(
+    return CellOutcome(
         metrics=metrics,
         samples=verdict.samples(),
         artifacts=artifacts,
@@ -79,13 +83,13 @@ def run(work: Work) -> Outcome:
     )
 
 
-def open_world(cell: Cell, means: Means) -> World:
+def open_world(cell: TalkingHeadCell, means: Means) -> CellWorld:
     """Opens what was prepared, and deals the training clips to clients."""
     population = open_population(cell.corpus, means.corpus)
     store = FeatureStore(population, means.network, cell.evaluation.track == "inpaint")
     people = population.people("clients")
     clips = {person.name: len(store.load(person, "train")) for person in people}
-    return World(
+    return CellWorld(
         population=population,
         store=store,
         people=people,
@@ -94,13 +98,15 @@ def open_world(cell: Cell, means: Means) -> World:
     )
 
 
-def _train(work: Work, cell: Cell, world: World) -> tuple[Trained | None, Federation, tuple[Audit, ...]]:
+def _train(
+    work: Work, cell: TalkingHeadCell, world: CellWorld
+) -> tuple[Trained | None, FederationBlock, tuple[Audit, ...]]:
     """Trained adapters, guarantee and checks of every round, and what canaries certify; a violation ends the cell."""
     clock, report = work.clock, work.report
     count = len(world.clients)
     if cell.training is None:
         nothing = privacy.account(cell, privacy.NO_PRIVACY, count, 0, None)
-        return None, Federation(privacy=nothing), ()
+        return None, FederationBlock(privacy=nothing), ()
     with clock.stage("accounting"):
         dim = message_length(cell, cell.training, initial_adapter(cell, cell.training, world.backbone))
         used = privacy.mechanism(cell.training, count, dim)
@@ -130,7 +136,7 @@ def _train(work: Work, cell: Cell, world: World) -> tuple[Trained | None, Federa
         return trained, federation, audit.audit(cell, trained, used, guarantee, count)
 
 
-def _stage(cell: Cell, world: World) -> Stage:
+def _stage(cell: TalkingHeadCell, world: CellWorld) -> Stage:
     people = world.people[: cell.corpus.tested]
     return set_stage(
         people, tested(world.people, world.clients, cell.corpus.tested), world.population, world.store
@@ -138,7 +144,7 @@ def _stage(cell: Cell, world: World) -> Stage:
 
 
 def _generate(
-    work: Work, cell: Cell, world: World, stage: Stage, trained: Trained | None
+    work: Work, cell: TalkingHeadCell, world: CellWorld, stage: Stage, trained: Trained | None
 ) -> tuple[dict[int, Tensor], Verdict]:
     """uint8 frames [T, H, W, 3] of the clips that are shown, by number, and every clip's scores."""
     clock, report = work.clock, work.report
@@ -167,7 +173,7 @@ def _generate(
 
 
 def _attack(
-    work: Work, cell: Cell, world: World, trained: Trained | None
+    work: Work, cell: TalkingHeadCell, world: CellWorld, trained: Trained | None
 ) -> tuple[dict[str, AttackResult], Gallery | None]:
     """Attacks on what the row releases and says, and what was made of messages."""
     clock, report = work.clock, work.report
@@ -190,7 +196,7 @@ def _attack(
         found = attack.attack_cell(report, question, trained, world.clients, owners, trained.factor)
     with clock.stage("inverting"):
         made = reconstruct(
-            Scene(
+            ReconstructionSetting(
                 cell=cell,
                 trained=trained,
                 knowledge=attack.knowing(question),
@@ -203,9 +209,9 @@ def _attack(
     return found | made.attacks, made.gallery
 
 
-def _federation(trained: Trained, guarantee: Privacy, found: RoundChecks | None) -> Federation:
+def _federation(trained: Trained, guarantee: Privacy, found: RoundChecks | None) -> FederationBlock:
     state = trained.state
-    return Federation(
+    return FederationBlock(
         privacy=guarantee,
         training=_curves(state.curves, guarantee),
         communication_bytes=state.transcript.communication,

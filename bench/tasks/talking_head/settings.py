@@ -114,7 +114,7 @@ class BackboneSpec(Frozen):
     """The hash of the weights' file."""
 
 
-class Settings(Frozen):
+class TalkingHeadSettings(Frozen):
     """The tree that suites, presets and `--set` write to: what all cells of a run share."""
 
     corpus: CorpusSpec
@@ -151,7 +151,7 @@ class Training(Frozen):
         return hash(self.model_dump_json())  # options are a mapping, which has no hash of its own
 
 
-class Cell(task.Cell):
+class TalkingHeadCell(task.Cell):
     """One run."""
 
     task: Literal["talking_head"] = "talking_head"
@@ -164,7 +164,7 @@ class Cell(task.Cell):
     """None for rows that train nothing."""
 
 
-class Planned(task.Planned):
+class PlannedTalkingHead(task.Planned):
     """A planned cell of this task."""
 
-    cell: Cell
+    cell: TalkingHeadCell

@@ -9,10 +9,10 @@ from typing import Any, cast
 from privtalk.bench import task
 from privtalk.bench.task import (
     Axis,
+    CellOutcome,
     Condition,
     Opened,
     Opening,
-    Outcome,
     Place,
     Planned,
     Preparation,
@@ -25,7 +25,12 @@ from privtalk.bench.tasks.talking_head import settings as own_settings
 from privtalk.bench.tasks.talking_head.display import DISPLAY
 from privtalk.bench.tasks.talking_head.networks import Means, choose_device, find_network
 from privtalk.bench.tasks.talking_head.options import BRANCH, owned
-from privtalk.bench.tasks.talking_head.settings import Cell, PrivacySpec, Settings, Training
+from privtalk.bench.tasks.talking_head.settings import (
+    PrivacySpec,
+    TalkingHeadCell,
+    TalkingHeadSettings,
+    Training,
+)
 from privtalk.core.errors import UserError
 from privtalk.methods.registry import METHODS, REFERENCES
 from privtalk.methods.registry import options as method_options
@@ -57,7 +62,7 @@ class TalkingHead(task.Task):
 
     name = "talking_head"
     about = "federated, personalised 2-D talking heads under client-level differential privacy"
-    settings = Settings
+    settings = TalkingHeadSettings
     axes = AXES
     display = DISPLAY
     conditions = effects.CONDITIONS
@@ -93,7 +98,7 @@ class TalkingHead(task.Task):
             },
         )
 
-    def settle(self, opened: Opened, opening: Opening, settings: Settings) -> Mapping[str, Any]:
+    def settle(self, opened: Opened, opening: Opening, settings: TalkingHeadSettings) -> Mapping[str, Any]:
         from privtalk.bench.corpus.opening import recorded_settings
 
         size, takes = settings.corpus.size, opened.resources.network.size
@@ -106,9 +111,9 @@ class TalkingHead(task.Task):
             return {}
         return {"corpus": recorded_settings(opening.corpus, settings.corpus)}
 
-    def cell(self, settings: Settings, wanted: Wanted) -> Cell:
+    def cell(self, settings: TalkingHeadSettings, wanted: Wanted) -> TalkingHeadCell:
         trained = wanted.method in METHODS or REFERENCES[wanted.method].trains is not None
-        return Cell(
+        return TalkingHeadCell(
             method=wanted.method,
             at=dict(wanted.at),
             seed=wanted.seed,
@@ -128,9 +133,9 @@ class TalkingHead(task.Task):
         own = effects.row_of(rest.partition(".")[0]) if branch == BRANCH else None
         return super().condition(path) or own
 
-    def placed(self, cell: Cell, path: str) -> tuple[Any] | None:
+    def placed(self, cell: TalkingHeadCell, path: str) -> tuple[Any] | None:
         branch, _, rest = path.partition(".")
-        holder = cell if branch in Cell.model_fields else cell.training
+        holder = cell if branch in TalkingHeadCell.model_fields else cell.training
         if branch == BRANCH:
             method, _, option = rest.partition(".")
             path = f"{BRANCH}.{option}"
@@ -142,7 +147,7 @@ class TalkingHead(task.Task):
         from privtalk.bench.tasks.talking_head import preflight
 
         means: Means = place.resources
-        own = cast("Sequence[own_settings.Planned]", pending)
+        own = cast("Sequence[own_settings.PlannedTalkingHead]", pending)
         if not own:
             return
         population = open_population(own[0].cell.corpus, means.corpus)
@@ -151,25 +156,25 @@ class TalkingHead(task.Task):
     def remarks(self, pending: Sequence[Planned]) -> Sequence[str]:
         from privtalk.bench.tasks.talking_head import preflight
 
-        return preflight.remarks(cast("Sequence[own_settings.Planned]", pending))
+        return preflight.remarks(cast("Sequence[own_settings.PlannedTalkingHead]", pending))
 
-    def prepare(self, cells: Sequence[Cell], place: Place) -> Iterator[Preparation]:
+    def prepare(self, cells: Sequence[TalkingHeadCell], place: Place) -> Iterator[Preparation]:
         from privtalk.bench.tasks.talking_head.stages.prepare import preparations
 
         yield from preparations(cells, place.resources)
 
-    def costs(self, cell: Cell) -> Mapping[str, float]:
+    def costs(self, cell: TalkingHeadCell) -> Mapping[str, float]:
         from privtalk.bench.tasks.talking_head.costs import costs
 
         return costs(cell)
 
-    def run(self, work: Work) -> Outcome:
+    def run(self, work: Work) -> CellOutcome:
         from privtalk.bench.tasks.talking_head.run import run
 
         return run(work)
 
 
-def _training(settings: Settings, wanted: Wanted) -> Training:
+def _training(settings: TalkingHeadSettings, wanted: Wanted) -> Training:
     target = {"epsilon": float(wanted.at["eps"]) if "eps" in wanted.at else None}
     return Training(
         adapter=settings.adapter,

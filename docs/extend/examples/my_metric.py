@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.metrics.declaration import Metric, Undefined
-from privtalk.metrics.readings import Pair
+from privtalk.metrics.readings import ClipPair
 from privtalk.metrics.scorers import Scorer
 
 
@@ -15,7 +15,7 @@ def edges(frames: NDArray[np.uint8]) -> float:
     return float(np.abs(np.diff(frames.astype(np.int16), axis=2)).mean())
 
 
-def sharpness_error(pair: Pair) -> float:
+def sharpness_error(pair: ClipPair) -> float:
     truth = edges(pair.truth.frames)
     if truth == 0:
         raise Undefined("the true frames have no edges")

@@ -6,7 +6,7 @@ import statistics
 from random import Random
 from types import SimpleNamespace
 
-from privtalk.bench.task import Axis, Cell, Outcome, Row, Task, Wanted, Work
+from privtalk.bench.task import Axis, Cell, CellOutcome, Row, Task, Wanted, Work
 from privtalk.core.display import Baseline, Display
 from privtalk.core.frozen import Frozen
 from privtalk.core.records import Estimate, Sample, Score
@@ -39,7 +39,7 @@ class MyTask(Task):
             task=self.name, method=wanted.method, at=dict(wanted.at), seed=wanted.seed, settings=settings
         )
 
-    def run(self, work: Work) -> Outcome:
+    def run(self, work: Work) -> CellOutcome:
         cell, random = work.cell, Random(work.cell.seed)
         samples = []
         for place in range(cell.settings.places):
@@ -51,4 +51,4 @@ class MyTask(Task):
         estimate = Estimate(
             value=mean, low=mean - half, high=mean + half, n=len(errors), clusters=len(errors)
         )
-        return Outcome(metrics={"error": Score(estimate=estimate, **vars(ERROR))}, samples=samples)
+        return CellOutcome(metrics={"error": Score(estimate=estimate, **vars(ERROR))}, samples=samples)

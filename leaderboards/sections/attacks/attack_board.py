@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary
-from privtalk.leaderboards.board.model import Board, Row, RowKey
+from privtalk.leaderboards.board.model import Board, BoardRow, RowKey
 from privtalk.leaderboards.board.statistics import holm, p_of
 
 ALPHA = 0.05
@@ -52,10 +52,10 @@ class Stand(NamedTuple):
     tier: str
     """Empty for the references."""
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
 
 
-class Group(NamedTuple):
+class AttackGroup(NamedTuple):
     """Attacks of one family on one view, in the order in which records name them."""
 
     family: str
@@ -81,14 +81,14 @@ class AttackBoard:
         self.board = board
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[AttackGroup, ...]:
         """All attacks, ordered by family and view."""
         members: dict[tuple[str, str], list[str]] = {}
         for name in self.board.attacks:
             known = self.described(name)
             members.setdefault((known.family, known.view), []).append(name)
         keys = sorted(members, key=lambda key: (_place(FAMILIES, key[0]), _place(VIEWS, key[1])))
-        return tuple(Group(family, view, tuple(members[family, view])) for family, view in keys)
+        return tuple(AttackGroup(family, view, tuple(members[family, view])) for family, view in keys)
 
     @cached_property
     def families(self) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ class AttackBoard:
                 found |= corrected(stand.rows, self.attacks_of(family))
         return found
 
-    def views(self, family: str) -> list[Group]:
+    def views(self, family: str) -> list[AttackGroup]:
         """A family's groups, from the view that sees least."""
         return [group for group in self.groups if group.family == family]
 
@@ -130,7 +130,7 @@ class AttackBoard:
         head = self.described(name).headline
         return name if head.name == "auc" else f"{name} ({head.shown_unit or head.label})"
 
-    def leaks(self, row: Row, name: str) -> bool:
+    def leaks(self, row: BoardRow, name: str) -> bool:
         """To the attacker's gain, and not by chance alone."""
         p = self.adjusted.get((row.key, name))
         return (
@@ -140,7 +140,7 @@ class AttackBoard:
             and p < ALPHA
         )
 
-    def census(self, rows: Sequence[Row], names: Sequence[str]) -> Census:
+    def census(self, rows: Sequence[BoardRow], names: Sequence[str]) -> Census:
         """Attacks by their most telling result on any of the rows."""
         told: dict[str, list[str]] = {"above": [], "chance": [], "invalid": [], "missing": []}
         for name in names:
@@ -154,7 +154,7 @@ class AttackBoard:
                 told["invalid" if "invalid" in verdicts else "missing"].append(name)
         return Census(**{kind: tuple(found) for kind, found in told.items()})
 
-    def spokesman(self, group: Group) -> str | None:
+    def spokesman(self, group: AttackGroup) -> str | None:
         """The attack of a group that gains most on any method's row, among those with an ROC."""
         best: dict[str, float] = {}
         for row in self.board.methods():
@@ -183,7 +183,7 @@ class AttackBoard:
         )
 
 
-def corrected(rows: Sequence[Row], names: Sequence[str]) -> dict[tuple[RowKey, str], float]:
+def corrected(rows: Sequence[BoardRow], names: Sequence[str]) -> dict[tuple[RowKey, str], float]:
     """Row and attack -> p-value of chance after Holm's correction over all valid attacks of these rows."""
     found = {
         (row.key, name): _p(row.attacks[name])
@@ -195,7 +195,7 @@ def corrected(rows: Sequence[Row], names: Sequence[str]) -> dict[tuple[RowKey, s
     return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
 
 
-def strongest(row: Row, names: Sequence[str]) -> str | None:
+def strongest(row: BoardRow, names: Sequence[str]) -> str | None:
     """The valid attack that gains most for sure; None where there is none."""
     valid = [n for n in names if n in row.attacks and row.attacks[n].verdict not in ("invalid", "missing")]
     return max(valid, key=lambda name: row.attacks[name].headline.margin, default=None)
@@ -231,7 +231,7 @@ def rates(attack: AttackSummary) -> list[str]:
     ]
 
 
-def powers(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[str]]:
+def powers(rows: Sequence[BoardRow], names: Sequence[str]) -> dict[str, list[str]]:
     """`shown`, `not found`, `unknown` -> attacks, by the best that is known of each on these rows."""
     by_power: dict[str, list[str]] = {"shown": [], "not found": [], "unknown": []}
     for name in names:
@@ -251,5 +251,5 @@ def _place(order: Sequence[str], name: str) -> tuple[int, str]:
     return (order.index(name), "") if name in order else (len(order), name)
 
 
-def _label(row: Row) -> str:
+def _label(row: BoardRow) -> str:
     return row.label

@@ -10,7 +10,7 @@ from privtalk.leaderboards.charts.data import Table
 from privtalk.leaderboards.charts.files import Figure, write_table, written
 from privtalk.leaderboards.escaping import joined_name, metric_file
 from privtalk.leaderboards.sections.attacks import rows as attack_data
-from privtalk.leaderboards.sections.attacks.attack_board import SEEN, AttackBoard, Group
+from privtalk.leaderboards.sections.attacks.attack_board import SEEN, AttackBoard, AttackGroup
 from privtalk.leaderboards.sections.attacks.charts.aggregation import aggregation
 from privtalk.leaderboards.sections.attacks.charts.matrix import leak_matrix
 from privtalk.leaderboards.sections.attacks.charts.roc import roc
@@ -71,7 +71,7 @@ def _number(row: dict[str, object]) -> str:
     return formats.number(value if isinstance(value, float) else None, 2)
 
 
-def _roc(attacks: AttackBoard, group: Group, attack: str, site: Path, slug: str) -> Figure:
+def _roc(attacks: AttackBoard, group: AttackGroup, attack: str, site: Path, slug: str) -> Figure:
     board = attacks.board
     lines = [
         f"{row.stated}: AUC {formats.number(row.attacks[attack].auc.value, 2)}"

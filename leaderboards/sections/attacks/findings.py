@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary
-from privtalk.leaderboards.board.model import Row
+from privtalk.leaderboards.board.model import BoardRow
 from privtalk.leaderboards.board.statistics import simultaneous
-from privtalk.leaderboards.sections.answers import Finding, Line, Tone, answer, finding
+from privtalk.leaderboards.sections.answers import EvidenceLine, Finding, Tone, answer, finding
 from privtalk.leaderboards.sections.attacks.attack_board import (
     QUESTIONS,
     SEEN,
     AttackBoard,
-    Group,
+    AttackGroup,
     figure,
     powers,
     rates,
@@ -47,11 +47,11 @@ def _family(attacks: AttackBoard, family: str) -> Finding | None:
     return finding(question, answers, lines, tone) if answers else None
 
 
-def _from(group: Group) -> str:
+def _from(group: AttackGroup) -> str:
     return f"from {SEEN.get(group.view, group.view)}"
 
 
-def _parts(attacks: AttackBoard, rows: Sequence[Row], names: Sequence[str]) -> str:
+def _parts(attacks: AttackBoard, rows: Sequence[BoardRow], names: Sequence[str]) -> str:
     """Clauses on one view at one tier: who leaks most, who is not shown to, and what cannot be said."""
     tried = [row for row in rows if any(name in row.attacks for name in names)]
     leaking = [row for row in tried if any(attacks.leaks(row, name) for name in names)]
@@ -66,7 +66,9 @@ def _parts(attacks: AttackBoard, rows: Sequence[Row], names: Sequence[str]) -> s
     return ", ".join(parts)
 
 
-def _yes(attacks: AttackBoard, rows: Sequence[Row], tried: Sequence[Row], names: Sequence[str]) -> str:
+def _yes(
+    attacks: AttackBoard, rows: Sequence[BoardRow], tried: Sequence[BoardRow], names: Sequence[str]
+) -> str:
     """Who leaks, and the attack that gains most for sure."""
     best = {row.key: _best(attacks, row, names) for row in rows}
     top = max(rows, key=lambda row: row.attacks[best[row.key]].headline.margin)
@@ -76,14 +78,14 @@ def _yes(attacks: AttackBoard, rows: Sequence[Row], tried: Sequence[Row], names:
     return f"yes, for {_labels(rows, tried)}, most by {best[top.key]}{whose} ({shown})"
 
 
-def _best(attacks: AttackBoard, row: Row, names: Sequence[str]) -> str:
+def _best(attacks: AttackBoard, row: BoardRow, names: Sequence[str]) -> str:
     """The strongest of the attacks that survive correction."""
     found = strongest(row, [name for name in names if attacks.leaks(row, name)])
     assert found is not None, f"{row.label} does not leak"
     return found
 
 
-def _not_shown(rows: Sequence[Row], tried: Sequence[Row], names: Sequence[str]) -> str:
+def _not_shown(rows: Sequence[BoardRow], tried: Sequence[BoardRow], names: Sequence[str]) -> str:
     """Who is not shown to leak, how much is not excluded, and how far the attacks can be trusted to see."""
     valid = [n for n in names if any(_valid(row, n) for row in rows)]
     results = [row.attacks[n] for row in rows for n in valid if _valid(row, n)]
@@ -130,7 +132,7 @@ def _seeing(power: Mapping[str, Sequence[str]], count: int) -> str:
     return ", ".join(said)
 
 
-def _lines(attacks: AttackBoard, row: Row, names: Sequence[str]) -> list[Line]:
+def _lines(attacks: AttackBoard, row: BoardRow, names: Sequence[str]) -> list[EvidenceLine]:
     """The attack that speaks for a row, or each that failed where none is valid."""
     leaking = [name for name in names if attacks.leaks(row, name)]
     where, best = row.where, strongest(row, leaking or names)
@@ -140,19 +142,19 @@ def _lines(attacks: AttackBoard, row: Row, names: Sequence[str]) -> list[Line]:
         said = "above chance" if attacks.leaks(row, best) else "not above chance"
         if said == "not above chance":
             shown.append(strength_text(attack))
-        return [Line(subject=f"{where}: {best}", figure="; ".join(shown), verdict=said)]
+        return [EvidenceLine(subject=f"{where}: {best}", figure="; ".join(shown), verdict=said)]
     return [
-        Line(subject=f"{where}: {n}", figure=figure(row.attacks[n]), verdict=row.attacks[n].verdict)
+        EvidenceLine(subject=f"{where}: {n}", figure=figure(row.attacks[n]), verdict=row.attacks[n].verdict)
         for n in names
         if n in row.attacks
     ]
 
 
-def _valid(row: Row, name: str) -> bool:
+def _valid(row: BoardRow, name: str) -> bool:
     return name in row.attacks and row.attacks[name].verdict not in ("invalid", "missing")
 
 
-def _labels(rows: Sequence[Row], tried: Sequence[Row], every: str = EVERY) -> str:
+def _labels(rows: Sequence[BoardRow], tried: Sequence[BoardRow], every: str = EVERY) -> str:
     if len(rows) == len(tried) > 1:
         return every
     return formats.listing([row.label for row in rows])

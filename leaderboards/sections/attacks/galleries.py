@@ -33,14 +33,14 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gallery:
+class AttackGallery:
     """All pictures of one attack."""
 
     attack: str
     pictures: tuple[Picture, ...]
 
 
-def galleries(board: Board, folders: Mapping[str, Path], site: Path, slug: str) -> list[Gallery]:
+def galleries(board: Board, folders: Mapping[str, Path], site: Path, slug: str) -> list[AttackGallery]:
     """Each attack's pictures, row by row at the first seed that has one; files outside the run folder are left."""
     names = {
         name.removeprefix(PREFIX)
@@ -50,7 +50,9 @@ def galleries(board: Board, folders: Mapping[str, Path], site: Path, slug: str) 
         if name.startswith(PREFIX)
     }
     ordered = sorted(names, key=lambda name: (name not in board.attacks, name))
-    found = [Gallery(attack=name, pictures=_pictures(board, name, folders, site, slug)) for name in ordered]
+    found = [
+        AttackGallery(attack=name, pictures=_pictures(board, name, folders, site, slug)) for name in ordered
+    ]
     return [gallery for gallery in found if gallery.pictures]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.ceilings import Bound, bound, ceiling
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.charts.data import Table, figures, identified, union
 from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 
@@ -58,13 +58,13 @@ def curve_rows(board: Board, attack: str, series: str) -> Table:
     ]
 
 
-def limit_of(row: Row, attack: str) -> Bound | None:
+def limit_of(row: BoardRow, attack: str) -> Bound | None:
     """The limit of the row's guarantee against whoever runs this attack."""
     known = row.attacks[attack]
     return bound(known.view, known.family, row.privacy)
 
 
-def ceiling_rows(row: Row, attack: str, lowest: float, count: int = 60) -> Table:
+def ceiling_rows(row: BoardRow, attack: str, lowest: float, count: int = 60) -> Table:
     """Highest TPR that the row's guarantee allows the attack, on a logarithmic grid of FPR from `lowest` to 1."""
     limit = limit_of(row, attack)
     if limit is None:
@@ -102,7 +102,7 @@ def unbound_tiers(board: Board, attack: str) -> list[str]:
     return [board.at(t) for t in board.tiers if t in {row.key.tier for row in rows} - low]
 
 
-def _leak_row(row: Row, name: str, p: float | None) -> dict[str, Any]:
+def _leak_row(row: BoardRow, name: str, p: float | None) -> dict[str, Any]:
     attack = row.attacks[name]
     head = attack.headline
     shown: dict[str, Any] = {

@@ -12,9 +12,9 @@ from privtalk.core.records import Record
 from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import file_name
-from privtalk.leaderboards.sections.answers import Finding, Line
+from privtalk.leaderboards.sections.answers import EvidenceLine, Finding
 from privtalk.leaderboards.sections.attacks import attack_board
-from privtalk.leaderboards.sections.attacks.attack_board import SEEN, TITLES, AttackBoard, Group
+from privtalk.leaderboards.sections.attacks.attack_board import SEEN, TITLES, AttackBoard, AttackGroup
 from privtalk.leaderboards.sections.attacks.controls import remarks
 from privtalk.leaderboards.sections.attacks.figures import draw_attacks, write_rocs
 from privtalk.leaderboards.sections.attacks.findings import attackers
@@ -28,7 +28,7 @@ from privtalk.leaderboards.sections.attacks.summary import (
     targets,
 )
 from privtalk.leaderboards.sections.attacks.tables import NOTE, attack_tables
-from privtalk.leaderboards.sections.section import Block, Figures, Place, Section
+from privtalk.leaderboards.sections.section import Figures, PagePlace, Section, TerminalBlock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class FamilyPart:
     name: str
     anchor: str
     title: str
-    groups: tuple[Group, ...]
+    groups: tuple[AttackGroup, ...]
     strengths: list[StrengthLine]
     details: list[Detail]
 
@@ -79,19 +79,19 @@ class Attacks(Section):
         """Returns a question a family."""
         return attackers(self.attacks)
 
-    def remarks(self) -> Sequence[Line]:
+    def remarks(self) -> Sequence[EvidenceLine]:
         """Returns controls that failed and ceilings that were broken through."""
         return remarks(self.board)
 
-    def terminal(self, width: int, *, whole: bool) -> Block:
+    def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
         """Returns the strongest attacks and the matrices of all."""
-        return Block(attack_tables(self.attacks, width), [NOTE]) if whole else Block()
+        return TerminalBlock(attack_tables(self.attacks, width), [NOTE]) if whole else TerminalBlock()
 
-    def figures(self, place: Place) -> Figures:
+    def figures(self, place: PagePlace) -> Figures:
         """Draws the matrix, the ROCs and what sums hide."""
         return draw_attacks(self.attacks, place.site, place.slug)
 
-    def page(self, place: Place) -> Mapping[str, Any]:
+    def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the strongest attacks, and each family with every attack row by row."""
         rocs = write_rocs(self.board, place.site, place.slug)
         return {

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary, Point
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.sections.attacks.attack_board import (
     AttackBoard,
+    AttackGroup,
     Census,
-    Group,
     Stand,
     strength_text,
     strongest,
@@ -23,8 +23,8 @@ class SummaryLine:
 
     tier: str
     """As shown; `References` for rows that are no methods."""
-    group: Group
-    row: Row | None
+    group: AttackGroup
+    row: BoardRow | None
     """The row on which the strongest attack gained most; None where no attack is valid."""
     attack: str
     result: AttackSummary | None
@@ -67,7 +67,7 @@ class StrengthLine:
     """One attack: where it stays at chance, and what it finds where something was planted."""
 
     attack: str
-    group: Group
+    group: AttackGroup
     known: AttackSummary
     at_chance: str
     """Tiers with the number of rows; empty where it is above chance everywhere."""
@@ -95,7 +95,7 @@ def targets(board: Board) -> list[float]:
     return sorted(set(points), reverse=True)
 
 
-def _line(attacks: AttackBoard, stand: Stand, group: Group) -> SummaryLine:
+def _line(attacks: AttackBoard, stand: Stand, group: AttackGroup) -> SummaryLine:
     sure = {row.key: [n for n in group.attacks if attacks.leaks(row, n)] for row in stand.rows}
     pool = [row for row in stand.rows if sure[row.key]] or stand.rows
     names = {row.key: sure[row.key] or list(group.attacks) for row in pool}
@@ -112,7 +112,7 @@ def _line(attacks: AttackBoard, stand: Stand, group: Group) -> SummaryLine:
     )
 
 
-def _strength(attacks: AttackBoard, group: Group, name: str) -> StrengthLine:
+def _strength(attacks: AttackBoard, group: AttackGroup, name: str) -> StrengthLine:
     held = [row.attacks[name] for row in attacks.board.rows if name in row.attacks]
     known = max(held, key=lambda attack: ("unknown", "not found", "shown").index(attack.power))
     quiet = []

@@ -11,7 +11,7 @@ from rich.text import Text
 from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard, Stand, figure
 from privtalk.leaderboards.sections.attacks.summary import SummaryLine, summary_lines, targets
 from privtalk.leaderboards.terminal import Column, split
@@ -94,7 +94,7 @@ def _cell(attack: AttackSummary | None) -> Text:
     return Text(_short(attack.headline.estimate, attack), TONES.get(attack.verdict, "dim"))
 
 
-def _planted(rows: Sequence[Row], name: str) -> Text:
+def _planted(rows: Sequence[BoardRow], name: str) -> Text:
     held = [row.attacks[name] for row in rows if name in row.attacks]
     known = next((attack for attack in held if attack.power != "unknown"), held[0])
     if known.strength is None or known.power == "unknown":

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privtalk.core.records import Audit, LowerBound, Record, UpperBound
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
     """One audit of one run."""
 
-    row: Row
+    row: BoardRow
     seed: int
     audit: Audit
     violations: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.sections.answers import Answer, Finding, Line, finding
+from privtalk.leaderboards.sections.answers import Answer, EvidenceLine, Finding, finding
 from privtalk.leaderboards.sections.audits.audits import AuditLine
 
 AUDIT_QUESTION = "Do audits contradict the guarantee?"
@@ -18,7 +18,7 @@ def audited(lines: Sequence[AuditLine], checked: str = "") -> Finding:
     """
     broken = [line for line in lines if line.violations]
     evidence = [
-        Line(
+        EvidenceLine(
             subject=f"{line.row.where}, seed {line.seed}: {line.audit.view}",
             figure=text,
             verdict="invalid",

@@ -27,7 +27,7 @@ from privtalk.leaderboards.sections.audits.audits import (
     upper_text,
 )
 from privtalk.leaderboards.sections.audits.findings import audited
-from privtalk.leaderboards.sections.section import Block, Place, Section
+from privtalk.leaderboards.sections.section import PagePlace, Section, TerminalBlock
 from privtalk.leaderboards.terminal import Column, split
 
 
@@ -60,17 +60,17 @@ class Audits(Section):
         """Returns the verdict, an error where a guarantee is violated."""
         return [audited(self.lines, checked_rounds(self.board))]
 
-    def terminal(self, width: int, *, whole: bool) -> Block:
+    def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
         """Returns the bounds in columns, and every violation in words."""
         if not whole:
-            return Block()
+            return TerminalBlock()
         notes = [f"* rests on an assumption: {text}" for text in assumptions(self.lines)]
         notes += [
             f"! {line.row.where}, seed {line.seed}: {text}" for line in self.lines for text in line.violations
         ]
-        return Block(audits(self.lines, width), notes)
+        return TerminalBlock(audits(self.lines, width), notes)
 
-    def page(self, place: Place) -> Mapping[str, Any]:
+    def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the bounds in words, and what they rest on."""
         rows = [
             AuditRow(

@@ -8,15 +8,15 @@ from typing import Any
 
 from privtalk.core.records import Record
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.board.model import Board, Row
-from privtalk.leaderboards.sections.section import Place, Section
+from privtalk.leaderboards.board.model import Board, BoardRow
+from privtalk.leaderboards.sections.section import PagePlace, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A record on the page."""
 
-    row: Row
+    row: BoardRow
     record: Record
     total: float
     residual: float | None
@@ -29,7 +29,7 @@ class Conditions(Section):
     name, title, heading = "conditions", "Conditions", "Run conditions"
     template = "conditions/section.html.j2"
 
-    def page(self, place: Place) -> Mapping[str, Any]:
+    def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns what was the same or differed, and a line a run."""
         runs = [
             Run(row=row, record=record, total=sum(record.timings.values()), residual=_residual(record))

@@ -14,7 +14,7 @@ from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.sections.answers import Finding
 from privtalk.leaderboards.sections.guarantee.findings import price_of_privacy
 from privtalk.leaderboards.sections.guarantee.regression import weaker
-from privtalk.leaderboards.sections.section import Block, Place, Section
+from privtalk.leaderboards.sections.section import PagePlace, Section, TerminalBlock
 from privtalk.leaderboards.terminal import add_row, plain
 
 
@@ -33,11 +33,11 @@ class Guarantee(Section):
         found = price_of_privacy(self.board)
         return [] if found is None else [found]
 
-    def terminal(self, width: int, *, whole: bool) -> Block:
+    def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
         """Returns the table of guarantees."""
-        return Block([guarantees(self.board)]) if whole else Block()
+        return TerminalBlock([guarantees(self.board)]) if whole else TerminalBlock()
 
-    def page(self, place: Place) -> Mapping[str, Any]:
+    def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the guarantees, rows with the same one together."""
         merged: dict[tuple[str, str], tuple[list[str], Privacy]] = {}
         for row in self.board.methods():

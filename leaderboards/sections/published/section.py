@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from privtalk.leaderboards.board.model import Board
-from privtalk.leaderboards.sections.section import Place, Section
+from privtalk.leaderboards.sections.section import PagePlace, Section
 
 
 class Published(Section):
@@ -19,6 +19,6 @@ class Published(Section):
         """Whether the task quotes anybody."""
         return board.display.published is not None
 
-    def page(self, place: Place) -> Mapping[str, Any]:
+    def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the figures as they were printed."""
         return {"published": self.board.display.published}

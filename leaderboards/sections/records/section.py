@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from privtalk.core.records import Record
-from privtalk.leaderboards.board.model import Row
+from privtalk.leaderboards.board.model import BoardRow
 from privtalk.leaderboards.escaping import file_name
-from privtalk.leaderboards.sections.section import Place, Section
+from privtalk.leaderboards.sections.section import PagePlace, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
     """A record's files."""
 
-    row: Row
+    row: BoardRow
     record: Record
     record_href: str
     samples_href: str
@@ -29,13 +29,13 @@ class Records(Section):
 
     name, title, template = "data", "Data", "records/section.html.j2"
 
-    def page(self, place: Place) -> Mapping[str, Any]:
+    def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the files, each written out."""
         files = [_written(row, record, place) for row in self.board.rows for record in row.records]
         return {"downloads": files}
 
 
-def _written(row: Row, record: Record, place: Place) -> Download:
+def _written(row: BoardRow, record: Record, place: PagePlace) -> Download:
     name = file_name(record.cell_id)
     samples = place.runs.samples.get(record.cell_id, [])
     lines = "".join(sample.model_dump_json() + "\n" for sample in samples)

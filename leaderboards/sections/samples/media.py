@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from privtalk.core.records import Record
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.escaping import file_name, joined_name
 
 SHOWN = 3
@@ -43,7 +43,7 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ShownClip:
     """One clip as every row has it, the truth first."""
 
     clip: str
@@ -57,7 +57,7 @@ def named(board: Board) -> bool:
     return any(_media(record) for row in board.rows for record in row.records)
 
 
-def scenes(board: Board, folders: Mapping[str, Path], count: int = SHOWN) -> tuple[Scene, ...]:
+def scenes(board: Board, folders: Mapping[str, Path], count: int = SHOWN) -> tuple[ShownClip, ...]:
     """Clips to show, each at the first seed that has artifacts.
 
     Those are chosen that most rows have, then by the baseline's score, evenly from its worst to its best: by
@@ -72,10 +72,10 @@ def scenes(board: Board, folders: Mapping[str, Path], count: int = SHOWN) -> tup
                     known = found.setdefault((clip, record.seed), [])
                     known += [take for take in takes if take.slug not in {k.slug for k in known}]
     chosen = _chosen(board, found, count)
-    return tuple(Scene(clip=c, seed=s, takes=tuple(_truth_first(found[c, s]))) for c, s in chosen)
+    return tuple(ShownClip(clip=c, seed=s, takes=tuple(_truth_first(found[c, s]))) for c, s in chosen)
 
 
-def sheet(scene: Scene, size: int = 96) -> Image.Image | None:
+def sheet(scene: ShownClip, size: int = 96) -> Image.Image | None:
     """All strips of a scene under each other, labelled, as one picture; None where there is none."""
     strips = [(take, opened) for take in scene.takes if take.strip and (opened := _opened(take.strip, size))]
     if not strips:
@@ -106,7 +106,7 @@ def dimensions(picture: Path) -> tuple[int, int] | None:
         return None
 
 
-def _takes(board: Board, row: Row, record: Record, folder: Path) -> dict[str, list[Take]]:
+def _takes(board: Board, row: BoardRow, record: Record, folder: Path) -> dict[str, list[Take]]:
     """Takes of one record by clip; artifacts that lie outside the run folder or are absent are left out."""
     files: dict[tuple[str, str], dict[str, Path]] = {}
     for name, relative in record.artifacts.items():
@@ -154,7 +154,7 @@ def _chosen(
     return [full[round(step * (len(full) - 1) / max(count - 1, 1))] for step in range(count)]
 
 
-def _score(board: Board, row: Row, seed: int, clip: str) -> float | None:
+def _score(board: Board, row: BoardRow, seed: int, clip: str) -> float | None:
     """Headline metric of one clip, by its artifact's name."""
     if board.headline is None:
         return None
@@ -168,7 +168,7 @@ def _truth_first(takes: Sequence[Take]) -> list[Take]:
     return sorted(takes, key=lambda take: take.slug != "truth")
 
 
-def _showing_order(board: Board, row: Row) -> tuple[Any, ...]:
+def _showing_order(board: Board, row: BoardRow) -> tuple[Any, ...]:
     """References before methods; within the first, ceilings, then floors, then the rest."""
     order = {"ceiling": 0, "floor": 1, "reference": 2, "method": 3}
     return (row.kind == "method", order[row.kind], board.display.at_order(row.key.tier), row.label)

@@ -11,7 +11,7 @@ from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import file_name
 from privtalk.leaderboards.sections.samples import media
-from privtalk.leaderboards.sections.section import Place, Section
+from privtalk.leaderboards.sections.section import PagePlace, Section
 
 
 class Samples(Section):
@@ -24,13 +24,13 @@ class Samples(Section):
         """Whether any record names a strip or a video."""
         return media.named(board)
 
-    def page(self, place: Place) -> Mapping[str, Any] | None:
+    def page(self, place: PagePlace) -> Mapping[str, Any] | None:
         """Returns the scenes, their files copied into the site; None where no file is left."""
         scenes = _scenes(self.board, place)
         return {"scenes": scenes} if scenes else None
 
 
-def _scenes(board: Board, place: Place) -> list[dict[str, Any]]:
+def _scenes(board: Board, place: PagePlace) -> list[dict[str, Any]]:
     """Scenes with their files copied into the site."""
     shown = []
     for scene in media.scenes(board, place.runs.folders):

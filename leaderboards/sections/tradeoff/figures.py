@@ -6,7 +6,7 @@ from pathlib import Path
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import columns
-from privtalk.leaderboards.board.model import Board, Metric
+from privtalk.leaderboards.board.model import Board, BoardMetric
 from privtalk.leaderboards.charts import data as chart_data
 from privtalk.leaderboards.charts.all_metrics import all_metrics
 from privtalk.leaderboards.charts.files import Figure, written
@@ -42,7 +42,7 @@ def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
     }
 
 
-def _utility(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
+def _utility(board: Board, metric: BoardMetric, site: Path, slug: str) -> Figure:
     attack = AttackBoard(board).beside_utility
     away = off_scale(board, metric.name)
     caption = (
@@ -67,7 +67,7 @@ def _place(board: Board) -> str:
     return "guarantee" if board.federated else board.display.at_heading
 
 
-def _forest(board: Board, metric: Metric, site: Path, slug: str) -> Figure:
+def _forest(board: Board, metric: BoardMetric, site: Path, slug: str) -> Figure:
     return written(
         lambda theme, layout: forest(board, metric.name, theme, layout),
         chart_data.utility_rows(board, metric.name),
@@ -107,7 +107,7 @@ def _tally(board: Board, rows: chart_data.Table) -> list[str]:
     return sentences
 
 
-def _described(board: Board, metric: Metric) -> str:
+def _described(board: Board, metric: BoardMetric) -> str:
     """The description for a reader who cannot see the chart."""
     base = board.base
     lines = [
@@ -118,5 +118,5 @@ def _described(board: Board, metric: Metric) -> str:
     return f"Difference in {metric.name} to {base}: {'; '.join(lines)}."
 
 
-def _direction(metric: Metric) -> str:
+def _direction(metric: BoardMetric) -> str:
     return "To the right is better." if metric.sign > 0 else "To the left is better."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from privtalk.leaderboards.board import columns
 from privtalk.leaderboards.board.model import Board
-from privtalk.leaderboards.sections.section import Figures, Place, Section
+from privtalk.leaderboards.sections.section import Figures, PagePlace, Section
 from privtalk.leaderboards.sections.tradeoff.figures import draw_all, title_of
 
 
@@ -22,6 +22,6 @@ class Tradeoff(Section):
         """Whether any method is compared with a baseline."""
         return any(columns.compared(board, metric) for metric in board.metrics)
 
-    def figures(self, place: Place) -> Figures:
+    def figures(self, place: PagePlace) -> Figures:
         """Draws the headline against the axes, all metrics at a glance, and the families' main metrics."""
         return draw_all(self.board, place.site, place.slug)

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import columns
-from privtalk.leaderboards.board.model import Board, Metric, Row, RowKey, Verdict, placed, verdict
+from privtalk.leaderboards.board.model import Board, BoardMetric, BoardRow, RowKey, Verdict, placed, verdict
 from privtalk.leaderboards.board.statistics import Difference, holm
 from privtalk.leaderboards.sections.answers import Answer, Finding, answer, difference_line, finding
 
@@ -62,13 +62,13 @@ def beyond_the_headline(board: Board) -> Finding | None:
     return finding(f"Does it hold beyond {board.headline}?", answers, lines)
 
 
-def spokesmen(board: Board) -> list[Metric]:
+def spokesmen(board: Board) -> list[BoardMetric]:
     """Main metrics of every family, in order."""
     return [metric for family in board.families for metric in columns.main(board, family)]
 
 
 def _corrected(
-    board: Board, rows: Sequence[Row], metrics: Sequence[Metric]
+    board: Board, rows: Sequence[BoardRow], metrics: Sequence[BoardMetric]
 ) -> dict[tuple[RowKey, str], tuple[Difference, Verdict | None]]:
     """Row and metric -> difference to the baseline, and its verdict after Holm's correction over all of them."""
     base = board.baseline or RowKey("", "")
@@ -118,7 +118,7 @@ def between_methods(board: Board) -> Finding | None:
     return finding("Which method is best?", answers, lines) if lines else None
 
 
-def _pairs(board: Board, tier: str) -> Iterator[tuple[Row, Row, Difference, Verdict | None]]:
+def _pairs(board: Board, tier: str) -> Iterator[tuple[BoardRow, BoardRow, Difference, Verdict | None]]:
     """Pairs of methods of a tier, told apart only if that survives Holm's correction over the tier."""
     pairs = list(combinations(board.methods(tier), 2))
     apart = [board.difference(a.key, b.key, board.headline or "") for a, b in pairs]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import columns
-from privtalk.leaderboards.board.model import Board, Cell, Metric
-from privtalk.leaderboards.board.validation import NoiseFloor, Validation
+from privtalk.leaderboards.board.model import Board, BoardMetric, MetricCell
+from privtalk.leaderboards.board.validation import MetricValidation, NoiseFloor
 from privtalk.leaderboards.escaping import file_name
 
 _MARKS = "abcdefghijklmnopqrstuvwxyz"
@@ -26,13 +26,13 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class MetricTable:
     """A table of rows and metrics."""
 
     anchor: str
     title: str
     about: str
-    metrics: tuple[Metric, ...]
+    metrics: tuple[BoardMetric, ...]
     marks: dict[str, str]
     """Reason of a missing value -> its footnote mark."""
     notes: list[tuple[str, str]]
@@ -43,14 +43,14 @@ class Grid:
     """Starts with place and difference in the headline."""
 
 
-def overview(board: Board) -> Grid:
+def overview(board: Board) -> MetricTable:
     """The few columns that speak for their families; where none is named, all of them."""
     alone = board.families == ("",)
     gone = columns.absent(board, board.metrics) if alone else ()
     return _grid(board, "overview", "", "", columns.overview(board), gone, leading=True)
 
 
-def families(board: Board) -> list[Grid]:
+def families(board: Board) -> list[MetricTable]:
     """A table for each family; none where no family is named."""
     found = () if board.families == ("",) else columns.families(board)
     return [
@@ -63,11 +63,11 @@ def _grid(
     anchor: str,
     title: str,
     about: str,
-    metrics: Sequence[Metric],
-    gone: Sequence[columns.Absent],
+    metrics: Sequence[BoardMetric],
+    gone: Sequence[columns.AbsentMetrics],
     *,
     leading: bool = False,
-) -> Grid:
+) -> MetricTable:
     missing: dict[str, list[str]] = {}
     for metric in metrics:
         for row in board.rows:
@@ -83,7 +83,7 @@ def _grid(
         notes.append(
             ("", f"{formats.listing(sets)}: of all clips together; intervals rest on each clip's share")
         )
-    return Grid(
+    return MetricTable(
         anchor=anchor,
         title=title,
         about=about,
@@ -95,7 +95,7 @@ def _grid(
     )
 
 
-def missing_reason(cell: Cell) -> str:
+def missing_reason(cell: MetricCell) -> str:
     return cell.estimate.missing or "no reason recorded"
 
 
@@ -111,7 +111,7 @@ def command_of(reason: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else (reason, "")
 
 
-def headers(board: Board, validation: Validation | None) -> dict[str, Header]:
+def headers(board: Board, validation: MetricValidation | None) -> dict[str, Header]:
     """Metric -> how its column is headed."""
     floors = validation.noise_floor if validation else {}
     return {
@@ -124,7 +124,7 @@ def headers(board: Board, validation: Validation | None) -> dict[str, Header]:
     }
 
 
-def _title(board: Board, metric: Metric, floor: NoiseFloor | None) -> str:
+def _title(board: Board, metric: BoardMetric, floor: NoiseFloor | None) -> str:
     """The title of a column: what it measures, and how finely."""
     said = [f"{metric.name}: {metric.about or board.display.metric_about(metric.name)}".removesuffix(": ")]
     if metric.evaluator:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from privtalk.leaderboards.board.floors import flagged
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.sections.answers import Finding
-from privtalk.leaderboards.sections.section import Block, Place, Section
+from privtalk.leaderboards.sections.section import PagePlace, Section, TerminalBlock
 from privtalk.leaderboards.sections.utility import grids, tables
 from privtalk.leaderboards.sections.utility.findings import (
     against_baseline,
@@ -27,14 +27,16 @@ class Utility(Section):
         makers = (against_baseline, beyond_the_headline, between_methods)
         return [found for make in makers if (found := make(self.board)) is not None]
 
-    def terminal(self, width: int, *, whole: bool) -> Block:
+    def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
         """Returns the overview, and of the whole also each family."""
         board = self.board
         if not whole:
-            return Block(tables.overview_tables(board, width), tables.notes(board))
-        return Block(tables.utility_tables(board, width), [*tables.not_measured(board), *tables.notes(board)])
+            return TerminalBlock(tables.overview_tables(board, width), tables.notes(board))
+        return TerminalBlock(
+            tables.utility_tables(board, width), [*tables.not_measured(board), *tables.notes(board)]
+        )
 
-    def page(self, place: Place) -> Mapping[str, Any]:
+    def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the overview and a table a family."""
         board = self.board
         return {
@@ -48,7 +50,7 @@ class Utility(Section):
         }
 
 
-def _groups(board: Board) -> list[tuple[str, str, list[Row]]]:
+def _groups(board: Board) -> list[tuple[str, str, list[BoardRow]]]:
     """(title, note, rows) of the table: references, then each place on the axes."""
     groups = [("References", "floors, ceilings and orientation; not placed", board.references())]
     for tier in board.tiers:

@@ -11,7 +11,7 @@ from privtalk.core.records import Estimate
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import columns
 from privtalk.leaderboards.board.floors import flagged
-from privtalk.leaderboards.board.model import Board, Metric, Row
+from privtalk.leaderboards.board.model import Board, BoardMetric, BoardRow
 from privtalk.leaderboards.terminal import Column, split
 
 STYLES = {"better": "green", "worse": "red", "level": "", None: ""}
@@ -38,13 +38,13 @@ def overview_columns(board: Board) -> list[Column]:
     return [*_leading(board), *(_metric_column(board, m) for m in columns.overview(board))]
 
 
-def metric_columns(board: Board, metrics: Sequence[Metric]) -> list[Column]:
+def metric_columns(board: Board, metrics: Sequence[BoardMetric]) -> list[Column]:
     """Rows and some metrics."""
     return [*_names(board), *(_metric_column(board, m) for m in metrics)]
 
 
 def _split(
-    board: Board, title: str, leading: Sequence[Column], metrics: Sequence[Metric], width: int
+    board: Board, title: str, leading: Sequence[Column], metrics: Sequence[BoardMetric], width: int
 ) -> Iterator[Table]:
     """Columns in as many tables as the width needs; each repeats the rows' names."""
     groups: list[object] = [(row.kind == "method", row.key.tier) for row in board.rows]
@@ -127,7 +127,7 @@ def _padded(board: Board, cells: list[Text]) -> list[Text]:
     return [*cells, *(Text(formats.MISSING) for _ in board.absent)]
 
 
-def _metric_column(board: Board, metric: Metric) -> Column:
+def _metric_column(board: Board, metric: BoardMetric) -> Column:
     cells = [row.cells[metric.name] for row in board.rows]
     texts = [Text(_value(cell.estimate, metric.digits), style=STYLES[cell.verdict]) for cell in cells]
     return Column(column_name(metric), _padded(board, texts))
@@ -137,12 +137,12 @@ def _value(estimate: Estimate, digits: int) -> str:
     return f"{formats.number(estimate.value, digits)} {formats.plus_minus(estimate, digits)}".strip()
 
 
-def column_name(metric: Metric) -> str:
+def column_name(metric: BoardMetric) -> str:
     """Metric, then its evaluator, unit and direction, on two lines, or on three where they are many.
 
-    >>> column_name(Metric(name="sharp", unit="dB", direction="higher", ground_truth=None, digits=2))
+    >>> column_name(BoardMetric(name="sharp", unit="dB", direction="higher", ground_truth=None, digits=2))
     'sharp\\ndB ↑'
-    >>> column_name(Metric(name="near[net]", unit="", direction="lower", ground_truth=None, digits=2))
+    >>> column_name(BoardMetric(name="near[net]", unit="", direction="lower", ground_truth=None, digits=2))
     'near\\n[net] ↓'
     """
     truth = "" if metric.ground_truth is None else f"→ {formats.number(metric.ground_truth, metric.digits)}"
@@ -153,7 +153,7 @@ def column_name(metric: Metric) -> str:
     return f"{metric.base}\n{f'{evaluator}{break_}{below}'.strip()}"
 
 
-def _incomplete(board: Board) -> list[Row]:
+def _incomplete(board: Board) -> list[BoardRow]:
     return [row for row in board.rows if row.incomplete]
 
 

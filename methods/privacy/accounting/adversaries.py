@@ -83,7 +83,7 @@ class Exposure:
             )
 
 
-class Guarantee(NamedTuple):
+class AdversaryGuarantee(NamedTuple):
     """ε for one adversary, with what it rests on."""
 
     epsilon: float
@@ -99,14 +99,14 @@ class Guarantee(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Epsilons:
+class AdversaryEpsilons:
     """One guarantee for each adversary."""
 
-    server: Guarantee
-    secure_aggregation: Guarantee
-    outsider: Guarantee
+    server: AdversaryGuarantee
+    secure_aggregation: AdversaryGuarantee
+    outsider: AdversaryGuarantee
 
-    def items(self) -> list[tuple[str, Guarantee]]:
+    def items(self) -> list[tuple[str, AdversaryGuarantee]]:
         """(adversary, guarantee), the strongest adversary first."""
         return [
             ("server", self.server),
@@ -115,7 +115,7 @@ class Epsilons:
         ]
 
     def figures(self) -> dict[str, float | None]:
-        """Keyword arguments of the record's own `Epsilons`."""
+        """Keyword arguments of the record's own `AdversaryEpsilons`."""
         return {name: found.figure for name, found in self.items()}
 
     def assumptions(self) -> dict[str, str]:
@@ -126,24 +126,26 @@ class Epsilons:
         return {name: found.reason for name, found in self.items() if found.reason}
 
 
-def three_epsilons(run: Exposure, ledger: Ledger | None = None) -> Epsilons:
+def three_epsilons(run: Exposure, ledger: Ledger | None = None) -> AdversaryEpsilons:
     """ε for the three adversaries; the outsider's from the ledger where one was kept.
 
     At h = n shares of distributed noise and every client in every round, the last two are equal.
     """
-    return Epsilons(server=_server(run), secure_aggregation=_sums(run), outsider=_outsider(run, ledger))
+    return AdversaryEpsilons(
+        server=_server(run), secure_aggregation=_sums(run), outsider=_outsider(run, ledger)
+    )
 
 
-def _server(run: Exposure) -> Guarantee:
+def _server(run: Exposure) -> AdversaryGuarantee:
     text = f"the server sees every message and who sent it; {_often(run)}; no amplification by sampling"
     if run.placement == "local":
         return _seen(run, 1.0, f"{text}; the client adds its own noise")
     if run.placement == "distributed":
         return _seen(run, 1 / run.cohort, f"{text}; its share is 1/{run.cohort} of the variance")
-    return Guarantee(math.inf, text, _BARE[run.placement])
+    return AdversaryGuarantee(math.inf, text, _BARE[run.placement])
 
 
-def _sums(run: Exposure) -> Guarantee:
+def _sums(run: Exposure) -> AdversaryGuarantee:
     text = (
         f"the server sees sums and who took part; {run.honest} of {run.cohort} clients do not collude with it; "
         f"{_often(run)}; no amplification by sampling"
@@ -152,12 +154,12 @@ def _sums(run: Exposure) -> Guarantee:
         return _seen(run, float(run.honest), text)
     if run.placement == "distributed":
         return _seen(run, run.honest / run.cohort, text)
-    return Guarantee(math.inf, text, _BARE[run.placement])
+    return AdversaryGuarantee(math.inf, text, _BARE[run.placement])
 
 
-def _outsider(run: Exposure, ledger: Ledger | None) -> Guarantee:
+def _outsider(run: Exposure, ledger: Ledger | None) -> AdversaryGuarantee:
     if run.placement == "none":
-        return Guarantee(math.inf, "sees the released adapter only", _BARE["none"])
+        return AdversaryGuarantee(math.inf, "sees the released adapter only", _BARE["none"])
     if run.placement == "local":
         # Its noise on the sum varies with a Poisson cohort, so cohorts are conditioned on: nothing is amplified.
         return _seen(run, float(run.cohort), f"sees the released adapter only; {_often(run)}")
@@ -168,17 +170,19 @@ def _outsider(run: Exposure, ledger: Ledger | None) -> Guarantee:
         text += "; whoever sums is trusted to add the noise and to keep its seed"
     if ledger is None:
         found = run.noise.epsilon(1.0, run.rate, run.rounds, run.delta, run.sampling)
-        return Guarantee(found, text, None if math.isfinite(found) else _BARE["none"])
+        return AdversaryGuarantee(found, text, None if math.isfinite(found) else _BARE["none"])
     bare = ", ".join(ledger.unprotected)
-    return Guarantee(ledger.epsilon(run.delta), text, f"released without noise: {bare}" if bare else None)
+    return AdversaryGuarantee(
+        ledger.epsilon(run.delta), text, f"released without noise: {bare}" if bare else None
+    )
 
 
-def _seen(run: Exposure, share: float, assumption: str) -> Guarantee:
+def _seen(run: Exposure, share: float, assumption: str) -> AdversaryGuarantee:
     """No amplification: the releases that one client took part in."""
     if run.participations == 0:
-        return Guarantee(0.0, assumption)
+        return AdversaryGuarantee(0.0, assumption)
     found = run.noise.epsilon(share, 1.0, run.participations, run.delta, run.sampling)
-    return Guarantee(found, assumption, None if math.isfinite(found) else _BARE["none"])
+    return AdversaryGuarantee(found, assumption, None if math.isfinite(found) else _BARE["none"])
 
 
 def _often(run: Exposure) -> str:

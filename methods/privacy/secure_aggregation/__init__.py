@@ -22,10 +22,10 @@ Verification keys come from a directory that it does not write. It can still end
 Clients are not kept from sending nonsense as a vector; false shares are noticed. The sum itself is not
 protected: that is what noise is for, and who takes part is known.
 
-`SecureSum` stands in for `plain_sum` in a federation; `Client` and `Server` are the two sides for a deployment.
+`SecureSum` stands in for `plain_sum` in a federation; `SecureClient` and `Server` are the two sides for a deployment.
 """
 
-from privtalk.methods.privacy.secure_aggregation.client import Client as Client
+from privtalk.methods.privacy.secure_aggregation.client import SecureClient as SecureClient
 from privtalk.methods.privacy.secure_aggregation.errors import InconsistentError as InconsistentError
 from privtalk.methods.privacy.secure_aggregation.errors import MalformedError as MalformedError
 from privtalk.methods.privacy.secure_aggregation.errors import OutOfRangeError as OutOfRangeError
@@ -40,9 +40,9 @@ from privtalk.methods.privacy.secure_aggregation.errors import TooFewClientsErro
 from privtalk.methods.privacy.secure_aggregation.errors import UnknownClientError as UnknownClientError
 from privtalk.methods.privacy.secure_aggregation.errors import WrongLengthError as WrongLengthError
 from privtalk.methods.privacy.secure_aggregation.graph import Topology as Topology
-from privtalk.methods.privacy.secure_aggregation.grid import Grid as Grid
+from privtalk.methods.privacy.secure_aggregation.grid import IntegerGrid as IntegerGrid
 from privtalk.methods.privacy.secure_aggregation.secure_sum import SecureSum as SecureSum
-from privtalk.methods.privacy.secure_aggregation.secure_sum import Seen as Seen
+from privtalk.methods.privacy.secure_aggregation.secure_sum import ServerTranscript as ServerTranscript
 from privtalk.methods.privacy.secure_aggregation.secure_sum import Traffic as Traffic
 from privtalk.methods.privacy.secure_aggregation.server import Server as Server
-from privtalk.methods.privacy.secure_aggregation.signatures import Identity as Identity
+from privtalk.methods.privacy.secure_aggregation.signatures import SigningIdentity as SigningIdentity

@@ -25,8 +25,8 @@ from privtalk.methods.privacy.secure_aggregation.errors import (
 from privtalk.methods.privacy.secure_aggregation.keys import (
     SECRET_BYTES,
     Agreed,
+    KeyBinding,
     KeyPair,
-    Link,
     Secrets,
     agree,
 )
@@ -42,9 +42,9 @@ from privtalk.methods.privacy.secure_aggregation.messages import (
     check_enough,
     check_round,
 )
-from privtalk.methods.privacy.secure_aggregation.sealing import Pair, seal, share_link, unseal
+from privtalk.methods.privacy.secure_aggregation.sealing import SharePair, seal, share_link, unseal
 from privtalk.methods.privacy.secure_aggregation.signatures import (
-    Identity,
+    SigningIdentity,
     keys_message,
     least_threshold,
     request_message,
@@ -57,14 +57,14 @@ LEAST = 2
 
 def pair_key(own: KeyPair, other: bytes, round_: int, one: int, two: int) -> bytes:
     """Key of the mask that two clients share; the lower number adds it, the higher subtracts it."""
-    return agree(own, other).key(Link("mask", round_, min(one, two), max(one, two)))
+    return agree(own, other).key(KeyBinding("mask", round_, min(one, two), max(one, two)))
 
 
-class Client:
+class SecureClient:
     """The steps, in order, each once; `confirm` with `malicious` alone."""
 
     _roster: Roster
-    _own: Pair
+    _own: SharePair
     _inbox: Mapping[int, Envelope]
     _request: UnmaskRequest | None = None
 
@@ -76,7 +76,7 @@ class Client:
         *,
         minimum: int = LEAST,
         malicious: bool = False,
-        identity: Identity | None = None,
+        identity: SigningIdentity | None = None,
     ) -> None:
         """`secrets` is `os.urandom` in a deployment.
 
@@ -114,8 +114,8 @@ class Client:
         holders, threshold = sorted(roster.keys), roster.terms.threshold
         seeds = shamir.share(self._seed, holders, threshold, self._secrets)
         keys = shamir.share(self._masking.secret, holders, threshold, self._secrets)
-        self._own = Pair(seeds[self.number], keys[self.number])
-        envelopes = tuple(self._seal(k, Pair(seeds[k], keys[k])) for k in holders if k != self.number)
+        self._own = SharePair(seeds[self.number], keys[self.number])
+        envelopes = tuple(self._seal(k, SharePair(seeds[k], keys[k])) for k in holders if k != self.number)
         return ShareBundle(self.round, self.number, hashlib.sha256(self._seed).digest(), envelopes)
 
     def mask(self, integers: NDArray[np.int64], envelopes: Iterable[Envelope]) -> MaskedInput:
@@ -171,12 +171,12 @@ class Client:
         if self._step < due:
             raise StaleMessageError(f"client {self.number} cannot '{step}' before '{STEPS[self._step]}'")
 
-    def _seal(self, other: int, shares: Pair) -> Envelope:
+    def _seal(self, other: int, shares: SharePair) -> Envelope:
         way = share_link(self.round, self.number, other)
         self._agreed[other] = agree(self._sealing, self._roster.keys[other].sealing)
         return seal(shares, self._agreed[other], way, self._secrets)
 
-    def _shares_of(self, other: int) -> Pair:
+    def _shares_of(self, other: int) -> SharePair:
         if other == self.number:
             return self._own
         way = share_link(self.round, other, self.number)
@@ -204,7 +204,7 @@ class Client:
         if self._identity is not None:
             self._check_signed(self._identity, roster)
 
-    def _check_signed(self, identity: Identity, roster: Roster) -> None:
+    def _check_signed(self, identity: SigningIdentity, roster: Roster) -> None:
         """Checks what a malicious server could choose: whose keys these are, who sees them, how many open them."""
         holders, terms = len(roster.keys), roster.terms
         if terms.clients != holders:
@@ -249,7 +249,7 @@ class Client:
         return inbox
 
     def _check_confirmed(
-        self, identity: Identity, request: UnmaskRequest, confirmations: Iterable[Confirmation]
+        self, identity: SigningIdentity, request: UnmaskRequest, confirmations: Iterable[Confirmation]
     ) -> None:
         if request != self._request:
             raise RefusedRequestError(f"client {self.number} confirmed another request than it is sent now")

@@ -32,10 +32,10 @@ Rounding = Literal["nearest", "stochastic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class IntegerGrid:
     """The grid: which integers stand for which numbers.
 
-    >>> grid = Grid(bound=1.0, clients=3, bits=8)
+    >>> grid = IntegerGrid(bound=1.0, clients=3, bits=8)
     >>> grid.step, grid.levels
     (0.03125, 32)
     >>> grid.encode(torch.tensor([0.5, -1.0, 0.02]))
@@ -66,7 +66,7 @@ class Grid:
             raise ValueError(f"{self.bits} bits do not hold a sum of {self.clients} clients; use more bits")
 
     @classmethod
-    def for_clip(cls, clip: float, clients: int, dim: int) -> Grid:
+    def for_clip(cls, clip: float, clients: int, dim: int) -> IntegerGrid:
         """The coarsest grid on which vectors of `dim` coordinates that `clip_factors` clipped need no shrinking."""
         for bits in range(2 + clients.bit_length(), MOST_BITS + 1):
             grid = cls(bound=clip, clients=clients, bits=bits, clip=clip)

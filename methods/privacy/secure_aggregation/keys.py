@@ -46,7 +46,7 @@ class KeyPair(NamedTuple):
         return cls(secret, private, private.public_key().public_bytes_raw())
 
 
-class Link(NamedTuple):
+class KeyBinding(NamedTuple):
     """The names that a derived key is bound to."""
 
     purpose: str
@@ -66,7 +66,7 @@ class Agreed(NamedTuple):
     publics: bytes
     """Both public keys, in the order of their bytes."""
 
-    def key(self, link: Link) -> bytes:
+    def key(self, link: KeyBinding) -> bytes:
         """32 bytes, of this link alone."""
         info = link.label() + self.publics
         return HKDF(algorithm=SHA256(), length=SECRET_BYTES, salt=None, info=info).derive(self.shared)

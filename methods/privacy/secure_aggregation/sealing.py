@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from privtalk.methods.privacy.secure_aggregation.errors import TamperedError
-from privtalk.methods.privacy.secure_aggregation.keys import Agreed, Link, Secrets
+from privtalk.methods.privacy.secure_aggregation.keys import Agreed, KeyBinding, Secrets
 from privtalk.methods.privacy.secure_aggregation.messages import Envelope
 from privtalk.methods.privacy.secure_aggregation.shamir import SHARE_BYTES
 
@@ -21,12 +21,12 @@ _TAG_BYTES = 16
 SEALED_BYTES = _NONCE_BYTES + 2 * SHARE_BYTES + _TAG_BYTES
 
 
-def share_link(round_: int, sender: int, recipient: int) -> Link:
+def share_link(round_: int, sender: int, recipient: int) -> KeyBinding:
     """The way of an envelope."""
-    return Link("share", round_, sender, recipient)
+    return KeyBinding("share", round_, sender, recipient)
 
 
-class Pair(NamedTuple):
+class SharePair(NamedTuple):
     """One holder's shares of one client's two secrets; never both revealed."""
 
     seed: bytes
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
     """The share of the masking key."""
 
 
-def seal(shares: Pair, agreed: Agreed, link: Link, secrets: Secrets) -> Envelope:
+def seal(shares: SharePair, agreed: Agreed, link: KeyBinding, secrets: Secrets) -> Envelope:
     """Addressed along `link`."""
     nonce = secrets(_NONCE_BYTES)
     box = ChaCha20Poly1305(agreed.key(link))
@@ -43,7 +43,7 @@ def seal(shares: Pair, agreed: Agreed, link: Link, secrets: Secrets) -> Envelope
     return Envelope(link.round, link.sender, link.recipient, sealed)
 
 
-def unseal(envelope: Envelope, agreed: Agreed, link: Link) -> Pair:
+def unseal(envelope: Envelope, agreed: Agreed, link: KeyBinding) -> SharePair:
     """The content that the sender put in."""
     nonce, sealed = envelope.sealed[:_NONCE_BYTES], envelope.sealed[_NONCE_BYTES:]
     try:
@@ -56,4 +56,4 @@ def unseal(envelope: Envelope, agreed: Agreed, link: Link) -> Pair:
         raise TamperedError(
             f"the share of client {link.sender} for client {link.recipient} has a wrong length"
         )
-    return Pair(opened[:SHARE_BYTES], opened[SHARE_BYTES:])
+    return SharePair(opened[:SHARE_BYTES], opened[SHARE_BYTES:])

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from privtalk.core.streams import Stream
 from privtalk.methods.messages import Message
-from privtalk.methods.privacy.secure_aggregation.client import LEAST, Client
+from privtalk.methods.privacy.secure_aggregation.client import LEAST, SecureClient
 from privtalk.methods.privacy.secure_aggregation.errors import (
     OutOfRangeError,
     RepeatedMessageError,
@@ -23,12 +23,12 @@ from privtalk.methods.privacy.secure_aggregation.errors import (
     WrongLengthError,
 )
 from privtalk.methods.privacy.secure_aggregation.graph import Topology
-from privtalk.methods.privacy.secure_aggregation.grid import Grid
+from privtalk.methods.privacy.secure_aggregation.grid import IntegerGrid
 from privtalk.methods.privacy.secure_aggregation.keys import SECRET_BYTES, Secrets, stream_secrets
 from privtalk.methods.privacy.secure_aggregation.masks import word
 from privtalk.methods.privacy.secure_aggregation.messages import Confirmation
 from privtalk.methods.privacy.secure_aggregation.server import Server
-from privtalk.methods.privacy.secure_aggregation.signatures import Identity
+from privtalk.methods.privacy.secure_aggregation.signatures import SigningIdentity
 
 NAME = "secure-aggregation"
 """The name of its streams."""
@@ -41,7 +41,7 @@ class Traffic(NamedTuple):
     down: int
 
 
-class Seen(NamedTuple):
+class ServerTranscript(NamedTuple):
     """All that the server of one round learns of vectors, and what it knows beside."""
 
     total: NDArray[np.int64]
@@ -62,10 +62,10 @@ class Seen(NamedTuple):
 def play_protocol(
     vectors: Mapping[int, NDArray[np.int64]],
     server: Server,
-    clients: Mapping[int, Client],
+    clients: Mapping[int, SecureClient],
     silent: Collection[int] = (),
     lost: Collection[int] = (),
-) -> Seen:
+) -> ServerTranscript:
     """One round of `server` with honest clients, who hold integers [d] of the grid.
 
     `silent` clients leave before they send their vector, which is then not in the sum; `lost` ones after.
@@ -86,7 +86,7 @@ def play_protocol(
             up += masked.size
             server.receive_masked(masked)
     ending = _unmasked(server, clients, lost)
-    return Seen(
+    return ServerTranscript(
         server.total(),
         server.masked,
         server.survivors,
@@ -97,7 +97,7 @@ def play_protocol(
     )
 
 
-def _unmasked(server: Server, clients: Mapping[int, Client], lost: Collection[int]) -> Traffic:
+def _unmasked(server: Server, clients: Mapping[int, SecureClient], lost: Collection[int]) -> Traffic:
     """The part of a round after the vectors."""
     requests = server.requests()
     up, down = 0, sum(request.size for request in requests.values())
@@ -126,7 +126,7 @@ class SecureSum:
     """In the place of `plain_sum`: (messages, d) -> their sum on the grid, float64 [d].
 
     It differs from the plain sum of K messages by at most K step / 2 a coordinate (K step with stochastic rounding; a
-    grid with a clip may shrink vectors first, see `Grid`), and depends neither on their order nor on any key.
+    grid with a clip may shrink vectors first, see `IntegerGrid`), and depends neither on their order nor on any key.
 
     Keys come from the operating system, as in a deployment, so that the masked vectors differ from run to run and the
     sum does not. With `keys`, they come from a named stream, and masked vectors can be repeated too: who knows the seed
@@ -136,7 +136,7 @@ class SecureSum:
     the same, and a server that tells them different things gets none.
     """
 
-    grid: Grid
+    grid: IntegerGrid
     topology: Topology = field(default_factory=Topology)
     minimum: int = 2
     """Fewest messages in a sum; a single one would be open. An empty round sums to zero. Below the minimum the round
@@ -174,7 +174,7 @@ class SecureSum:
         dim: int,
         silent: Collection[int] = (),
         lost: Collection[int] = (),
-    ) -> Seen:
+    ) -> ServerTranscript:
         """The server's view of a round in which `silent` clients drop out before sending and `lost` ones after."""
         if (self.keys or self.rounding or self.noise) and self.round is None:
             raise ValueError(
@@ -186,22 +186,22 @@ class SecureSum:
         server = Server(round_, dim, self.grid.bits, self.topology, drawn, malicious=self.malicious)
         return play_protocol(vectors, server, self._clients(list(vectors), round_), silent, lost)
 
-    def _clients(self, numbers: Sequence[int], round_: int) -> dict[int, Client]:
+    def _clients(self, numbers: Sequence[int], round_: int) -> dict[int, SecureClient]:
         if not self.malicious:
-            return {k: Client(k, round_, self._secrets("client", k)) for k in numbers}
+            return {k: SecureClient(k, round_, self._secrets("client", k)) for k in numbers}
         signing = {
             k: Ed25519PrivateKey.from_private_bytes(self._secrets("identity", k)(SECRET_BYTES))
             for k in numbers
         }
         directory = {k: key.public_key().public_bytes_raw() for k, key in signing.items()}
         return {
-            k: Client(
+            k: SecureClient(
                 k,
                 round_,
                 self._secrets("client", k),
                 minimum=len(numbers),
                 malicious=True,
-                identity=Identity(signing[k], directory),
+                identity=SigningIdentity(signing[k], directory),
             )
             for k in numbers
         }

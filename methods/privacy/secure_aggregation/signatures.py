@@ -43,7 +43,7 @@ def least_threshold(clients: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class SigningIdentity:
     """The signing key that one client brings against a malicious server; kept over rounds."""
 
     key: Ed25519PrivateKey = field(repr=False)

@@ -26,7 +26,7 @@ class Placement(NamedTuple):
     """[T] pixels between neighbouring samples."""
 
 
-class Grid(NamedTuple):
+class CropGrid(NamedTuple):
     """Size of a crop, and where it lies: all of it relative to the eyes, so that no mouth moves it."""
 
     rows: int
@@ -37,7 +37,7 @@ class Grid(NamedTuple):
     """The distance of its middle below the middle of the eyes, in eye distances."""
 
 
-FACE = Grid(rows=56, columns=48, pitch=1 / 26, below=0.35)
+FACE = CropGrid(rows=56, columns=48, pitch=1 / 26, below=0.35)
 """Brow to chin and from ear to ear."""
 
 
@@ -53,7 +53,7 @@ def across_and_down(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([-axis[:, 1], axis[:, 0]], -1)
 
 
-def face_placement(landmarks: Points, grid: Grid = FACE) -> Placement:
+def face_placement(landmarks: Points, grid: CropGrid = FACE) -> Placement:
     """Crops of a clip with landmarks [T, 68, 2] in pixels, of which only the outer eye corners are used."""
     points = landmarks.astype(np.float64)
     axis, distance = eye_axis(points), eye_distance(landmarks)
@@ -73,7 +73,7 @@ def sample(frames: NDArray[np.uint8], place: Placement, rows: int, columns: int)
     return _bilinear(frames, x - 0.5, y - 0.5)
 
 
-def face_crops(frames: NDArray[np.uint8], landmarks: Points, grid: Grid = FACE) -> NDArray[np.float32]:
+def face_crops(frames: NDArray[np.uint8], landmarks: Points, grid: CropGrid = FACE) -> NDArray[np.float32]:
     """[T, R, C, 3] faces of frames [T, H, W, 3] in grey levels, brought upright and to one size."""
     return sample(frames, face_placement(landmarks, grid), grid.rows, grid.columns)
 

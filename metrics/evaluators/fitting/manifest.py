@@ -8,10 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from privtalk.core.files import file_hash, write_atomic
-from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, Validation
+from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, ReaderValidation
 
 
-def write_manifest(weights: Path, config: FitConfig, validation: Mapping[str, Validation], data: str) -> Path:
+def write_manifest(
+    weights: Path, config: FitConfig, validation: Mapping[str, ReaderValidation], data: str
+) -> Path:
     """Write ``<weights>.json`` beside the weights; data: what the evaluator was fitted on, in words or by hash."""
     content = {
         "weights": weights.name,

@@ -60,7 +60,7 @@ class FitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Validation:
+class ReaderValidation:
     """How a reader does on people it was not fitted on."""
 
     correlation: float
@@ -104,7 +104,9 @@ def fit(
     return _exported(network, float(mean), float(spread))
 
 
-def validate(reader: MouthReader, frames: Sequence[Frames], landmarks: Sequence[Landmarks]) -> Validation:
+def validate(
+    reader: MouthReader, frames: Sequence[Frames], landmarks: Sequence[Landmarks]
+) -> ReaderValidation:
     """Compare a reader with the exact opening on clips of people that it has not seen."""
     exact = [mouth_opening(points) for points in landmarks]
     read = [reader(clip, points) for clip, points in zip(frames, landmarks, strict=True)]
@@ -112,7 +114,7 @@ def validate(reader: MouthReader, frames: Sequence[Frames], landmarks: Sequence[
     if not pairs:
         raise ValueError("no clip has a moving mouth; validate on clips with speech")
     correlations = np.sort([np.corrcoef(a, b)[0, 1] if a.std() > 0 else 0.0 for a, b in pairs])
-    return Validation(
+    return ReaderValidation(
         correlation=float(correlations.mean()),
         worst_tenth=float(correlations[: max(1, len(pairs) // 10)].mean()),
         error=float(np.abs(np.concatenate(read) - np.concatenate(exact)).mean()),

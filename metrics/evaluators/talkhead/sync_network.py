@@ -48,7 +48,7 @@ class VideoEncoder(nn.Module):
         return F.normalize(self.embed(self.trunk((windows - mean) / spread).flatten(1)), dim=1)
 
 
-class AudioEncoder(nn.Module):
+class SpeechEncoder(nn.Module):
     """Log-mel windows [N, L, M] to unit embeddings [N, 64]."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class SyncEncoders(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.video, self.audio = VideoEncoder(), AudioEncoder()
+        self.video, self.audio = VideoEncoder(), SpeechEncoder()
 
 
 class TalkheadSync:

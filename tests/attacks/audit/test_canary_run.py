@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from privtalk.attacks.audit.canary_run import PUBLIC, Sums, audit_sums, usual_norms
-from privtalk.attacks.audit.report import PrivacyViolationError, UpperBound
+from privtalk.attacks.audit.report import AccountedBound, PrivacyViolationError
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.federation.aggregate import Aggregation
 from privtalk.methods.privacy.accounting.sampled_gaussian import epsilon
@@ -32,7 +32,7 @@ def sums(clip=0.2, **changes):
 
 
 def bound(z, rate=RATE):
-    return UpperBound(epsilon=epsilon(z, rate, ROUNDS, DELTA), delta=DELTA, accountant="PLD")
+    return AccountedBound(epsilon=epsilon(z, rate, ROUNDS, DELTA), delta=DELTA, accountant="PLD")
 
 
 def audit(mechanism, upper, seed=0, made=None, count=1000):
@@ -65,7 +65,7 @@ def test_clip_forgotten_is_caught():
 
 
 def test_without_noise_nothing_is_claimed_and_much_is_seen():
-    nothing = UpperBound(epsilon=math.inf, delta=DELTA, accountant="none")
+    nothing = AccountedBound(epsilon=math.inf, delta=DELTA, accountant="none")
     found = audit(NO_PRIVACY, nothing)
     assert not found.report.violations
     assert max(low.epsilon for low in found.report.certified) > 1
@@ -87,7 +87,7 @@ def test_correlated_noise_and_turns():
     mechanism = BandedMatrixFactorisation(
         clip=0.2, noise_multiplier=1.0, rounds=ROUNDS, participations=2, separation=2, bandwidth=2
     )
-    claimed = UpperBound(epsilon=4.0, delta=DELTA, accountant="closed form")
+    claimed = AccountedBound(epsilon=4.0, delta=DELTA, accountant="closed form")
     turns = sums(separation=2)
     found = audit(mechanism, claimed, made=turns)
     assert not found.report.violations

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from privtalk.attacks.audit import canary_run, implementation
-from privtalk.attacks.audit.implementation import TEST_DELTA, Aggregator, Trained, audit, fisher_direction
+from privtalk.attacks.audit.implementation import (
+    TEST_DELTA,
+    Aggregator,
+    RoundUpdates,
+    audit,
+    fisher_direction,
+)
 from privtalk.attacks.audit.report import PrivacyViolationError
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.federation import aggregate as aggregation
@@ -142,7 +148,7 @@ def test_learnt_direction_is_the_likelihood_ratio():
 
 
 def test_worlds_differ_in_the_canary_alone():
-    trained = Trained(updates=torch.arange(6.0).view(3, 2), frames=(1, 2, 3), reliability=torch.ones(3))
+    trained = RoundUpdates(updates=torch.arange(6.0).view(3, 2), frames=(1, 2, 3), reliability=torch.ones(3))
     other = trained.without_last()
     assert other.updates.tolist() == [[0, 1], [2, 3]]
     assert (other.frames, len(other.reliability)) == ((1, 2), 2)

@@ -26,7 +26,7 @@ from privtalk.attacks.audit.bounds import (
 from privtalk.attacks.audit.one_run import guess, one_run_bound
 from privtalk.attacks.audit.one_run_fdp import one_run_fdp_bound
 from privtalk.attacks.audit.one_shot import fit, one_shot_estimate
-from privtalk.attacks.audit.report import AuditReport, UpperBound
+from privtalk.attacks.audit.report import AccountedBound, AuditReport
 from privtalk.attacks.audit.scores import INDEPENDENT, evidence
 from privtalk.attacks.audit.thresholds import at_delta, count, threshold_by_split
 
@@ -108,7 +108,7 @@ def test_evidence_of_one_run(epsilon):
     found = evidence(rng.normal(size=1000) + mu * coins, coins, torch.Generator().manual_seed(0), delta=DELTA)
     names = [low.name for low in found.certified]
     assert names == ["clopper_pearson", "gaussian_dp", "one_run", "one_run_fdp"]
-    upper = UpperBound(epsilon=epsilon, delta=DELTA, accountant="closed form")
+    upper = AccountedBound(epsilon=epsilon, delta=DELTA, accountant="closed form")
     AuditReport(subject="known", upper=(upper,), certified=found.certified, estimates=found.estimates).check()
     assert all(low.assumption for low in found.certified)
     assert INDEPENDENT in found.certified[0].assumption

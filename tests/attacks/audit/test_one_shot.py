@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from privtalk.attacks.audit.bounds import LowerBound
+from privtalk.attacks.audit.bounds import CertifiedBound
 from privtalk.attacks.audit.one_shot import (
     MOST,
     Normal,
@@ -88,7 +88,7 @@ def test_cosines_of_random_vectors():
 
 def test_labelled():
     found = one_shot_estimate(Normal(mean=1.0, deviation=1.0, n=50), NULL, 1e-5)
-    assert not isinstance(found, LowerBound)
+    assert not isinstance(found, CertifiedBound)
     assert "normal" in found.assumption
     with pytest.raises(ValueError, match="at least two"):
         fit([1.0])

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from privtalk.attacks.audit.bounds import LowerBound
-from privtalk.attacks.audit.one_shot import Estimate
-from privtalk.attacks.audit.report import AuditReport, PrivacyViolationError, UpperBound
+from privtalk.attacks.audit.bounds import CertifiedBound
+from privtalk.attacks.audit.one_shot import OneShotEstimate
+from privtalk.attacks.audit.report import AccountedBound, AuditReport, PrivacyViolationError
 
-LOW = LowerBound(name="clopper_pearson", epsilon=1.0, delta=1e-5, confidence=0.95, n=100)
-UPPER = UpperBound(epsilon=2.0, delta=1e-5, accountant="PLD")
-GUESS = Estimate(
+LOW = CertifiedBound(name="clopper_pearson", epsilon=1.0, delta=1e-5, confidence=0.95, n=100)
+UPPER = AccountedBound(epsilon=2.0, delta=1e-5, accountant="PLD")
+GUESS = OneShotEstimate(
     name="one_shot", epsilon=9.0, low=8.0, high=10.0, delta=1e-5, confidence=0.95, n=9, assumption="normal"
 )
 

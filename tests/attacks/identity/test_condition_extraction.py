@@ -12,7 +12,7 @@ from privtalk.attacks.identity.condition_extraction import (
     verification,
 )
 from privtalk.attacks.judgement import judged
-from privtalk.attacks.pairs import Candidates
+from privtalk.attacks.pairs import CandidateFeatures
 from tests.attacks.message_world import EVALUATED, stream, world
 
 
@@ -31,7 +31,7 @@ def test_an_update_of_one_token_gives_it_up_to_sign():
             assert cosine.abs() > 0.999
 
 
-def _gradients(round_, candidates: Candidates):
+def _gradients(round_, candidates: CandidateFeatures):
     rows = torch.zeros_like(round_.messages)
     for row, client in enumerate(round_.cohort):
         if client < EVALUATED:

@@ -5,7 +5,7 @@ import torch
 
 from privtalk.attacks.identity.weights_to_identity import ATTACK, displacement, standardised
 from privtalk.attacks.judgement import judged
-from privtalk.attacks.pairs import Truth
+from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.server import attack_personal
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.federation.clients import ClientData
@@ -48,7 +48,9 @@ def test_personal_adapters_are_named_in_a_gallery():
     clients = [ClientData.of(k, [clip(backbone, k, "train")]) for k in range(CLIENTS)]
     start = initial(backbone)
     *_, state = local_only(backbone, start, clients, FEDERATION, stream)
-    truth = Truth(own={k: k for k in range(CLIENTS)}, strangers=tuple(range(CLIENTS, CLIENTS + STRANGERS)))
+    truth = PairLabels(
+        own={k: k for k in range(CLIENTS)}, strangers=tuple(range(CLIENTS, CLIENTS + STRANGERS))
+    )
     found = attack_personal(backbone, start.unflatten(state.adapters), knowledge(backbone), truth)
     outcome = found["weights_to_identity"]
     assert outcome.evaluation.auc.low > 0.5

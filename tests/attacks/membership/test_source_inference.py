@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from privtalk.attacks.membership.source_inference import attack, local_losses, source_inference, trial
-from privtalk.attacks.pairs import NotApplicable, Truth
+from privtalk.attacks.pairs import NotApplicable, PairLabels
 from privtalk.attacks.probing import Suspect, person_losses, probes
 from privtalk.attacks.views import ServerRound
 from privtalk.methods.backbone.backbone import Backbone
@@ -61,13 +61,13 @@ def test_who_is_asked_depends_on_numbers_alone():
         ),
         ServerRound(number=1, adapter=torch.zeros(2), cohort=(2, 9), messages=torch.zeros(2, 2)),
     ]
-    truth = Truth(own={1: 4, 2: 5, 3: 6}, strangers=(0, 7, 8))
+    truth = PairLabels(own={1: 4, 2: 5, 3: 6}, strangers=(0, 7, 8))
     chosen = trial(rounds, truth, 2, 2)
     assert chosen.round.number == 0
     assert chosen.round.cohort == (1, 2)
     assert chosen.round.messages.tolist() == [[0, 1], [2, 3]]
     assert chosen.people == (4, 5, 0, 7)
-    assert chosen.truth == Truth(own={1: 0, 2: 1}, strangers=(2, 3))
+    assert chosen.truth == PairLabels(own={1: 0, 2: 1}, strangers=(2, 3))
     with pytest.raises(NotApplicable, match="no round has two"):
         trial(rounds[1:], truth, 2, 2)
 

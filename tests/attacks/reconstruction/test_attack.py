@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from privtalk.attacks.reconstruction.attack import Settings, Victims, attack_messages
+from privtalk.attacks.reconstruction.attack import InversionSettings, Victims, attack_messages
 from privtalk.attacks.reconstruction.catalogue import ATTACKS, Effort
 from privtalk.attacks.reconstruction.evidence import choose_rounds, choose_victims, hear, wrong_clients
 from privtalk.attacks.reconstruction.gallery import (
@@ -48,7 +48,7 @@ BRIEF = Effort(
 
 
 def settings(*attacks, **changes):
-    return Settings(algorithm=RECIPE, attacks=attacks, components=6, effort=BRIEF, **changes)
+    return InversionSettings(algorithm=RECIPE, attacks=attacks, components=6, effort=BRIEF, **changes)
 
 
 def victims(clients=CLIENTS, **changes):

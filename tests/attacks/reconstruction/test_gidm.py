@@ -7,7 +7,7 @@ import torch
 from privtalk.attacks.reconstruction.gidm import Phases, best_timesteps, gidm, gidm_plus
 from privtalk.attacks.reconstruction.matching import Descent
 from privtalk.attacks.reconstruction.prior import PublicPrior
-from privtalk.attacks.reconstruction.problem import Secrets, Setting, made, secret_noise
+from privtalk.attacks.reconstruction.problem import InversionSetting, Secrets, made, secret_noise
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm
 from tests.attacks.reconstruction.toys import BACKBONE, PUBLIC, START, TEMPLATE, messages, person, stream
 
@@ -22,7 +22,7 @@ QUICK = Phases(
 
 def setting_and_secrets():
     sent, draws = messages(CLIENTS, RECIPE, t=300)
-    setting = Setting(
+    setting = InversionSetting(
         backbone=BACKBONE, template=TEMPLATE, algorithm=RECIPE, prior=PRIOR, start=START, seen=sent
     )
     return setting, Secrets(steps=draws, conditions=True)

@@ -7,7 +7,7 @@ import torch
 
 from privtalk.attacks.reconstruction.evidence import hear
 from privtalk.attacks.reconstruction.prior import PublicPrior, looks
-from privtalk.attacks.reconstruction.prior_guided import Evidence, Guidance, Search, prior_guided, turns
+from privtalk.attacks.reconstruction.prior_guided import Guidance, Search, VictimMessages, prior_guided, turns
 from tests.attacks.reconstruction.toys import (
     BACKBONE,
     FACTORS,
@@ -39,7 +39,7 @@ def search(recipe, **changes):
 
 
 def evidence(sent):
-    return [Evidence.of(hear(view_of(sent, CLIENTS).rounds[0], CLIENTS))]
+    return [VictimMessages.of(hear(view_of(sent, CLIENTS).rounds[0], CLIENTS))]
 
 
 def found(recipe, sent, **changes):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from privtalk.bench.pretraining.evaluators import FITS, Recipe, fit_evaluators
+from privtalk.bench.pretraining.evaluators import FITS, EvaluatorRecipe, fit_evaluators
 from privtalk.core.files import file_hash
 from privtalk.methods.backbone.optimise import OptimiserConfig
 from privtalk.metrics.evaluators.talkhead.feature_network import load_features
@@ -15,7 +15,7 @@ from privtalk.metrics.evaluators.talkhead.landmark_network import TalkheadLandma
 from privtalk.metrics.evaluators.talkhead.sync_network import TalkheadSync
 
 QUICK = OptimiserConfig(steps=2, batch=4, learning_rate=1e-3, report_every=1)
-TOY = Recipe(
+TOY = EvaluatorRecipe(
     public=4, known=2, made_up=2, speakers=2, unseen=3, heard=2,
     identity=QUICK, sync=QUICK, landmarks=QUICK, features=QUICK,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from privtalk.bench import suites
 from privtalk.bench.suites.effects import leaves
 from privtalk.bench.tasks.talking_head.effects import CONDITIONS, FILLED_IN
-from privtalk.bench.tasks.talking_head.settings import Settings
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadSettings
 from privtalk.bench.tasks.talking_head.task import BY_AXIS
 from privtalk.core.errors import UserError
 from privtalk.methods.registry import METHODS
@@ -150,7 +150,7 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 def test_conditions_are_of_settings_that_exist():
     """A setting that is renamed must not lose its condition in silence."""
-    there = settings_of(Settings)
+    there = settings_of(TalkingHeadSettings)
     there += [f"options.{name}.{own}" for name in METHODS for own in METHODS[name].Options.model_fields]
     branches = {path.partition(".")[0] for path in there}
     for path in [*CONDITIONS, *FILLED_IN, *BY_AXIS]:

@@ -14,8 +14,8 @@ from privtalk.leaderboards.board.loading import load
 from privtalk.leaderboards.markdown import to_markdown
 from privtalk.leaderboards.regression.regression import compare_runs
 from privtalk.leaderboards.sections import catalogue
-from privtalk.leaderboards.sections.answers import Line, answer, finding
-from privtalk.leaderboards.sections.section import Block, Section
+from privtalk.leaderboards.sections.answers import EvidenceLine, answer, finding
+from privtalk.leaderboards.sections.section import Section, TerminalBlock
 from privtalk.leaderboards.show import show
 from privtalk.leaderboards.site.publish import publish
 
@@ -29,10 +29,10 @@ class Planted(Section):
         return [finding("Is it planted?", [answer("", "planted answer")], [])]
 
     def remarks(self):
-        return [Line(subject="Planted", figure="planted remark", verdict="warning")]
+        return [EvidenceLine(subject="Planted", figure="planted remark", verdict="warning")]
 
     def terminal(self, width, *, whole):
-        return Block([Table("novel table")], ["novel note"]) if whole else Block()
+        return TerminalBlock([Table("novel table")], ["novel note"]) if whole else TerminalBlock()
 
     def page(self, place):
         return {"published": PublishedFigures(note="planted page")}

@@ -13,7 +13,7 @@ import pytest
 
 from privtalk.bench import cli
 from privtalk.core.cache import content_hash
-from privtalk.core.display import Axis, Baseline, Display, FloorRule, PublishedFigures, Wording
+from privtalk.core.display import AxisDisplay, Baseline, Display, FloorRule, PublishedFigures, Wording
 from privtalk.core.records import RunStore, Sample, load_record
 from privtalk.core.run_folder import PlannedRow, RunPlan, record_failure, write_plan
 from privtalk.leaderboards.board.loading import load
@@ -339,7 +339,7 @@ def test_a_plan_and_notes_of_failure_are_shown_as_text(folder, spoilt, capsys):
     display = Display(
         rows={"difftalk": odd, "fedavg": Wording(label="FedAvg")},
         metrics={"psnr": odd},
-        axes=(Axis(name="eps", label=ALL, value=ALL, default=ALL, about=ALL),),
+        axes=(AxisDisplay(name="eps", label=ALL, value=ALL, default=ALL, about=ALL),),
         baseline=Baseline(row="difftalk", phrase=ALL),
         suites={"privacy_utility": ALL},
         floors={"static": FloorRule(phrase=ALL)},

@@ -11,11 +11,11 @@ import pytest
 
 from privtalk.bench.cli import guarded
 from privtalk.bench.commands import validate_metrics as command
-from privtalk.bench.execution import Task
+from privtalk.bench.execution import Job
 from privtalk.core.errors import UserError
 from privtalk.leaderboards.board import validation as result
 from privtalk.leaderboards.validation import distortions, footage, identity, page, readers, synchrony, work
-from privtalk.leaderboards.validation.footage import Footage
+from privtalk.leaderboards.validation.footage import ValidationFootage
 from privtalk.leaderboards.validation.ladder import REQUIRED
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
@@ -43,7 +43,9 @@ def scene():
         ("sync", TALKHEAD): Hearing(),
         ("mouth", TALKHEAD): Mouths(),
     }
-    return work.Scene(footage=Footage(people=PEOPLE), evaluators=Given(networks, REASON))
+    return work.ValidationSetting(
+        footage=ValidationFootage(people=PEOPLE), evaluators=Given(networks, REASON)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +189,7 @@ def test_a_failed_task_ends_the_command():
     from privtalk.core.errors import WorkFailed
 
     with pytest.raises(WorkFailed, match="broken failed"):
-        work.run([Task("broken", _broken, ())], 1, lambda event: None)
+        work.run([Job("broken", _broken, ())], 1, lambda event: None)
 
 
 def _broken(report):
@@ -210,7 +212,7 @@ def test_first_clips_are_of_different_people(patched):
 
 
 def test_roles_are_those_that_nobody_saw():
-    own = Footage(people=20)
+    own = ValidationFootage(people=20)
     assert {file.role for file in own.sittings("heldout")} == {"heldout"}
     assert min(file.first for file in own.sittings("public")) == 4000
     assert {shard.role for shard in own.shards()} == {"heldout"}
@@ -223,11 +225,13 @@ def test_readers_bar_is_on_correlation():
 
 def test_the_worst_shift_decides():
     trials = [
-        synchrony.Trial(72, s, s if (s, k) != (3, 0) else 0, 1.0, 0.1)
+        synchrony.SyncTrial(72, s, s if (s, k) != (3, 0) else 0, 1.0, 0.1)
         for s in synchrony.SHIFTS
         for k in range(10)
     ]
-    heard = synchrony.Heard(tuple(trials), tuple(synchrony.Mismatch(s, 0.1, 1.0) for s in synchrony.SHIFTS))
+    heard = synchrony.SyncReading(
+        tuple(trials), tuple(synchrony.Mismatch(s, 0.1, 1.0) for s in synchrony.SHIFTS)
+    )
     found = synchrony.conclude(heard)
     assert found.worst[0] == 3
     assert synchrony.checks("sync", found)[0].verdict == "fail"

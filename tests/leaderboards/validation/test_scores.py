@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from privtalk.leaderboards.validation import floors, halves, ladder, readers, scoring, temporal
-from privtalk.leaderboards.validation.checks import Check, exact, exit_code, judged, not_done, wilson
-from privtalk.leaderboards.validation.distortions import LADDERS, TIMES, Condition, distorted
+from privtalk.leaderboards.validation.checks import BarCheck, exact, exit_code, judged, not_done, wilson
+from privtalk.leaderboards.validation.distortions import LADDERS, TIMES, DistortionLevel, distorted
 from privtalk.leaderboards.validation.distortions import ladder as conditions
 from privtalk.metrics import METRICS
 from privtalk.metrics.declaration import Undefined
@@ -44,10 +44,10 @@ def table(clips):
 @pytest.fixture(scope="module")
 def times(clips):
     evaluators = given(Squared())
-    return {kind: scoring.score(clips, Condition(kind=kind), COUNT, evaluators) for kind in TIMES}
+    return {kind: scoring.score(clips, DistortionLevel(kind=kind), COUNT, evaluators) for kind in TIMES}
 
 
-def by_name(checks: list[Check]) -> dict[str, Check]:
+def by_name(checks: list[BarCheck]) -> dict[str, BarCheck]:
     return {check.name: check for check in checks}
 
 
@@ -60,7 +60,7 @@ def test_distortions_are_repeatable_and_grow(clips):
     for kind, levels in LADDERS.items():
         errors = []
         for level in levels:
-            condition = Condition(kind=kind, level=level)
+            condition = DistortionLevel(kind=kind, level=level)
             first, again = (distorted(frames, condition, COUNT, "a") for _ in range(2))
             assert np.array_equal(first, again)
             assert first.shape == frames[:COUNT].shape
@@ -72,14 +72,14 @@ def test_distortions_are_repeatable_and_grow(clips):
 
 def test_redraws_differ_by_clip_and_number(clips):
     frames = clips[0].frames
-    first = distorted(frames, Condition(kind="redraw", level=0), COUNT, "a")
-    assert not np.array_equal(first, distorted(frames, Condition(kind="redraw", level=1), COUNT, "a"))
-    assert not np.array_equal(first, distorted(frames, Condition(kind="redraw", level=0), COUNT, "b"))
+    first = distorted(frames, DistortionLevel(kind="redraw", level=0), COUNT, "a")
+    assert not np.array_equal(first, distorted(frames, DistortionLevel(kind="redraw", level=1), COUNT, "a"))
+    assert not np.array_equal(first, distorted(frames, DistortionLevel(kind="redraw", level=0), COUNT, "b"))
 
 
 def test_what_is_done_to_time(clips):
     frames = clips[0].frames
-    made = {kind: distorted(frames, Condition(kind=kind), COUNT, "a") for kind in TIMES}
+    made = {kind: distorted(frames, DistortionLevel(kind=kind), COUNT, "a") for kind in TIMES}
     assert np.array_equal(made["truth"], frames[:COUNT])
     assert np.array_equal(made["fast"], frames[::2])
     assert (made["frozen"] == frames[0]).all()
@@ -89,7 +89,7 @@ def test_what_is_done_to_time(clips):
 
 def test_double_speed_needs_twice_the_frames(clips):
     with pytest.raises(ValueError, match="too few"):
-        distorted(clips[0].frames, Condition(kind="fast"), 2 * COUNT, "a")
+        distorted(clips[0].frames, DistortionLevel(kind="fast"), 2 * COUNT, "a")
 
 
 def test_every_metric_has_values_or_a_reason(table):
@@ -168,7 +168,7 @@ def test_too_few_frames_have_no_frechet_distance():
 def test_the_noise_floor_is_that_of_the_paired_interval(clips):
     evaluators = given(Squared())
     first, second = (
-        scoring.score(clips, Condition(kind="redraw", level=k), COUNT, evaluators) for k in (0, 1)
+        scoring.score(clips, DistortionLevel(kind="redraw", level=k), COUNT, evaluators) for k in (0, 1)
     )
     found = floors.redrawn(first, second, n=40)
     gaps = first.values["psnr"] - second.values["psnr"]

@@ -14,9 +14,9 @@ from privtalk.methods.backbone.autoencoder import to_images
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, learning_rate
 from privtalk.methods.backbone.pretrain import (
+    BackboneRecipe,
     LatentData,
     PublicData,
-    Recipe,
     detail_map,
     draw_references,
     mix_patches,
@@ -72,7 +72,7 @@ def weights_of(module: torch.nn.Module) -> Sequence[torch.Tensor]:
 
 def test_training_the_autoencoder_lowers_its_loss_and_normalises_latents(data: PublicData) -> None:
     backbone = fresh()
-    recipe = Recipe(autoencoder=optimiser(30, learning_rate=3e-3))
+    recipe = BackboneRecipe(autoencoder=optimiser(30, learning_rate=3e-3))
     curve = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream)
     assert curve[-1][1] < 0.9 * curve[0][1]
     latents = backbone.encode(data.frames)
@@ -97,7 +97,7 @@ def test_the_autoencoder_starts_as_the_principal_components_of_patches(data: Pub
 def test_training_the_denoiser_lowers_its_loss_and_leaves_the_autoencoder(data: PublicData) -> None:
     backbone = fresh()
     before = weights_of(backbone.autoencoder)
-    recipe = Recipe(denoiser=optimiser(40, learning_rate=3e-3))
+    recipe = BackboneRecipe(denoiser=optimiser(40, learning_rate=3e-3))
     curve = pretrain_denoiser(backbone, LatentData.encode(backbone, data, recipe), recipe, stream)
     assert curve[-1][1] < 0.9 * curve[0][1]
     assert all(torch.equal(a, b) for a, b in zip(before, weights_of(backbone.autoencoder), strict=True))
@@ -106,7 +106,7 @@ def test_training_the_denoiser_lowers_its_loss_and_leaves_the_autoencoder(data: 
 
 def test_a_resumed_run_is_the_uninterrupted_one(data: PublicData, tmp_path: Path) -> None:
     whole, halves = fresh(), fresh()
-    recipe = Recipe(autoencoder=optimiser(6))
+    recipe = BackboneRecipe(autoencoder=optimiser(6))
     pretrain_autoencoder(whole.autoencoder, data, recipe, stream)
 
     class KilledError(Exception):
@@ -143,7 +143,7 @@ def test_learning_rate_warms_up_and_decays_to_two_per_cent() -> None:
 
 
 def test_references_show_the_same_person(data: PublicData) -> None:
-    latents = LatentData.encode(fresh(), data, Recipe())
+    latents = LatentData.encode(fresh(), data, BackboneRecipe())
     rows = torch.arange(len(latents.latents))
     for nearby in (0.0, 1.0):
         reference = draw_references(latents, rows, nearby, stream("references"))

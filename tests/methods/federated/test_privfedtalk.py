@@ -16,7 +16,7 @@ from privtalk.methods.federated import isfa
 from privtalk.methods.federated.privfedtalk import PrivFedTalk
 from privtalk.methods.federated.tdc import temporal_consistency
 from privtalk.methods.federation.clients import ClientData, draw
-from privtalk.methods.federation.local import Trained
+from privtalk.methods.federation.local import TrainedDevices
 
 
 def frames(seed: int, n: int = 3, f: int = 4) -> Tensor:
@@ -90,11 +90,11 @@ def test_scores_of_a_stack_are_those_of_each_client(
     drawn = draw(clients, config.model_copy(update={"windows": 2}), 1000, stream, 0, 0)
     noise = torch.randn(5, template.dim, generator=torch.Generator().manual_seed(0))
     bank = template.unflatten(template.flatten() + 0.3 * noise)
-    scores = isfa.client_scores(Trained(backbone=backbone, bank=bank, draw=drawn), 0.7)
+    scores = isfa.client_scores(TrainedDevices(backbone=backbone, bank=bank, draw=drawn), 0.7)
     assert ((scores > 0) & (scores < 1)).all()
     assert scores.std() > 0
     for k in range(5):
-        own = Trained(backbone=backbone, bank=bank.select([k]), draw=drawn[slice(2 * k, 2 * k + 2)])
+        own = TrainedDevices(backbone=backbone, bank=bank.select([k]), draw=drawn[slice(2 * k, 2 * k + 2)])
         torch.testing.assert_close(isfa.client_scores(own, 0.7), scores[k : k + 1], rtol=1e-4, atol=1e-5)
 
 

@@ -26,12 +26,12 @@ from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.messages import Message, plain_sum
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.methods.privacy.secure_aggregation import (
-    Client,
-    Grid,
+    IntegerGrid,
     OutOfRangeError,
     RefusedRequestError,
     RepeatedMessageError,
     SecureAggregationError,
+    SecureClient,
     SecureSum,
     Server,
     StaleMessageError,
@@ -67,11 +67,11 @@ class Play:
     numbers: Sequence[int] = (0, 1, 2, 3, 4)
     round: int = 6
     topology: Topology = field(default_factory=Topology)
-    clients: dict[int, Client] = field(default_factory=dict)
+    clients: dict[int, SecureClient] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.server = Server(self.round, DIM, 32, self.topology, os.urandom)
-        self.clients = {k: Client(k, self.round, os.urandom) for k in self.numbers}
+        self.clients = {k: SecureClient(k, self.round, os.urandom) for k in self.numbers}
 
     def vector(self, k: int) -> np.ndarray:
         return np.arange(DIM, dtype=np.int64) * (k + 1) - 3
@@ -113,7 +113,9 @@ def test_any_dropout_that_leaves_a_threshold_gives_the_exact_sum(
     silent = order[: data.draw(st.integers(0, gone))]
     lost = order[len(silent) : gone]
     messages = random_messages(numbers, 11, seed)
-    secure = SecureSum(grid=Grid(bound=1, clients=len(numbers), bits=bits), keys=streamed(seed), round=seed)
+    secure = SecureSum(
+        grid=IntegerGrid(bound=1, clients=len(numbers), bits=bits), keys=streamed(seed), round=seed
+    )
     seen = secure.serve(messages, 11, silent, lost)
     expected = sum(secure.grid.encode(m.vector) for m in messages if m.client not in silent)
     assert np.array_equal(seen.total, expected)
@@ -129,7 +131,7 @@ def test_the_same_on_a_sparse_graph(seed: int, n: int, data: st.DataObject) -> N
     silent = data.draw(st.sets(st.integers(0, n - 1), max_size=2))
     lost = data.draw(st.sets(st.integers(0, n - 1), max_size=1)) - silent
     messages = random_messages(range(n), 5, seed)
-    secure = SecureSum(grid=Grid(bound=1, clients=n), topology=Topology(degree=6))
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=n), topology=Topology(degree=6))
     seen = secure.serve(messages, 5, silent, lost)
     expected = sum(secure.grid.encode(m.vector) for m in messages if m.client not in silent)
     assert np.array_equal(seen.total, expected)
@@ -141,7 +143,7 @@ def test_the_same_on_a_sparse_graph(seed: int, n: int, data: st.DataObject) -> N
 @given(seed=st.integers(0, 999), data=st.data())
 def test_neither_order_nor_keys_change_the_sum(seed: int, data: st.DataObject) -> None:
     messages = random_messages((3, 8, 1, 40), 20, seed)
-    secure = SecureSum(grid=Grid(bound=1, clients=6))
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=6))
     total = secure(messages, 20)
     assert torch.equal(secure(data.draw(st.permutations(messages)), 20), total)
     for other in (seed, seed + 1):
@@ -151,7 +153,7 @@ def test_neither_order_nor_keys_change_the_sum(seed: int, data: st.DataObject) -
 
 def test_messages_of_grid_points_are_summed_as_plainly() -> None:
     """Bit for bit: the grid's points and their sums are exact in float64."""
-    secure = SecureSum(grid=Grid(bound=3.7, clients=9))
+    secure = SecureSum(grid=IntegerGrid(bound=3.7, clients=9))
     raw = random_messages(range(9), 50, 0, 3.5)
     on_grid = [Message(m.client, secure.grid.decode(secure.grid.encode(m.vector))) for m in raw]
     assert torch.equal(secure(on_grid, 50), plain_sum(on_grid, 50))
@@ -159,14 +161,14 @@ def test_messages_of_grid_points_are_summed_as_plainly() -> None:
 
 def test_the_largest_sums_do_not_wrap_around() -> None:
     for bits in (8, 32, 53):
-        secure = SecureSum(grid=Grid(bound=1.0, clients=7, bits=bits))
+        secure = SecureSum(grid=IntegerGrid(bound=1.0, clients=7, bits=bits))
         for sign in (1.0, -1.0):
             messages = [Message(k, torch.full((3,), sign)) for k in range(7)]
             assert secure(messages, 3).tolist() == [7 * sign] * 3
 
 
 def test_sizes_at_the_edge() -> None:
-    secure = SecureSum(grid=Grid(bound=1, clients=3))
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=3))
     assert torch.equal(secure([], 4), torch.zeros(4, dtype=torch.float64))
     assert secure(random_messages((5, 9), 0, 0), 0).shape == (0,)
     assert secure([Message(0, torch.ones(2)), Message(1, torch.ones(2))], 2).tolist() == [2, 2]
@@ -178,7 +180,7 @@ def test_sizes_at_the_edge() -> None:
 
 
 def test_stochastic_rounding_is_of_its_stream() -> None:
-    grid = Grid(bound=1, clients=4, bits=8, rounding="stochastic")
+    grid = IntegerGrid(bound=1, clients=4, bits=8, rounding="stochastic")
     messages = random_messages(range(4), 300, 1)
     secure = SecureSum(grid=grid, rounding=streamed(1), round=0)
     total = secure(messages, 300)
@@ -194,13 +196,13 @@ def test_stochastic_rounding_is_of_its_stream() -> None:
 def test_traffic_is_what_was_said() -> None:
     """Keys 80 bytes each way; n - 1 envelopes of 24 + 12 + 66 + 16; d words; 33-byte shares."""
     n, d = 5, 100
-    seen = SecureSum(grid=Grid(bound=1, clients=n)).serve(random_messages(range(n), d, 0), d)
+    seen = SecureSum(grid=IntegerGrid(bound=1, clients=n)).serve(random_messages(range(n), d, 0), d)
     envelopes = n * (n - 1) * (24 + 12 + 66 + 16)
     assert seen.traffic.up == n * 80 + n * (16 + 32) + envelopes + n * (16 + 4 * d) + n * (16 + n * (8 + 33))
     assert seen.traffic.down == n * (40 + n * 80) + envelopes + n * 8 * (1 + n)
-    assert SecureSum(grid=Grid(bound=1, clients=n)).traffic(n, d) == seen.traffic
+    assert SecureSum(grid=IntegerGrid(bound=1, clients=n)).traffic(n, d) == seen.traffic
     wide = SecureSum(
-        grid=Grid(bound=1, clients=20, bits=40), topology=Topology(degree=4), keys=streamed(0), round=1
+        grid=IntegerGrid(bound=1, clients=20, bits=40), topology=Topology(degree=4), keys=streamed(0), round=1
     )
     assert wide.traffic(20, d) == wide.serve(random_messages(range(20), d, 0), d).traffic
     assert wide.traffic(0, d) == (0, 0)
@@ -212,7 +214,7 @@ def test_noise_is_added_on_the_grid_by_the_clients() -> None:
     def noise(client: int, round_: int, dim: int) -> np.ndarray:
         return np.random.default_rng((client, round_)).integers(-50, 51, dim)
 
-    grid = Grid(bound=2.0, clients=4, bits=16, clip=1.0)
+    grid = IntegerGrid(bound=2.0, clients=4, bits=16, clip=1.0)
     secure, messages = SecureSum(grid=grid, noise=noise, round=3), random_messages(range(4), 9, 0, 0.2)
     seen = secure.serve(messages, 9, silent=[2])
     expected = sum(grid.encode(m.vector) + noise(m.client, 3, 9) for m in messages if m.client != 2)
@@ -231,7 +233,7 @@ def test_noise_is_added_on_the_grid_by_the_clients() -> None:
 
 @pytest.mark.parametrize(("silent", "lost"), [(3, 0), (0, 3), (1, 2), (5, 0)])
 def test_fewer_survivors_than_the_threshold(silent: int, lost: int) -> None:
-    secure = SecureSum(grid=Grid(bound=1, clients=5))
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=5))
     gone = list(range(5))
     with pytest.raises(TooFewClientsError, match=r"need 3|fewer than 2"):
         secure.serve(random_messages(range(5), 4, 0), 4, gone[:silent], gone[silent : silent + lost])
@@ -279,7 +281,7 @@ def test_repeated_messages(what: str) -> None:
 def test_messages_of_another_round() -> None:
     play, older = Play(), Play(round=5)
     with pytest.raises(StaleMessageError, match="is of round 5, this is round 6"):
-        play.server.receive_keys(Client(2, 5, os.urandom).advertise())
+        play.server.receive_keys(SecureClient(2, 5, os.urandom).advertise())
     rosters, stale_rosters = play.to_rosters(), older.to_rosters()
     with pytest.raises(StaleMessageError, match="round 5"):
         play.clients[1].share(stale_rosters[1])
@@ -324,7 +326,7 @@ def test_out_of_turn() -> None:
         play.server.inboxes()
     play.to_rosters()
     with pytest.raises(StaleMessageError, match="past public keys"):
-        play.server.receive_keys(Client(9, play.round, os.urandom).advertise())
+        play.server.receive_keys(SecureClient(9, play.round, os.urandom).advertise())
     with pytest.raises(StaleMessageError):
         play.server.rosters()
 
@@ -380,7 +382,7 @@ def test_wrong_lengths(length: int) -> None:
         with pytest.raises(WrongLengthError, match="client 0 sends"):
             play.server.receive_masked(MaskedInput(play.round, 0, words))
     with pytest.raises(WrongLengthError, match="client 1 sends"):
-        SecureSum(grid=Grid(bound=1, clients=2))(
+        SecureSum(grid=IntegerGrid(bound=1, clients=2))(
             [Message(0, torch.ones(3)), Message(1, torch.ones(length))], 3
         )
 
@@ -404,7 +406,7 @@ def test_unknown_clients() -> None:
     with pytest.raises(RepeatedMessageError, match="second envelope"):
         play.clients[0].mask(play.vector(0), [*inbox[0], inbox[0][0]])
     with pytest.raises(UnknownClientError, match="numbers are not negative"):
-        Client(-1, 0, os.urandom)
+        SecureClient(-1, 0, os.urandom)
 
 
 def test_an_envelope_for_each_neighbour_and_no_other() -> None:
@@ -426,7 +428,7 @@ def test_out_of_range() -> None:
     for value in (2**31, -(2**31), np.iinfo(np.int64).min):
         with pytest.raises(OutOfRangeError, match="32 bits"):
             play.clients[0].mask(np.full(DIM, value, np.int64), inbox)
-    grid = Grid(bound=1, clients=2)
+    grid = IntegerGrid(bound=1, clients=2)
     with pytest.raises(OutOfRangeError, match=r"client 1: a coordinate of size 1\.5"):
         SecureSum(grid=grid)([Message(0, torch.ones(2)), Message(1, torch.full((2,), 1.5))], 2)
     with pytest.raises(OutOfRangeError, match="3 messages on a grid for 2"):
@@ -434,7 +436,7 @@ def test_out_of_range() -> None:
     with pytest.raises(RepeatedMessageError, match="client 4"):
         SecureSum(grid=grid)(random_messages((4, 4), 2, 0), 2)
     narrow = Server(0, 2, 9, Topology(), os.urandom)
-    clients = [Client(k, 0, os.urandom) for k in range(2)]
+    clients = [SecureClient(k, 0, os.urandom) for k in range(2)]
     for client in clients:
         narrow.receive_keys(client.advertise())
     for k, roster in narrow.rosters().items():
@@ -497,7 +499,7 @@ def test_a_client_knows_that_it_sent_and_whom_it_knows() -> None:
 def test_rosters_that_a_client_refuses() -> None:
     play = Play()
     roster = play.to_rosters()[0]
-    other = Client(0, play.round, os.urandom).advertise()
+    other = SecureClient(0, play.round, os.urandom).advertise()
     cases = {
         "own keys": roster._replace(keys={**roster.keys, 0: other}),
         "another client": roster._replace(keys={**roster.keys, 1: roster.keys[2]}),
@@ -515,7 +517,7 @@ def test_every_error_is_one_line_and_a_value_error() -> None:
     for attempt in (
         partial(play.to_requests, [1, 2, 3]),
         partial(play.server.receive_masked, MaskedInput(5, 0, np.zeros(1, "<u4"))),
-        partial(SecureSum(grid=Grid(bound=1, clients=2)), random_messages((1,), 2, 0), 2),
+        partial(SecureSum(grid=IntegerGrid(bound=1, clients=2)), random_messages((1,), 2, 0), 2),
     ):
         with pytest.raises(SecureAggregationError) as caught:
             attempt()
@@ -555,7 +557,7 @@ def spied(aggregate: Callable[[Sequence[Message], int], Tensor], gaps: list[floa
 def test_a_federation_differs_by_half_a_step_a_message_and_round(federation: Federation) -> None:
     """Each round's sum, over a whole run on a coarse and on a fine grid; each round's adapter, from the same start."""
     for bits in (16, 32):
-        secure, gaps = SecureSum(grid=Grid(bound=1.0, clients=5, bits=bits)), list[float]()
+        secure, gaps = SecureSum(grid=IntegerGrid(bound=1.0, clients=5, bits=bits)), list[float]()
         bound = 5 * secure.grid.step / 2
         run = replace(federation, aggregate=spied(secure, gaps))  # type: ignore[arg-type]
         states = list(federate(run))
@@ -572,7 +574,7 @@ def test_a_federation_differs_by_half_a_step_a_message_and_round(federation: Fed
 
 
 def test_a_federation_does_not_depend_on_the_keys(federation: Federation) -> None:
-    secure = SecureSum(grid=Grid(bound=1.0, clients=5))
+    secure = SecureSum(grid=IntegerGrid(bound=1.0, clients=5))
     ends = [
         list(federate(replace(federation, aggregate=aggregate)))[-1]
         for aggregate in (secure, secure, replace(secure, keys=streamed(1), round=0))
@@ -584,7 +586,7 @@ def test_a_federation_does_not_depend_on_the_keys(federation: Federation) -> Non
 def test_with_a_clip_every_message_on_the_grid_keeps_it(federation: Federation) -> None:
     """The sensitivity that noise is scaled to, C, holds for what is summed: one client moves the sum by at most C."""
     clip, dim = 0.05, federation.template.dim
-    grid, sent = Grid.for_clip(clip, 5, dim), list[Message]()
+    grid, sent = IntegerGrid.for_clip(clip, 5, dim), list[Message]()
 
     def total(messages: Sequence[Message], dim: int) -> Tensor:
         sent.extend(messages)
@@ -599,7 +601,7 @@ def test_with_a_clip_every_message_on_the_grid_keeps_it(federation: Federation) 
 
 def test_the_server_sees_the_masked_vectors_and_the_sum() -> None:
     messages = random_messages(range(4), 6, 0)
-    secure = SecureSum(grid=Grid(bound=1, clients=4), keys=streamed(0), round=2)
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=4), keys=streamed(0), round=2)
     seen = secure.serve(messages, 6, silent=[3])
     assert set(seen.masked) == {0, 1, 2}
     assert all(w.dtype == np.dtype("<u4") and w.shape == (6,) for w in seen.masked.values())
@@ -620,5 +622,5 @@ def test_secrets_are_drawn_at_random_where_no_stream_is_named(monkeypatch: pytes
         return drawn.randbytes(n)
 
     monkeypatch.setattr(os, "urandom", urandom)
-    SecureSum(grid=Grid(bound=1, clients=3))(random_messages(range(3), 4, 0), 4)
+    SecureSum(grid=IntegerGrid(bound=1, clients=3))(random_messages(range(3), 4, 0), 4)
     assert counts.count(32) == 3 * 3

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from privtalk.methods.privacy.secure_aggregation import (
-    Client,
-    Grid,
+    IntegerGrid,
     MalformedError,
     OutOfRangeError,
     RefusedRequestError,
     SecureAggregationError,
+    SecureClient,
     SecureSum,
     Server,
     StaleMessageError,
@@ -41,7 +41,7 @@ class Round:
 
     def __init__(self, bits: int = 16) -> None:
         self.server = Server(ROUND, DIM, bits, Topology(), os.urandom)
-        self.clients = {k: Client(k, ROUND, os.urandom) for k in range(3)}
+        self.clients = {k: SecureClient(k, ROUND, os.urandom) for k in range(3)}
         self.keys = {k: client.advertise() for k, client in self.clients.items()}
 
     def rosters(self) -> dict[int, Roster]:
@@ -65,7 +65,7 @@ class Round:
 
 
 def test_a_client_alone_on_its_roster_refuses() -> None:
-    client = Client(0, ROUND, os.urandom)
+    client = SecureClient(0, ROUND, os.urandom)
     keys = client.advertise()
     whole = Round()
     terms = whole.rosters()[0].terms._replace(threshold=1, clients=1)
@@ -80,13 +80,13 @@ def test_a_client_alone_on_its_roster_refuses() -> None:
 def test_a_client_refuses_fewer_than_it_was_told() -> None:
     play = Round()
     roster = play.rosters()[0]
-    wary = Client(0, ROUND, os.urandom, minimum=4)
+    wary = SecureClient(0, ROUND, os.urandom, minimum=4)
     with pytest.raises(TooFewClientsError, match="at least 4"):
         wary.share(roster._replace(keys={**roster.keys, 0: wary.advertise()}))
     with pytest.raises(TooFewClientsError, match="minimum is 1"):
-        Client(0, ROUND, os.urandom, minimum=1)
+        SecureClient(0, ROUND, os.urandom, minimum=1)
     with pytest.raises(TooFewClientsError, match="minimum is 1"):
-        SecureSum(grid=Grid(bound=1, clients=3), minimum=1)
+        SecureSum(grid=IntegerGrid(bound=1, clients=3), minimum=1)
 
 
 def test_a_key_that_stands_on_a_roster_twice_is_refused() -> None:
@@ -100,7 +100,7 @@ def test_a_key_that_stands_on_a_roster_twice_is_refused() -> None:
 @pytest.mark.parametrize("number", [-1, -shamir.PRIME, shamir.PRIME - 1, 2**64, 2 * shamir.PRIME - 1])
 def test_a_number_that_would_be_given_the_secret_itself_is_refused(number: int) -> None:
     with pytest.raises(UnknownClientError) as caught:
-        Client(number, ROUND, os.urandom)
+        SecureClient(number, ROUND, os.urandom)
     assert len(str(caught.value)) < 120
     play = Round()
     with pytest.raises(UnknownClientError):
@@ -127,7 +127,7 @@ def test_no_share_is_the_secret_and_no_two_holders_have_one() -> None:
 def test_the_last_number_of_the_wire_takes_part() -> None:
     numbers = (0, 2**64 - 1)
     server = Server(ROUND, DIM, 16, Topology(), os.urandom)
-    clients = {k: Client(k, ROUND, os.urandom) for k in numbers}
+    clients = {k: SecureClient(k, ROUND, os.urandom) for k in numbers}
     for client in clients.values():
         server.receive_keys(client.advertise())
     for k, roster in server.rosters().items():
@@ -159,7 +159,7 @@ def test_a_sum_that_could_wrap_is_refused_before_it_is_masked() -> None:
 def test_bits_that_hold_no_sum_of_so_many_are_refused_at_the_start() -> None:
     server = Server(ROUND, DIM, 3, Topology(), os.urandom)
     for k in range(4):
-        server.receive_keys(Client(k, ROUND, os.urandom).advertise())
+        server.receive_keys(SecureClient(k, ROUND, os.urandom).advertise())
     with pytest.raises(OutOfRangeError, match="3 bits do not hold a sum of 4 clients"):
         server.rosters()
     for bits in (0, 1, 54, -3):
@@ -312,8 +312,8 @@ def test_a_share_that_is_none_is_refused_when_it_arrives(share: Any) -> None:
 
 def test_what_a_client_and_a_server_are_made_of() -> None:
     for bad in BAD_NUMBERS:
-        refused(lambda bad=bad: Client(bad, ROUND, os.urandom))  # type: ignore[misc]
-        refused(lambda bad=bad: Client(0, bad, os.urandom))  # type: ignore[misc]
+        refused(lambda bad=bad: SecureClient(bad, ROUND, os.urandom))  # type: ignore[misc]
+        refused(lambda bad=bad: SecureClient(0, bad, os.urandom))  # type: ignore[misc]
         refused(lambda bad=bad: Server(bad, DIM, 16, Topology(), os.urandom))  # type: ignore[misc]
         refused(lambda bad=bad: Server(ROUND, bad, 16, Topology(), os.urandom))  # type: ignore[misc]
         refused(lambda bad=bad: Server(ROUND, DIM, bad, Topology(), os.urandom))  # type: ignore[misc]
@@ -336,7 +336,7 @@ def test_messages_of_one_round_do_not_serve_in_another() -> None:
     """Relabelled: the keys under them are bound to the round."""
     play, later = Round(), Server(ROUND + 1, DIM, 16, Topology(), os.urandom)
     old = play.inboxes()
-    clients = {k: Client(k, ROUND + 1, os.urandom) for k in range(3)}
+    clients = {k: SecureClient(k, ROUND + 1, os.urandom) for k in range(3)}
     for client in clients.values():
         later.receive_keys(client.advertise())
     for k, roster in later.rosters().items():

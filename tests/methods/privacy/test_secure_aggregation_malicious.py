@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.messages import Message
 from privtalk.methods.privacy.secure_aggregation import (
-    Client,
-    Grid,
-    Identity,
     InconsistentError,
+    IntegerGrid,
     RefusedRequestError,
     RepeatedMessageError,
     SecureAggregationError,
+    SecureClient,
     SecureSum,
     Server,
+    SigningIdentity,
     StaleMessageError,
     TamperedError,
     TooFewClientsError,
@@ -47,10 +47,10 @@ def vector(k: int) -> NDArray[np.int64]:
     return np.arange(DIM, dtype=np.int64) * (k + 3) - 7
 
 
-def identities(numbers: Sequence[int]) -> dict[int, Identity]:
+def identities(numbers: Sequence[int]) -> dict[int, SigningIdentity]:
     keys = {k: Ed25519PrivateKey.generate() for k in numbers}
     directory = {k: key.public_key().public_bytes_raw() for k, key in keys.items()}
-    return {k: Identity(key, directory) for k, key in keys.items()}
+    return {k: SigningIdentity(key, directory) for k, key in keys.items()}
 
 
 class Round:
@@ -61,7 +61,9 @@ class Round:
         signed = identities(numbers) if malicious else {}
         self.server = Server(ROUND, DIM, BITS, Topology(), os.urandom, malicious=malicious)
         self.clients = {
-            k: Client(k, ROUND, os.urandom, minimum=clients, malicious=malicious, identity=signed.get(k))
+            k: SecureClient(
+                k, ROUND, os.urandom, minimum=clients, malicious=malicious, identity=signed.get(k)
+            )
             for k in numbers
         }
         self.keys = {k: client.advertise() for k, client in self.clients.items()}
@@ -131,7 +133,7 @@ def test_the_same_server_is_caught_by_clients_that_sign() -> None:
         play.read(answers)
 
 
-def _signed(client: Client, request: UnmaskRequest) -> Confirmation:
+def _signed(client: SecureClient, request: UnmaskRequest) -> Confirmation:
     """A colluder signs whatever it is asked to."""
     from privtalk.methods.privacy.secure_aggregation.signatures import request_message
 
@@ -142,7 +144,7 @@ def _signed(client: Client, request: UnmaskRequest) -> Confirmation:
 @pytest.mark.parametrize("silent", [(), (2,)])
 @pytest.mark.parametrize("bits", [16, 40])
 def test_signed_sums_are_the_same_to_the_bit(silent: tuple[int, ...], bits: int) -> None:
-    grid = Grid(bound=1, clients=CLIENTS, bits=bits)
+    grid = IntegerGrid(bound=1, clients=CLIENTS, bits=bits)
     secure = SecureSum(grid=grid, keys=partial(torch_stream, 3), round=7)
     generator = torch.Generator().manual_seed(0)
     messages = [Message(k, 2 * torch.rand(DIM, generator=generator) - 1) for k in range(CLIENTS)]
@@ -160,7 +162,7 @@ def test_signed_sums_are_the_same_to_the_bit(silent: tuple[int, ...], bits: int)
 
 def test_above_fifty_clients_signed_sums_have_everyone_for_a_neighbour() -> None:
     messages = [Message(k, torch.full((2,), k / 60)) for k in range(52)]
-    secure = SecureSum(grid=Grid(bound=1, clients=52), malicious=True)
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=52), malicious=True)
     seen = secure.serve(messages, 2)
     assert {len(group) for group in seen.neighbours.values()} == {51}
     assert seen.threshold == least_threshold(52) == 35
@@ -170,7 +172,7 @@ def test_above_fifty_clients_signed_sums_have_everyone_for_a_neighbour() -> None
 
 
 def test_too_few_confirmations_end_the_round() -> None:
-    secure = SecureSum(grid=Grid(bound=1, clients=CLIENTS), malicious=True)
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=CLIENTS), malicious=True)
     messages = [Message(k, torch.zeros(DIM)) for k in range(CLIENTS)]
     assert secure.serve(messages, DIM, lost=[1]).survivors == tuple(range(CLIENTS))
     for silent, lost in (((0, 1), ()), ((0,), (1,)), ((), (0, 1))):
@@ -195,7 +197,7 @@ def _put_in(play: Round, roster: Roster) -> Roster:
 def _of_another_round(play: Round, roster: Roster) -> Roster:
     """Keys that client 3 signed for another round, relabelled."""
     identity = play.clients[3]._identity
-    old = Client(3, ROUND - 1, os.urandom, malicious=True, identity=identity).advertise()
+    old = SecureClient(3, ROUND - 1, os.urandom, malicious=True, identity=identity).advertise()
     return _with_keys(play, roster, 3, **old._replace(round=ROUND)._asdict())
 
 
@@ -243,15 +245,15 @@ def test_a_client_that_is_not_in_the_directory_is_refused() -> None:
     identity = play.clients[1]._identity
     assert identity is not None
     known = {k: key for k, key in identity.directory.items() if k != 3}
-    few = Client(1, ROUND, os.urandom, malicious=True, identity=Identity(identity.key, known))
+    few = SecureClient(1, ROUND, os.urandom, malicious=True, identity=SigningIdentity(identity.key, known))
     keys = few.advertise()
     with pytest.raises(UnknownClientError, match="client 3 is not in the directory"):
         few.share(play.rosters[1]._replace(keys={**play.rosters[1].keys, 1: keys}))
     with pytest.raises(RefusedRequestError, match="own verification key"):
-        Client(2, ROUND, os.urandom, malicious=True, identity=identity)
+        SecureClient(2, ROUND, os.urandom, malicious=True, identity=identity)
     for settings in ({"malicious": True}, {"identity": identity}):
         with pytest.raises(RefusedRequestError, match="malicious=True goes with"):
-            Client(1, ROUND, os.urandom, **settings)  # type: ignore[arg-type]
+            SecureClient(1, ROUND, os.urandom, **settings)  # type: ignore[arg-type]
 
 
 def test_confirmations_that_a_client_refuses() -> None:

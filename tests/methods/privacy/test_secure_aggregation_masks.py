@@ -26,7 +26,14 @@ from scipy.stats import chi2
 
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.messages import Message
-from privtalk.methods.privacy.secure_aggregation import Client, Grid, SecureSum, Server, Topology, masks
+from privtalk.methods.privacy.secure_aggregation import (
+    IntegerGrid,
+    SecureClient,
+    SecureSum,
+    Server,
+    Topology,
+    masks,
+)
 from privtalk.methods.privacy.secure_aggregation.client import pair_key
 from privtalk.methods.privacy.secure_aggregation.keys import SECRET_BYTES, KeyPair, stream_secrets
 
@@ -144,7 +151,7 @@ def vectors(levels: int) -> dict[str, NDArray[np.int64]]:
 
 def sent(vector: NDArray[np.int64], seed: int, clients: int = 3) -> masks.Words:
     """Client 0's message in a round of the protocol."""
-    grid = Grid(bound=1.0, clients=clients)
+    grid = IntegerGrid(bound=1.0, clients=clients)
     messages = [Message(k, grid.decode(vector)) for k in range(clients)]
     secure = SecureSum(grid=grid, keys=partial(torch_stream, seed), round=0)
     return secure.serve(messages, DIM).masked[0].astype("<u4")
@@ -167,7 +174,7 @@ def test_the_tests_find_nothing_in_true_randomness() -> None:
 
 @pytest.mark.parametrize("kind", vectors(1))
 def test_a_message_alone_looks_uniform(kind: str) -> None:
-    vector = vectors(Grid(bound=1.0, clients=3).levels)[kind]
+    vector = vectors(IntegerGrid(bound=1.0, clients=3).levels)[kind]
     chances = [least_chance(sent(vector, seed), vector) for seed in range(12)]
     assert min(chances) > LEAK
     assert max(chances) > 1e-3  # and not always just above it
@@ -176,14 +183,14 @@ def test_a_message_alone_looks_uniform(kind: str) -> None:
 
 def test_messages_of_equal_vectors_are_unrelated() -> None:
     """Between rounds (seeds) and between clients: their differences are uniform too."""
-    vector = vectors(Grid(bound=1.0, clients=3).levels)["ramp"]
+    vector = vectors(IntegerGrid(bound=1.0, clients=3).levels)["ramp"]
     one, two = sent(vector, 0), sent(vector, 1)
     assert least_chance(one - two, vector) > LEAK
     assert not np.any(one == two) or np.mean(one == two) < 1e-3
 
 
 def test_one_scalar_a_client_gives_every_difference_away() -> None:
-    vector = vectors(Grid(bound=1.0, clients=3).levels)["waves"]
+    vector = vectors(IntegerGrid(bound=1.0, clients=3).levels)["waves"]
     with replaced(scalar):
         words = sent(vector, 0)
     assert difference_chance(words) < LEAK
@@ -246,10 +253,10 @@ def late_message(stream: KeyStream, seed: int) -> tuple[masks.Words, bytes, NDAr
     Its pairwise masks can be taken off; only the self-mask is left. Gives the words, the self-mask's secret (to
     check), the vector, and the largest value on the grid.
     """
-    clients = {k: Client(k, 0, stream_secrets(torch_stream(seed, k))) for k in range(4)}
+    clients = {k: SecureClient(k, 0, stream_secrets(torch_stream(seed, k))) for k in range(4)}
     known = stream_secrets(torch_stream(seed, 0))
     masking, _, secret = (known(SECRET_BYTES) for _ in range(3))
-    levels = Grid(bound=1.0, clients=4).levels
+    levels = IntegerGrid(bound=1.0, clients=4).levels
     vector = np.random.default_rng(seed).integers(-levels, levels + 1, DIM)
     server = Server(0, DIM, 32, Topology(), os.urandom)
     with replaced(stream):
@@ -294,7 +301,7 @@ def test_a_seed_of_few_bits_is_found_by_trying(stream: KeyStream, bits: int) -> 
 @pytest.mark.parametrize("bits", [12, 32, 40, 53])
 def test_uniform_at_every_modulus(bits: int) -> None:
     """The lower b bits of a message, by their upper byte; the rest of a word is empty."""
-    grid = Grid(bound=1.0, clients=2, bits=bits)
+    grid = IntegerGrid(bound=1.0, clients=2, bits=bits)
     messages = [Message(k, torch.zeros(DIM)) for k in range(2)]
     words = SecureSum(grid=grid, keys=partial(torch_stream, 5), round=0).serve(messages, DIM).masked[1]
     assert words.dtype.itemsize == (4 if bits <= 32 else 8)

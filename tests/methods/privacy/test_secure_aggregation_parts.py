@@ -21,7 +21,7 @@ from sympy import isprime, prevprime  # type: ignore[import-untyped]
 
 from privtalk.methods.privacy.mechanisms.clipping import clip_factors
 from privtalk.methods.privacy.secure_aggregation import (
-    Grid,
+    IntegerGrid,
     OutOfRangeError,
     TamperedError,
     TooFewClientsError,
@@ -29,10 +29,10 @@ from privtalk.methods.privacy.secure_aggregation import (
     shamir,
 )
 from privtalk.methods.privacy.secure_aggregation.graph import COMPLETE_UP_TO, holders
-from privtalk.methods.privacy.secure_aggregation.keys import KeyPair, Link, agree
+from privtalk.methods.privacy.secure_aggregation.keys import KeyBinding, KeyPair, agree
 from privtalk.methods.privacy.secure_aggregation.masks import centred, key_stream, word
 from privtalk.methods.privacy.secure_aggregation.messages import Envelope
-from privtalk.methods.privacy.secure_aggregation.sealing import Pair, seal, share_link, unseal
+from privtalk.methods.privacy.secure_aggregation.sealing import SharePair, seal, share_link, unseal
 
 SCALES = st.floats(1e-6, 1e6)
 
@@ -47,7 +47,7 @@ def random_bytes(seed: int) -> Callable[[int], bytes]:
 @settings(max_examples=300, deadline=None)
 @given(bound=SCALES, clients=st.integers(1, 5000), bits=st.integers(16, 53))
 def test_the_step_is_the_least_power_of_two_that_holds_the_sum(bound: float, clients: int, bits: int) -> None:
-    grid = Grid(bound=bound, clients=clients, bits=bits)
+    grid = IntegerGrid(bound=bound, clients=clients, bits=bits)
     assert math.frexp(grid.step)[0] == 0.5
     assert grid.levels * grid.step >= bound
     assert clients * grid.levels < 2 ** (bits - 1)
@@ -60,7 +60,7 @@ def test_rounding_moves_no_coordinate_by_more_than_claimed(
     bound: float, bits: int, seed: int, nearest: bool
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
-    grid = Grid(bound=bound, clients=9, bits=bits, rounding="nearest" if nearest else "stochastic")
+    grid = IntegerGrid(bound=bound, clients=9, bits=bits, rounding="nearest" if nearest else "stochastic")
     vector = (bound * (2 * torch.rand(50, generator=generator, dtype=torch.float64) - 1)).float()
     vector[:2] = torch.tensor([bound, -bound]).clamp(-bound, bound) * (1 - 2.0**-20)
     integers = grid.encode(vector, None if nearest else generator)
@@ -77,12 +77,12 @@ def test_rounding_moves_no_coordinate_by_more_than_claimed(
 def test_stochastic_rounding_is_unbiased_and_nearest_is_not() -> None:
     vector = torch.full((200_000,), 0.3)
     for rounding, expected in (("nearest", 0.0), ("stochastic", 0.3)):
-        grid = Grid(bound=1.0, clients=1, bits=2, rounding=rounding)  # type: ignore[arg-type]
+        grid = IntegerGrid(bound=1.0, clients=1, bits=2, rounding=rounding)  # type: ignore[arg-type]
         assert grid.step == 1.0
         mean = grid.encode(vector, torch.Generator().manual_seed(0)).mean()
         assert mean == pytest.approx(expected, abs=0.005)
     with pytest.raises(ValueError, match="generator"):
-        Grid(bound=1.0, clients=1, rounding="stochastic").encode(vector)
+        IntegerGrid(bound=1.0, clients=1, rounding="stochastic").encode(vector)
 
 
 @settings(max_examples=300, deadline=None)
@@ -97,7 +97,7 @@ def test_stochastic_rounding_is_unbiased_and_nearest_is_not() -> None:
 def test_with_a_clip_the_rounded_norm_never_exceeds_it(
     clip: float, dim: int, bits: int, excess: float, seed: int, nearest: bool
 ) -> None:
-    grid = Grid(
+    grid = IntegerGrid(
         bound=2 * clip, clients=4, bits=bits, clip=clip, rounding="nearest" if nearest else "stochastic"
     )
     generator = torch.Generator().manual_seed(seed)
@@ -110,12 +110,12 @@ def test_with_a_clip_the_rounded_norm_never_exceeds_it(
 
 def test_without_a_clip_rounding_does_lift_the_norm_and_within_the_stated_slack() -> None:
     """Every coordinate just above a half step: the worst case, and nearly the bound."""
-    grid = Grid(bound=1.0, clients=1, bits=8)
+    grid = IntegerGrid(bound=1.0, clients=1, bits=8)
     vector = torch.full((400,), grid.step * 0.5001)
     norm, rounded = float(vector.norm()), float(grid.decode(grid.encode(vector)).norm())
     assert norm + 0.99 * grid.slack(400) < rounded <= norm + grid.slack(400)
     assert rounded <= grid.sensitivity(norm, 400)
-    shrunk = Grid(bound=1.0, clients=1, bits=8, clip=norm)
+    shrunk = IntegerGrid(bound=1.0, clients=1, bits=8, clip=norm)
     assert shrunk.decode(shrunk.encode(vector)).norm() <= norm
 
 
@@ -125,20 +125,20 @@ def test_clipped_updates_pass_a_grid_for_their_clip_unshrunk(
     clip: float, dim: int, clients: int, seed: int
 ) -> None:
     """As clients send them; the error stays half a step, and the norm within the clip."""
-    grid = Grid.for_clip(clip, clients, dim)
+    grid = IntegerGrid.for_clip(clip, clients, dim)
     update = 3 * clip * torch.randn(1, dim, generator=torch.Generator().manual_seed(seed))
     vector = (update * clip_factors(update, clip).to(update)[:, None])[0]
     sent = grid.decode(grid.encode(vector))
     assert (sent - vector.double()).abs().max() <= grid.step / 2
     assert sent.norm() <= clip
     if grid.bits > 2 + clients.bit_length():
-        coarser = Grid(bound=clip, clients=clients, bits=grid.bits - 1, clip=clip)
+        coarser = IntegerGrid(bound=clip, clients=clients, bits=grid.bits - 1, clip=clip)
         assert coarser.slack(dim) > 2.0**-21 * clip
 
 
 @pytest.mark.parametrize("value", [1.0 + 2.0**-20, -1.1, math.nan, math.inf, -math.inf])
 def test_what_the_grid_does_not_hold_is_refused(value: float) -> None:
-    grid = Grid(bound=1.0, clients=2)
+    grid = IntegerGrid(bound=1.0, clients=2)
     with pytest.raises(OutOfRangeError, match="bound 1"):
         grid.encode(torch.tensor([0.0, value]))
     assert grid.encode(torch.tensor([1.0, -1.0])).tolist() == [grid.levels, -grid.levels]
@@ -159,9 +159,9 @@ def test_what_the_grid_does_not_hold_is_refused(value: float) -> None:
 )
 def test_nonsense_grids_are_refused(kwargs: dict[str, float], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        Grid(**{"bound": 1.0, "clients": 2} | kwargs)  # type: ignore[arg-type]
+        IntegerGrid(**{"bound": 1.0, "clients": 2} | kwargs)  # type: ignore[arg-type]
     with pytest.raises(OutOfRangeError, match="more bits"):
-        Grid(bound=1.0, clients=2, bits=4, clip=0.5).encode(torch.zeros(100))
+        IntegerGrid(bound=1.0, clients=2, bits=4, clip=0.5).encode(torch.zeros(100))
 
 
 # Secret sharing
@@ -214,7 +214,7 @@ def test_the_extremes_of_the_field_are_shared_exactly() -> None:
 def test_two_ends_agree_and_every_link_has_a_key_of_its_own() -> None:
     one, two, three = (KeyPair.of(bytes([n]) * 32) for n in (1, 2, 3))
     links = [
-        Link(purpose, r, i, j)
+        KeyBinding(purpose, r, i, j)
         for purpose in ("mask", "share")
         for r in (0, 1)
         for i, j in ((1, 2), (2, 1), (1, 22), (11, 2))
@@ -241,7 +241,7 @@ def test_masks_are_aes_in_counter_mode(bits: int) -> None:
 
 def test_envelopes_open_on_their_own_way_only() -> None:
     one, two = KeyPair.of(b"1" * 32), KeyPair.of(b"2" * 32)
-    shares, way = Pair(b"s" * 33, b"k" * 33), share_link(4, 1, 2)
+    shares, way = SharePair(b"s" * 33, b"k" * 33), share_link(4, 1, 2)
     envelope = seal(shares, agree(one, two.public), way, random_bytes(0))
     agreed = agree(two, one.public)
     assert unseal(envelope, agreed, way) == shares

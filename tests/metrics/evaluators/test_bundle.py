@@ -14,7 +14,7 @@ from privtalk.metrics.evaluators.bundle import (
     STRANGERS,
     TALKHEAD,
     Given,
-    Installed,
+    InstalledEvaluators,
     fingerprint,
 )
 from privtalk.metrics.evaluators.published.installed import LOADERS
@@ -60,7 +60,7 @@ def test_given_networks_are_those_given():
 @pytest.mark.parametrize("kind", NAMES)
 def test_talkhead_networks_do_not_judge_strangers(kind):
     with pytest.raises(Undefined) as reason:
-        Installed(embedded=False).get(kind, TALKHEAD)
+        InstalledEvaluators(embedded=False).get(kind, TALKHEAD)
     assert (
         str(reason.value) == STRANGERS == "the talkhead networks know the faces of the embedded corpus only"
     )
@@ -69,7 +69,7 @@ def test_talkhead_networks_do_not_judge_strangers(kind):
 @pytest.mark.parametrize(("kind", "name"), PUBLISHED)
 @pytest.mark.parametrize("embedded", [True, False])
 def test_an_absent_published_network_names_the_command(kind, name, embedded):
-    using = Installed(embedded)
+    using = InstalledEvaluators(embedded)
     for _ in range(2):
         with pytest.raises(Undefined) as reason:
             using.get(kind, name)
@@ -85,7 +85,7 @@ def test_a_reason_is_found_once(monkeypatch):
         raise Undefined("gone fishing")
 
     monkeypatch.setattr(bundle, "_published", absent)
-    using = Installed(embedded=False)
+    using = InstalledEvaluators(embedded=False)
     for _ in range(3):
         with pytest.raises(Undefined, match="gone fishing"):
             using.get("perceptual", "alex")
@@ -95,13 +95,13 @@ def test_a_reason_is_found_once(monkeypatch):
 def test_published_networks_serve_any_corpus(monkeypatch):
     monkeypatch.setattr(bundle, "_published", lambda name: f"the {name} network")
     for embedded in (True, False):
-        using = Installed(embedded)
+        using = InstalledEvaluators(embedded)
         assert using.get("sync", "syncnet") == "the syncnet network"
         assert using.get("sync", "syncnet") is using.get("sync", "syncnet")
 
 
 def test_one_feature_network_serves_three_kinds(features):
-    using = Installed(embedded=True)
+    using = InstalledEvaluators(embedded=True)
     found = [using.get(kind, TALKHEAD) for kind in ("video", "perceptual", "frames")]
     assert len(features) == 1
     assert found[0].network is found[1].network is found[2].network
@@ -115,7 +115,7 @@ def test_one_feature_network_serves_three_kinds(features):
 def test_networks_are_built_when_asked_for_and_kept(monkeypatch):
     built = []
     monkeypatch.setitem(EMBEDDED, "identity", lambda: built.append("identity") or object())
-    using = Installed(embedded=True)
+    using = InstalledEvaluators(embedded=True)
     assert built == []
     assert using.get("identity", TALKHEAD) is using.get("identity", TALKHEAD)
     assert built == ["identity"]

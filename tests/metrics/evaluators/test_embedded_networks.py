@@ -12,7 +12,7 @@ from privtalk.bench.corpus.rendered import renderer
 from privtalk.bench.corpus.rendered.embedded import character, film
 from privtalk.bench.corpus.rendered.studio import posed, redressed
 from privtalk.core.files import file_hash
-from privtalk.metrics.evaluators.bundle import TALKHEAD, Installed
+from privtalk.metrics.evaluators.bundle import TALKHEAD, InstalledEvaluators
 from privtalk.metrics.evaluators.fitting.identity_fitting import verification
 from privtalk.metrics.evaluators.fitting.landmark_fitting import validate
 from privtalk.metrics.evaluators.talkhead.storage import FOLDER
@@ -32,7 +32,7 @@ def people(count):
 
 @pytest.fixture(scope="module")
 def talkhead():
-    using = Installed(embedded=True)
+    using = InstalledEvaluators(embedded=True)
     return lambda kind: using.get(kind, TALKHEAD)
 
 

@@ -23,8 +23,8 @@ from privtalk.attacks.membership.malicious_client import attack_client
 from privtalk.attacks.membership.passes import Asked
 from privtalk.attacks.membership.release import ReleaseTarget, ask, outcomes
 from privtalk.attacks.membership.shadow_attacks import Outsiders, attack_with_shadows, outsiders
-from privtalk.attacks.outcome import Outcome
-from privtalk.attacks.pairs import Truth
+from privtalk.attacks.outcome import AttackOutcome
+from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.server import attack_personal, attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ClientView, ReleaseView, ServerView
 from privtalk.bench.corpus.partition import Client
@@ -35,7 +35,7 @@ from privtalk.bench.tasks.talking_head.settings import AttackSpec
 from privtalk.bench.tasks.talking_head.stages import footage, shadows
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.recording import all_recorded, missing, strengthened
-from privtalk.bench.tasks.talking_head.stages.shadow_plan import Candidates, ShadowPlan, probing
+from privtalk.bench.tasks.talking_head.stages.shadow_plan import KnownPeople, ShadowPlan, probing
 from privtalk.bench.tasks.talking_head.stages.shadow_work import aimed_at
 from privtalk.bench.tasks.talking_head.stages.train import Trained, client_data
 from privtalk.core.records import AttackResult
@@ -146,7 +146,7 @@ def on_messages(question: Question, trained: Trained, clients: Sequence[Client])
     return single | timed(attack_sums(view, knowledge, labels, known=known), question, started)
 
 
-def timed(found: Mapping[str, Outcome], question: Question, started: float) -> dict[str, AttackResult]:
+def timed(found: Mapping[str, AttackOutcome], question: Question, started: float) -> dict[str, AttackResult]:
     """Recorded, with the strengths that shadow worlds gave the attacks and the seconds since `started`."""
     plan = question.worlds
     strengths = {} if plan is None else shadows.load(plan).strengths
@@ -164,7 +164,7 @@ def on_personal_adapters(
         open_backbone(question.store.network),
         trained.bank,
         knowing(question),
-        Truth(own=own, strangers=labels.strangers),
+        PairLabels(own=own, strangers=labels.strangers),
     )
     return timed(found, question, started)
 
@@ -201,7 +201,7 @@ def _message(trained: Trained, round_: int, client: int) -> Tensor:
 def aimed(question: Question) -> ReleaseTarget:
     """The target, which the cells of a process share."""
     view = ReleaseView(backbone=open_backbone(question.store.network), adapter=question.initial())
-    people = Candidates(question.members, question.nonmembers, question.own)
+    people = KnownPeople(question.members, question.nonmembers, question.own)
     known = None if question.worlds is None else shadows.load(question.worlds).untrained
     return aimed_at(question.spec, question.store, view, question.stream, people, known)
 
@@ -228,12 +228,12 @@ def knowing(question: Question) -> Knowledge:
     )
 
 
-def truth(question: Question, clients: Sequence[Client]) -> Truth:
+def truth(question: Question, clients: Sequence[Client]) -> PairLabels:
     """The client that each person of `knowing` is behind, and what they look like."""
     holders = {name: client for client in clients for name in client.people}
     members = question.members[: question.spec.clients]
     own = {holders[person.name].index: place for place, person in reversed(list(enumerate(members)))}
-    return Truth(
+    return PairLabels(
         own=own,
         strangers=tuple(range(len(members), len(members) + len(question.nonmembers))),
         attributes=_attributes(members, holders),

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from privtalk.attacks.audit.canary_run import CanaryAudit, Sums, audit_sums, usual_norms
-from privtalk.attacks.audit.report import UpperBound
-from privtalk.bench.tasks.talking_head.settings import Cell, Training
+from privtalk.attacks.audit.report import AccountedBound
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell, Training
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core import records
 from privtalk.core.records import Audit, Estimate, Privacy
@@ -28,7 +28,7 @@ Recorded = TypeVar("Recorded", bound=BaseModel)
 
 
 def audit(
-    cell: Cell, trained: Trained, mechanism: RunMechanism, guarantee: Privacy, clients: int
+    cell: TalkingHeadCell, trained: Trained, mechanism: RunMechanism, guarantee: Privacy, clients: int
 ) -> tuple[Audit, ...]:
     """One audit of a federated row; none of rows that send no messages.
 
@@ -50,10 +50,10 @@ def audit(
     return (_recorded(found, guarantee, time.perf_counter() - started),)
 
 
-def _upper(guarantee: Privacy, clients: int) -> UpperBound:
+def _upper(guarantee: Privacy, clients: int) -> AccountedBound:
     """The outsider's ε: no canary's rounds are known to whoever looks for it."""
     epsilon = guarantee.epsilons.outsider if guarantee.guarantee else None
-    return UpperBound(
+    return AccountedBound(
         epsilon=math.inf if epsilon is None else epsilon,
         delta=guarantee.delta or accounting.default_delta(clients),
         accountant=guarantee.accountant or "none",

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privtalk.bench.corpus.population import Group, Person, Population, Purpose
-from privtalk.bench.execution.task import Report, Task
+from privtalk.bench.corpus.population import FootageGroup, Person, Population, Purpose
+from privtalk.bench.execution.task import Job, Report
 from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 
@@ -48,7 +48,7 @@ class FeatureStore:
     network: Network
     masked: bool
 
-    def path(self, group: Group) -> Path:
+    def path(self, group: FootageGroup) -> Path:
         made_of = {
             "version": VERSION,
             "clips": group.origin,
@@ -57,10 +57,10 @@ class FeatureStore:
         }
         return cache_folder() / "features" / content_hash(made_of) / f"{group.name}.safetensors"
 
-    def missing(self) -> list[Task]:
+    def missing(self) -> list[Job]:
         """Tasks that make the files that are absent or damaged."""
         groups = [group for group in self.population.groups() if not verified(self.path(group))]
-        return [Task(group.name, encode, (self, group)) for group in groups]
+        return [Job(group.name, encode, (self, group)) for group in groups]
 
     def load(self, person: Person, purpose: Purpose) -> PersonFeatures:
         """A person's features; a person without such clips is a `KeyError`."""
@@ -71,7 +71,7 @@ class FeatureStore:
         return PersonFeatures(masked=tensors.pop("masked", None), **tensors)
 
 
-def encode(report: Report, store: FeatureStore, group: Group) -> int:
+def encode(report: Report, store: FeatureStore, group: FootageGroup) -> int:
     """Makes the features of a group; returns its number of frames."""
     backbone = open_backbone(store.network)
     arrays: dict[str, np.ndarray] = {}

@@ -16,14 +16,14 @@ from privtalk.bench.tasks.talking_head.settings import EvaluationSpec
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.core.path_names import path_name
 from privtalk.methods.backbone.conditioning import Batch
-from privtalk.methods.generation import Sampling, Scene
+from privtalk.methods.generation import GenerationBatch, Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """N test clips with what is needed to generate and to judge them."""
 
-    scene: Scene
+    scene: GenerationBatch
     truth: tuple[Clip, ...]
     clients: tuple[str, ...]
     """[N] client that each clip belongs to."""
@@ -47,7 +47,7 @@ def set_stage(
     """Every test clip of `people`; `clients` are those whose adapters a bank of several holds, in its order."""
     home, place = client_of(clients), {client.index: k for k, client in enumerate(clients)}
     takes = [take for person in people for take in _takes(person, home[person.name], population, store)]
-    scene = Scene(
+    scene = GenerationBatch(
         batch=Batch.concatenate([take.batch for take in takes]),
         names=tuple(f"{take.person}-test-{take.number:02d}" for take in takes),
         client=tuple(place[take.client.index] for take in takes),
@@ -99,9 +99,9 @@ def sampling(spec: EvaluationSpec) -> Sampling:
     return Sampling(steps=spec.steps, track=spec.track, progressive=spec.progressive)
 
 
-def part(scene: Scene, index: slice) -> Scene:
+def part(scene: GenerationBatch, index: slice) -> GenerationBatch:
     """Some clips of a scene."""
-    return Scene(
+    return GenerationBatch(
         batch=scene.batch[index],
         names=scene.names[index],
         client=scene.client[index],

@@ -10,12 +10,12 @@ from privtalk.bench.corpus.rendered import shards
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.task import Preparation
 from privtalk.bench.tasks.talking_head.networks import Means, Network
-from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.core.cache import cache_folder
 from privtalk.core.files import sweep_folder
 
 
-def preparations(cells: Sequence[Cell], means: Means) -> Iterator[Preparation]:
+def preparations(cells: Sequence[TalkingHeadCell], means: Means) -> Iterator[Preparation]:
     """Yields what cells of one corpus need, in order: each rests on the files of the one before."""
     population = open_population(cells[0].corpus, means.corpus)
     masked = any(cell.evaluation.track == "inpaint" for cell in cells)
@@ -48,7 +48,7 @@ def features(population: Population, network: Network, masked: bool) -> Preparat
     )
 
 
-def worlds(cells: Iterable[Cell], means: Means) -> Preparation:
+def worlds(cells: Iterable[TalkingHeadCell], means: Means) -> Preparation:
     """Returns the training of the shadow worlds that are missing."""
     from privtalk.bench.tasks.talking_head.stages import shadows
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from privtalk.bench.tasks.talking_head.settings import Cell, PrivacySpec, Training
+from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell, Training
 from privtalk.core.cache import cache_folder, content_hash
 from privtalk.core.files import write_atomic
 from privtalk.core.records import Epsilons, Privacy
@@ -22,7 +22,7 @@ from privtalk.methods.privacy.accounting.adversaries import (
 from privtalk.methods.privacy.accounting.ledger import Budget, Ledger
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
-from privtalk.methods.privacy.setting import Setting
+from privtalk.methods.privacy.setting import PrivacySetting
 from privtalk.methods.registry import METHODS
 
 NEAR = 0.999
@@ -33,7 +33,7 @@ SELF_NORMALISED = (
 )
 
 
-def setting(training: Training, clients: int, dim: int) -> Setting:
+def setting(training: Training, clients: int, dim: int) -> PrivacySetting:
     """Dropping rounds that are too small for secure aggregation tells something too; δ pays for it."""
     federation = training.federation
     spent = 0.0
@@ -52,7 +52,7 @@ def setting(training: Training, clients: int, dim: int) -> Setting:
         )
     if federation.sampling == "cyclic" and asked.clipping == "adaptive":
         raise ValueError("correlated noise has one clip for all rounds; set privacy.clipping=fixed")
-    return Setting(
+    return PrivacySetting(
         asked.placement,
         asked.clipping,
         federation.sampling,
@@ -100,7 +100,9 @@ def delta(privacy: PrivacySpec, clients: int) -> float:
     return accounting.default_delta(clients) if privacy.delta is None else privacy.delta
 
 
-def account(cell: Cell, used: RunMechanism, clients: int, dim: int, transcript: Transcript | None) -> Privacy:
+def account(
+    cell: TalkingHeadCell, used: RunMechanism, clients: int, dim: int, transcript: Transcript | None
+) -> Privacy:
     """The record's privacy block, of what was said in training."""
     training = cell.training
     if training is None or transcript is None:
@@ -161,7 +163,7 @@ def _name(training: Training) -> str:
     return f"central-gaussian{', adaptive clip' if training.privacy.clipping == 'adaptive' else ''}"
 
 
-def _recorded(found: adversaries.Epsilons, training: Training) -> Epsilons:
+def _recorded(found: adversaries.AdversaryEpsilons, training: Training) -> Epsilons:
     """Whole numbers have the same sum, plain or secure, so its ε is that of a run with secure aggregation."""
     assumptions = found.assumptions()
     if training.privacy.placement == "distributed" and not training.federation.secure_aggregation:
@@ -174,7 +176,7 @@ def _none(reason: str, mechanism: str = "none") -> Privacy:
 
 
 @lru_cache(maxsize=32)
-def calibrated(target: float, asked: Setting) -> float:
+def calibrated(target: float, asked: PrivacySetting) -> float:
     """Noise multiplier for a target ε, kept on disk: a search takes seconds.
 
     A kept value is accounted anew, and searched for again where it misses the target.
@@ -195,14 +197,14 @@ def calibrated(target: float, asked: Setting) -> float:
 class Accounted(NamedTuple):
     """ε for each adversary, what it is of, and the outsider's by the other accountants."""
 
-    epsilons: adversaries.Epsilons
+    epsilons: adversaries.AdversaryEpsilons
     ledger: Ledger
     checks: dict[str, float]
 
 
 @lru_cache(maxsize=32)
 def accounted(
-    asked: Setting, noise_multiplier: float, participations: int, cohort: int, honest: float
+    asked: PrivacySetting, noise_multiplier: float, participations: int, cohort: int, honest: float
 ) -> Accounted:
     """`honest` share of the largest `cohort` does not collude."""
     ledger = asked.ledger(noise_multiplier)
@@ -212,7 +214,7 @@ def accounted(
     return Accounted(adversaries.three_epsilons(exposure, ledger), ledger, checks)
 
 
-def _checks(asked: Setting, noise_multiplier: float) -> dict[str, float]:
+def _checks(asked: PrivacySetting, noise_multiplier: float) -> dict[str, float]:
     if asked.sampling == "cyclic":
         return {"closed form": accounting.gaussian_epsilon(noise_multiplier, 1, asked.delta)}
     of_round = noise_multiplier, asked.rate, asked.rounds, asked.delta

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from privtalk.attacks.knowledge import Knowledge
-from privtalk.attacks.reconstruction.attack import Settings, Victims, attack_messages
+from privtalk.attacks.reconstruction.attack import InversionSettings, Victims, attack_messages
 from privtalk.attacks.reconstruction.catalogue import ATTACKS, Effort
 from privtalk.attacks.reconstruction.evidence import choose_victims
 from privtalk.attacks.reconstruction.gallery import Gallery, Likeness
@@ -28,13 +28,13 @@ from privtalk.bench.corpus.partition import Client
 from privtalk.bench.execution.task import Report
 from privtalk.bench.media import write_strip
 from privtalk.bench.tasks.talking_head.networks import open_backbone
-from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.recording import all_recorded, missing
 from privtalk.bench.tasks.talking_head.stages.score import evaluators, true_reading
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core.records import AttackResult
-from privtalk.metrics import Pair, Reading
+from privtalk.metrics import ClipPair, Reading
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.scorers import SCORERS
 
@@ -56,10 +56,10 @@ class Reconstructions(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ReconstructionSetting:
     """A trained cell, and what is known of it."""
 
-    cell: Cell
+    cell: TalkingHeadCell
     trained: Trained
     knowledge: Knowledge
     clients: Sequence[Client]
@@ -76,7 +76,7 @@ class Scene:
         return replace(view, rounds=rounds) if any(len(r.cohort) > 1 for r in rounds) else None
 
 
-def reconstruct(scene: Scene, report: Report) -> Reconstructions:
+def reconstruct(scene: ReconstructionSetting, report: Report) -> Reconstructions:
     """The footage of some clients of the middle round; nothing where no messages were kept or nobody is asked about."""
     training, method = scene.cell.training, scene.trained.method
     if training is None or not training.attack.victims:
@@ -96,7 +96,7 @@ def reconstruct(scene: Scene, report: Report) -> Reconstructions:
         view,
         scene.knowledge,
         Victims(clients=chosen, frames=frames),
-        Settings(
+        InversionSettings(
             algorithm=LocalAlgorithm.of(training.federation),
             attacks=training.attack.reconstructions,
             effort=Effort(guidance=replace(GUIDANCE, steps=training.attack.inversion_steps)),
@@ -107,7 +107,7 @@ def reconstruct(scene: Scene, report: Report) -> Reconstructions:
     return Reconstructions(all_recorded(found, time.perf_counter() - started), gallery)
 
 
-def _told(report: Report, scene: Scene, attack: str) -> Callable[[Snapshot], None]:
+def _told(report: Report, scene: ReconstructionSetting, attack: str) -> Callable[[Snapshot], None]:
     """Passes an attack's steps on to the display, and shows what it has come to in the cell's folder."""
     backbone = open_backbone(scene.store.network)
 
@@ -128,13 +128,13 @@ def likeness(clips: Iterable[Clip], corpus: str) -> Likeness:
 
     def measure(truth: NDArray[np.uint8], made: NDArray[np.uint8]) -> dict[str, float]:
         clip, using = known[truth.tobytes()], evaluators(corpus)
-        pair = Pair(Reading(made, clip.landmarks, using), true_reading(clip, using))
+        pair = ClipPair(Reading(made, clip.landmarks, using), true_reading(clip, using))
         return {name: value for name in COMPARED if (value := _value(name, pair)) is not None}
 
     return measure
 
 
-def _value(name: str, pair: Pair) -> float | None:
+def _value(name: str, pair: ClipPair) -> float | None:
     try:
         return float(SCORERS[name].value(pair))
     except Undefined:

@@ -8,14 +8,14 @@ from typing import Any
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import Evaluation
-from privtalk.attacks.outcome import Outcome, Strength
+from privtalk.attacks.outcome import AttackOutcome, StrengthOutcome
 from privtalk.core import records
 from privtalk.core.records import AttackResult, Control, Estimate, Measure, OperatingPoint
 
 NOT_CALLED = "this attack calls nobody a member; see its measures"
 
 
-def recorded(outcome: Outcome, seconds: float) -> AttackResult:
+def recorded(outcome: AttackOutcome, seconds: float) -> AttackResult:
     """An attack's result; `seconds` are those of all attacks that shared its passes."""
     about, found = outcome.declaration, outcome.evaluation
     whole = dict.fromkeys(("auc", "advantage"), Estimate(missing=_reason(outcome)))
@@ -54,7 +54,7 @@ def recorded(outcome: Outcome, seconds: float) -> AttackResult:
     )
 
 
-def all_recorded(outcomes: Mapping[str, Outcome], seconds: float) -> dict[str, AttackResult]:
+def all_recorded(outcomes: Mapping[str, AttackOutcome], seconds: float) -> dict[str, AttackResult]:
     """The results of attacks that shared their passes."""
     return {name: recorded(outcome, seconds) for name, outcome in outcomes.items()}
 
@@ -81,7 +81,9 @@ def missing(about: Declaration, reason: str) -> AttackResult:
     )
 
 
-def strengthened(outcomes: Mapping[str, Outcome], strengths: Mapping[str, Strength]) -> dict[str, Outcome]:
+def strengthened(
+    outcomes: Mapping[str, AttackOutcome], strengths: Mapping[str, StrengthOutcome]
+) -> dict[str, AttackOutcome]:
     """With how strong each attack was shown to be, where that is known."""
     return {
         name: replace(outcome, strength=strengths[name]) if name in strengths else outcome
@@ -106,11 +108,11 @@ def _points(found: Evaluation) -> tuple[OperatingPoint, ...]:
     )
 
 
-def _strength(strength: Strength) -> records.Strength:
+def _strength(strength: StrengthOutcome) -> records.Strength:
     return records.Strength(estimate=estimate(strength.estimate), planted=strength.planted)
 
 
-def _reason(outcome: Outcome) -> str:
+def _reason(outcome: AttackOutcome) -> str:
     """Why there is no AUC: what the headline lacks, or that the attack has none."""
     headline = outcome.measures.get(outcome.declaration.headline)
     reason = None if headline is None else headline.estimate.missing

@@ -15,9 +15,9 @@ from privtalk.bench.corpus.spec import EMBEDDED
 from privtalk.bench.tasks.talking_head.stages.generate import Stage
 from privtalk.core.records import Estimate, Sample, Score
 from privtalk.core.seeds import numpy_stream
-from privtalk.metrics import METRICS, ClipScores, Pair, Reading, score_clip
+from privtalk.metrics import METRICS, ClipPair, ClipScores, Reading, score_clip
 from privtalk.metrics.distributions import Distributions
-from privtalk.metrics.evaluators.bundle import Installed
+from privtalk.metrics.evaluators.bundle import InstalledEvaluators
 from privtalk.metrics.frechet import SetScore
 from privtalk.metrics.intervals import clustered_mean
 
@@ -42,7 +42,7 @@ class Judge:
             k = len(self.scored)
             truth = true_reading(self.stage.truth[k], self.evaluators)
             made = Reading(shown.numpy(), truth.landmarks, self.evaluators, audio=truth.audio, fps=truth.fps)
-            pair = Pair(made, truth)
+            pair = ClipPair(made, truth)
             self.scored.append(score_clip(pair, self.stage.scene.names[k]))
             self.distributions.update(pair, self.stage.clients[k])
 
@@ -109,15 +109,15 @@ class Verdict:
 
 
 @lru_cache(maxsize=1)
-def evaluators(corpus: str) -> Installed:
+def evaluators(corpus: str) -> InstalledEvaluators:
     """The networks that a corpus is scored with; the embedded ones know rendered faces alone."""
-    return Installed(embedded=corpus == EMBEDDED)
+    return InstalledEvaluators(embedded=corpus == EMBEDDED)
 
 
 _TRUE: OrderedDict[str, Reading] = OrderedDict()
 
 
-def true_reading(clip: Clip, using: Installed) -> Reading:
+def true_reading(clip: Clip, using: InstalledEvaluators) -> Reading:
     """A true clip's reading, kept for the next row of this process."""
     key = hashlib.blake2b(clip.frames.tobytes() + clip.audio.tobytes()).hexdigest()
     reading = _TRUE.pop(key, None)

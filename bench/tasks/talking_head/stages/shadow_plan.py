@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from privtalk.attacks.membership.passes import ProbeSettings
-from privtalk.attacks.membership.release import Settings
+from privtalk.attacks.membership.release import ReleaseSettings
 from privtalk.attacks.views import ReleaseView
 from privtalk.bench import plugins
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
-from privtalk.bench.tasks.talking_head.settings import AttackSpec, Cell
+from privtalk.bench.tasks.talking_head.settings import AttackSpec, TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.core.cache import (
     cache_folder,
@@ -34,7 +34,7 @@ FEWEST = 8
 """Shadow people below whom worlds tell nothing."""
 
 
-class Candidates(NamedTuple):
+class KnownPeople(NamedTuple):
     """The people of whom attackers have footage."""
 
     members: tuple[Person, ...]
@@ -60,7 +60,7 @@ class ShadowPlan:
     """Attacks that people brought, which the worlds are asked too: name and hash of the file."""
 
     @classmethod
-    def of(cls, cell: Cell, network: Network, folder: str | None) -> ShadowPlan | None:
+    def of(cls, cell: TalkingHeadCell, network: Network, folder: str | None) -> ShadowPlan | None:
         """A cell's worlds; None where it needs none, or has too few people for them."""
         training = cell.training
         if training is None or not training.attack.worlds or cell.corpus.shadows < FEWEST:
@@ -108,9 +108,9 @@ class ShadowPlan:
         denoiser = open_backbone(self.network).denoiser
         return AdapterBank.initial(denoiser, self.adapter, partial(torch_stream, self.seed))
 
-    def people(self, population: Population) -> Candidates:
+    def people(self, population: Population) -> KnownPeople:
         """Who is asked about."""
-        return Candidates(
+        return KnownPeople(
             tuple(population.people("clients")[: self.corpus.attacked]),
             tuple(population.people("heldout")),
             tuple(population.people("shadow")),
@@ -121,9 +121,9 @@ class ShadowPlan:
         return ReleaseView(backbone=open_backbone(self.network), adapter=self.initial())
 
 
-def probing(spec: AttackSpec) -> Settings:
+def probing(spec: AttackSpec) -> ReleaseSettings:
     """How often a network is asked about a person."""
-    return Settings(
+    return ReleaseSettings(
         exact=ProbeSettings(timesteps=spec.timesteps, windows=1, frames=spec.exact),
         fresh=ProbeSettings(timesteps=spec.timesteps, windows=spec.windows, frames=spec.frames),
     )

@@ -16,8 +16,8 @@ from privtalk.attacks.membership.planted import client_strengths, strengths
 from privtalk.attacks.membership.release import ReleaseTarget, aim
 from privtalk.attacks.membership.scenes import Untrained
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers, ask_worlds, outsiders
-from privtalk.attacks.outcome import Strength
-from privtalk.attacks.pairs import Truth
+from privtalk.attacks.outcome import StrengthOutcome
+from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.planted_messages import message_strengths, own_federation
 from privtalk.attacks.shadows import Worlds, drawn_members, train_worlds
 from privtalk.attacks.views import ReleaseView
@@ -26,7 +26,7 @@ from privtalk.bench.tasks.talking_head.networks import open_backbone
 from privtalk.bench.tasks.talking_head.settings import AttackSpec
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.footage import Cut, device, exact, fresh
-from privtalk.bench.tasks.talking_head.stages.shadow_plan import Candidates, ShadowPlan, probing
+from privtalk.bench.tasks.talking_head.stages.shadow_plan import KnownPeople, ShadowPlan, probing
 from privtalk.core.cache import (
     write_tensors,
 )
@@ -74,7 +74,7 @@ def aimed_at(
     store: FeatureStore,
     view: ReleaseView,
     stream: Stream,
-    people: Candidates,
+    people: KnownPeople,
     known: Mapping[Footage, Untrained] | None = None,
 ) -> ReleaseTarget:
     """The target of attacks on what starts from the adapter in `view`."""
@@ -122,7 +122,9 @@ def _answers(plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stre
     return ShadowAnswers(candidates=found[0], outsiders=np.where(worlds.members, np.nan, found[1]))
 
 
-def _planted(plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stream) -> dict[str, Strength]:
+def _planted(
+    plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stream
+) -> dict[str, StrengthOutcome]:
     """Attacks on the first worlds, whose people are known."""
     chosen = worlds.members[:PLANTED]
     present = np.flatnonzero(chosen.any(0)).tolist()
@@ -142,7 +144,7 @@ def _planted(plan: ShadowPlan, store: FeatureStore, worlds: Worlds, stream: Stre
     return strengths(view, target, some, about, stream) | client_strengths(view, target, some, about)
 
 
-def _planted_messages(plan: ShadowPlan, store: FeatureStore, stream: Stream) -> dict[str, Strength]:
+def _planted_messages(plan: ShadowPlan, store: FeatureStore, stream: Stream) -> dict[str, StrengthOutcome]:
     """Attacks on a federation of some of the attacker's own people, against the others."""
     people = store.population.people("shadow")
     half = min(len(people) // 2, FEDERATED)
@@ -161,7 +163,7 @@ def _planted_messages(plan: ShadowPlan, store: FeatureStore, stream: Stream) -> 
         initial=plan.initial(),
         stream=stream,
     )
-    truth = Truth(
+    truth = PairLabels(
         own={index: index for index in range(half)},
         strangers=tuple(range(half, 2 * half)),
         attributes={index: person.attributes for index, person in enumerate(people[:half])},

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from privtalk.attacks.declaration import Footage
 from privtalk.attacks.membership.scenes import Untrained
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers
-from privtalk.attacks.outcome import Strength
-from privtalk.bench.execution.task import Task
+from privtalk.attacks.outcome import StrengthOutcome
+from privtalk.bench.execution.task import Job
 from privtalk.bench.tasks.talking_head.networks import Network
-from privtalk.bench.tasks.talking_head.settings import Cell
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
 from privtalk.bench.tasks.talking_head.stages.shadow_work import make
 from privtalk.core.cache import (
@@ -35,18 +35,18 @@ class Shadows:
     """The part of the worlds that cells read."""
 
     answers: ShadowAnswers
-    strengths: Mapping[str, Strength]
+    strengths: Mapping[str, StrengthOutcome]
     untrained: Mapping[Footage, Untrained]
 
 
-def tasks(cells: Iterable[Cell], network: Network, folder: str | None) -> list[Task]:
+def tasks(cells: Iterable[TalkingHeadCell], network: Network, folder: str | None) -> list[Job]:
     """One for each set of worlds that is absent or damaged."""
     plans = {
         plan.path: plan
         for cell in cells
         if (plan := ShadowPlan.of(cell, network, folder)) is not None and not verified(plan.path)
     }
-    return [Task(f"worlds {path.stem}", make, (plan,)) for path, plan in plans.items()]
+    return [Job(f"worlds {path.stem}", make, (plan,)) for path, plan in plans.items()]
 
 
 @lru_cache(maxsize=8)
@@ -57,7 +57,7 @@ def load(plan: ShadowPlan) -> Shadows:
     return Shadows(
         answers=ShadowAnswers(candidates=arrays["candidates"], outsiders=arrays["outsiders"]),
         strengths={
-            name: Strength(estimate=Interval(**note["estimate"]), planted=note["planted"])
+            name: StrengthOutcome(estimate=Interval(**note["estimate"]), planted=note["planted"])
             for name, note in notes.items()
         },
         untrained={footage: _untrained(arrays, footage) for footage in FOOTAGES},

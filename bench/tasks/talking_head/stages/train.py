@@ -16,7 +16,7 @@ from privtalk.attacks.audit.watch import Watch
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
-from privtalk.bench.tasks.talking_head.settings import Cell, Training
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell, Training
 from privtalk.bench.tasks.talking_head.stages import checks
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore, PersonFeatures
 from privtalk.core.seeds import torch_stream
@@ -71,7 +71,7 @@ class Trained:
 
 def train_cell(
     report: Report,
-    cell: Cell,
+    cell: TalkingHeadCell,
     training: Training,
     backbone: Backbone,
     clients: Sequence[ClientData],
@@ -136,7 +136,7 @@ def _personal(
     return personal_adapters(method, template, state.adapters[0], numbers, state.clients)
 
 
-def message_factor(cell: Cell, training: Training, clients: Sequence[ClientData]) -> float:
+def message_factor(cell: TalkingHeadCell, training: Training, clients: Sequence[ClientData]) -> float:
     """η / (q N ω̄), from public constants alone; 0 where there is no such constant."""
     config = training.federation
     if cell.method not in METHODS or config.normalisation != "public":
@@ -150,14 +150,14 @@ def message_factor(cell: Cell, training: Training, clients: Sequence[ClientData]
     return moved / (config.share * public.clients * weight)
 
 
-def message_length(cell: Cell, training: Training, template: AdapterBank) -> int:
+def message_length(cell: TalkingHeadCell, training: Training, template: AdapterBank) -> int:
     """Numbers in a message of a row; of a reference row, which sends none, an adapter's."""
     if cell.method not in METHODS:
         return template.dim
     return build(cell.method, training.options).message_length(template)
 
 
-def initial_adapter(cell: Cell, training: Training, backbone: Backbone) -> AdapterBank:
+def initial_adapter(cell: TalkingHeadCell, training: Training, backbone: Backbone) -> AdapterBank:
     """The adapter that training starts from, equal for all rows of a seed."""
     config = adapter_config(cell.method, training.adapter)
     return AdapterBank.initial(backbone.denoiser, config, partial(torch_stream, cell.seed))

@@ -7,8 +7,8 @@ from typing import Any
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import RATES, AttackSummary
-from privtalk.leaderboards.board.model import Row
-from privtalk.leaderboards.charts.heat import TALL, WIDEST, Line, axis
+from privtalk.leaderboards.board.model import BoardRow
+from privtalk.leaderboards.charts.heat import TALL, WIDEST, HeatLabel, axis
 from privtalk.leaderboards.charts.parts import Spec, layer, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
 from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard, Stand
@@ -64,8 +64,8 @@ def state(attack: AttackSummary) -> str:
 
 def _panel(
     attacks: AttackBoard,
-    columns: Sequence[Line],
-    lines: Sequence[Line],
+    columns: Sequence[HeatLabel],
+    lines: Sequence[HeatLabel],
     theme: Theme,
     layout: Layout,
     *,
@@ -122,7 +122,7 @@ def _texts(cells: Sequence[Cell], theme: Theme, step: float) -> list[Spec]:
 
 
 def _names(
-    attacks: AttackBoard, columns: Sequence[Line], theme: Theme, layout: Layout, step: float
+    attacks: AttackBoard, columns: Sequence[HeatLabel], theme: Theme, layout: Layout, step: float
 ) -> list[Spec]:
     """Above the columns: families, and below them their views; a name without room is cut."""
     starts = [i for i, line in enumerate(columns) if line.key is None]
@@ -181,19 +181,19 @@ def _opacity(attack: AttackSummary) -> float:
     return round(FAINT + (STRONG - FAINT) * min(share, 1.0), 3)
 
 
-def _attacks(attacks: AttackBoard) -> list[Line]:
+def _attacks(attacks: AttackBoard) -> list[HeatLabel]:
     lines = []
     for group in attacks.groups:
         lines += [
-            Line(f"{group.family}: {group.view}"),
-            *(Line(attacks.labelled(n), n) for n in group.attacks),
+            HeatLabel(f"{group.family}: {group.view}"),
+            *(HeatLabel(attacks.labelled(n), n) for n in group.attacks),
         ]
     return lines
 
 
-def _rows(stand: Stand) -> list[Line]:
-    return [Line(stand.title), *(Line(row.label, _key(row)) for row in stand.rows)]
+def _rows(stand: Stand) -> list[HeatLabel]:
+    return [HeatLabel(stand.title), *(HeatLabel(row.label, _key(row)) for row in stand.rows)]
 
 
-def _key(row: Row) -> str:
+def _key(row: BoardRow) -> str:
     return f"{row.label} {row.key.tier}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privtalk.leaderboards.board.model import Board, Row
+from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.charts.parts import Spec, layer, whole
 from privtalk.leaderboards.charts.style import Layout, Theme
 from privtalk.leaderboards.sections.attacks.rows import ceiling_rows, lowest_rate, roc_rows
@@ -22,7 +22,7 @@ def roc(board: Board, attack: str, theme: Theme, layout: Layout) -> Spec:
 
 
 def _roc_panel(
-    board: Board, attack: str, rows: Sequence[Row], lowest: float, theme: Theme, layout: Layout
+    board: Board, attack: str, rows: Sequence[BoardRow], lowest: float, theme: Theme, layout: Layout
 ) -> Spec:
     keys = {row.label for row in rows}
     tiers = [board.at(tier) for tier in board.tiers]

@@ -12,7 +12,7 @@ import pytest
 
 from privtalk.bench.cli import guarded
 from privtalk.bench.corpus.prepared import store
-from privtalk.bench.corpus.prepared.ledger import Ledger
+from privtalk.bench.corpus.prepared.ledger import VideoLedger
 from privtalk.bench.corpus.prepared.prepare import prepare
 from privtalk.bench.corpus.prepared.store import StoreError
 from privtalk.core.errors import UserError
@@ -182,7 +182,7 @@ def test_clips_that_are_deleted_with_their_video_are_struck_out(
     (dst / "ann" / "long-000000.npz").unlink()
     prepare(src, dst)
     assert list(store.read_index(dst / "ann").clips) == ["one-000000.npz"]
-    assert set(Ledger(dst).outcomes) == {"ann/one.mkv", "bob/two.mkv"}
+    assert set(VideoLedger(dst).outcomes) == {"ann/one.mkv", "bob/two.mkv"}
 
 
 def test_two_at_once_are_refused_by_name(src: Path, tmp_path: Path) -> None:

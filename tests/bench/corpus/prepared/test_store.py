@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from privtalk.bench.corpus.clip import Clip, Truth
+from privtalk.bench.corpus.clip import Clip, RenderedTruth
 from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.store import StoreError
 from privtalk.core.files import file_hash
@@ -19,7 +19,7 @@ from privtalk.core.files import file_hash
 def clip(utterance: str = "u1", identity: str = "ann", length: int = 5, truth: bool = False) -> Clip:
     rng = np.random.default_rng(length)
     size = 8
-    exact = Truth(
+    exact = RenderedTruth(
         visemes=rng.random((length, 15), np.float32),
         articulators=rng.random((length, 6), np.float32),
         pose=rng.random((length, 6), np.float32),
@@ -41,13 +41,13 @@ def clip(utterance: str = "u1", identity: str = "ann", length: int = 5, truth: b
 
 
 def same(a: Clip, b: Clip) -> bool:
-    def rows(value: Clip | Truth) -> dict[str, object]:
+    def rows(value: Clip | RenderedTruth) -> dict[str, object]:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
     def equal(x: object, y: object) -> bool:
         if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
             return x.dtype == y.dtype and np.array_equal(x, y)
-        if isinstance(x, Truth) and isinstance(y, Truth):
+        if isinstance(x, RenderedTruth) and isinstance(y, RenderedTruth):
             return all(equal(p, q) for p, q in zip(rows(x).values(), rows(y).values(), strict=True))
         return x == y
 

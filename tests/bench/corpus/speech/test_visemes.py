@@ -30,7 +30,7 @@ def word(*symbols: str, length: float = 0.1, stress: int = 2) -> list[Phoneme]:
     return [Phoneme(n, e - d, e, stress) for n, e, d in zip(names, ends, lengths, strict=True)]
 
 
-def fine(phonemes: list[Phoneme]) -> visemes.Track:
+def fine(phonemes: list[Phoneme]) -> visemes.MouthTrack:
     return visemes.track(phonemes, int(phonemes[-1].end * FINE), FINE)
 
 

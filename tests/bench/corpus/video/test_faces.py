@@ -11,7 +11,7 @@ from privtalk.bench.corpus.video import faces
 from privtalk.bench.corpus.video.crop import extract
 from privtalk.bench.corpus.video.decoding import read_frames
 from privtalk.bench.corpus.video.faces import (
-    WeightsError,
+    FaceWeightsError,
     find_weights,
     load_detector,
     load_landmarker,
@@ -46,20 +46,20 @@ def test_option_comes_before_variable_and_variable_before_folder(
 
 @pytest.mark.parametrize("role", ["detector", "landmarks"])
 def test_absent_weights_name_the_option_the_variable_and_the_folder(folder: Path, role: faces.Role) -> None:
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(FaceWeightsError) as caught:
         find_weights(role)
     for way_out in (f"--{role} PATH", f"PRIVTALK_{role.upper()}", str(folder)):
         assert way_out in str(caught.value)
     assert "\n" not in str(caught.value)
-    with pytest.raises(WeightsError, match=rf"no file .*gone\.onnx; set --{role}"):
+    with pytest.raises(FaceWeightsError, match=rf"no file .*gone\.onnx; set --{role}"):
         find_weights(role, folder / "gone.onnx")
 
 
 def test_files_that_are_no_networks_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = touch(tmp_path / "yunet.onnx")
-    with pytest.raises(WeightsError, match=r"--detector .*yunet\.onnx"):
+    with pytest.raises(FaceWeightsError, match=r"--detector .*yunet\.onnx"):
         load_detector(path)
-    with pytest.raises(WeightsError, match=r"--landmarks .*yunet\.onnx"):
+    with pytest.raises(FaceWeightsError, match=r"--landmarks .*yunet\.onnx"):
         load_landmarker(path)
 
 
@@ -67,7 +67,7 @@ def test_scrfd_without_insightface_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "insightface", None)
-    with pytest.raises(WeightsError, match=r"pip install 'privtalk-bench\[faces\]'"):
+    with pytest.raises(FaceWeightsError, match=r"pip install 'privtalk-bench\[faces\]'"):
         load_detector(touch(tmp_path / "det_10g.onnx"))
 
 

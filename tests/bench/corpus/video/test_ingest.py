@@ -12,7 +12,7 @@ import pytest
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.video.decoding import VideoError
 from privtalk.bench.corpus.video.faces import Face
-from privtalk.bench.corpus.video.ingest import Models, PrepareOptions, Source, convert
+from privtalk.bench.corpus.video.ingest import Models, PrepareOptions, VideoSource, convert
 
 SHAPE = np.stack([np.arange(68) % 10 / 9, np.arange(68) // 10 / 6], -1)
 """68 points over a unit square, eyes and mouth corners where a face has them."""
@@ -57,7 +57,7 @@ def converted(tmp_path: Path, film: Any, sine: Any) -> Any:
         notes: list[str] = []
         models = Models(red, lambda _, box: box[:2] + SHAPE * box[2:])
         clips = list(
-            convert(Source(path, "ann", "a"), PrepareOptions(), models, lambda _: None, notes.append)
+            convert(VideoSource(path, "ann", "a"), PrepareOptions(), models, lambda _: None, notes.append)
         )
         return clips, notes
 

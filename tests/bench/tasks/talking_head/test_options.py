@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from privtalk.bench import suites
-from privtalk.bench.suites.schema import Grid
+from privtalk.bench.suites.schema import RowGrid
 from privtalk.bench.tasks.talking_head.options import owned
 from privtalk.core.errors import UserError
 from privtalk.methods import registry
@@ -56,7 +56,7 @@ def test_a_new_method_with_options_leaves_all_other_ids_alone(monkeypatch):
     before = cells()
     monkeypatch.setitem(registry._methods, "mine", Mine)
     assert cells() == before
-    grid = Grid(method=("fedprox", "mine"))
+    grid = RowGrid(method=("fedprox", "mine"))
     suite = suites.load("privacy_utility").model_copy(update={"grids": (grid,)})
     found = suites.expand(suite, "smoke", changes=["options.sharpness=3"])
     fedprox, new = (planned.cell for planned in found.cells)

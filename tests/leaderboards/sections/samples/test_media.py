@@ -75,7 +75,7 @@ def test_the_sheet_holds_all_strips(found):
 def test_a_broken_picture_is_left_out(found, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
-    scene = media.Scene(clip="x", seed=0, takes=(media.Take(label="a", tier="", slug="a", strip=broken),))
+    scene = media.ShownClip(clip="x", seed=0, takes=(media.Take(label="a", tier="", slug="a", strip=broken),))
     assert media.sheet(scene) is None
     assert media.poster(broken) is None
     assert media.dimensions(broken) is None

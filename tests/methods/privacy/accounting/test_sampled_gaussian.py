@@ -16,7 +16,7 @@ from privtalk.methods.privacy.accounting.calibration import calibrate, least_noi
 from privtalk.methods.privacy.accounting.gaussian import joint_multiplier
 from privtalk.methods.privacy.accounting.ledger import Ledger, Release, Round
 from privtalk.methods.privacy.accounting.privacy_loss import fixed_size_delta
-from privtalk.methods.privacy.setting import Setting
+from privtalk.methods.privacy.setting import PrivacySetting
 
 TABLE = [
     # noise, rate, rounds, δ, PLD, PRV of opacus, RDP of dp-accounting, RDP of opacus
@@ -207,8 +207,8 @@ def test_calibration_out_of_reach() -> None:
     assert below.reason == "noise below 0.000976562 is not searched"
 
 
-PLAIN = Setting("central", "fixed", "poisson", 0.25, 8, accounting.default_delta(384), 4000, 96.0, 2)
-SMOKE = Setting("central", "fixed", "poisson", 0.5, 2, accounting.default_delta(16), 1000, 8.0, 2)
+PLAIN = PrivacySetting("central", "fixed", "poisson", 0.25, 8, accounting.default_delta(384), 4000, 96.0, 2)
+SMOKE = PrivacySetting("central", "fixed", "poisson", 0.5, 2, accounting.default_delta(16), 1000, 8.0, 2)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ SMOKE = Setting("central", "fixed", "poisson", 0.5, 2, accounting.default_delta(
         (SMOKE._replace(placement="distributed"), 8.0, 0.47044871852088654),
     ],
 )
-def test_noise_of_the_suites_is_what_it_was(asked: Setting, target: float, noise: float) -> None:
+def test_noise_of_the_suites_is_what_it_was(asked: PrivacySetting, target: float, noise: float) -> None:
     """Runs that are compared were calibrated with it; to the last bit."""
     assert least_noise(target, asked.epsilon).noise_multiplier == noise
 
@@ -241,7 +241,7 @@ def test_noise_of_the_suites_is_what_it_was(asked: Setting, target: float, noise
     ],
     ids=["central", "distributed", "adaptive", "correlated"],
 )
-def test_least_noise_of_large_targets(asked: Setting, target: float) -> None:
+def test_least_noise_of_large_targets(asked: PrivacySetting, target: float) -> None:
     """By every mechanism: the target is kept, and a tenth of a percent less noise would not keep it."""
     found = least_noise(target, asked.epsilon)
     assert 0.99 * target < found.epsilon <= target

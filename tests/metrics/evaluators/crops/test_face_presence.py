@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from privtalk.bench.corpus.rendered.embedded import character, film
-from privtalk.metrics import Pair, Reading, Undefined
+from privtalk.metrics import ClipPair, Reading, Undefined
 from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
 from privtalk.metrics.evaluators.crops.face_presence import FOLLOWED, followed, shows_face
 from privtalk.metrics.evaluators.talkhead.identity_network import TalkheadIdentity
@@ -94,7 +94,7 @@ def using(reader):
 
 
 def pair(generated, truth, clip, using):
-    return Pair(Reading(generated, clip.landmarks, using), Reading(truth, clip.landmarks, using))
+    return ClipPair(Reading(generated, clip.landmarks, using), Reading(truth, clip.landmarks, using))
 
 
 @pytest.mark.parametrize("kind", FACELESS)

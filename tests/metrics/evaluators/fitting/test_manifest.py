@@ -6,10 +6,10 @@ import json
 import pytest
 
 from privtalk.metrics.evaluators.fitting.manifest import write_manifest
-from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, Validation
+from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, ReaderValidation
 from privtalk.metrics.evaluators.talkhead.mouth_opening import WEIGHTS
 
-UNSEEN = Validation(correlation=0.95, worst_tenth=0.9, error=0.01, spread=0.05, clips=10)
+UNSEEN = ReaderValidation(correlation=0.95, worst_tenth=0.9, error=0.01, spread=0.05, clips=10)
 
 
 def test_manifest_states_the_recipe_the_data_and_the_validation(tmp_path):

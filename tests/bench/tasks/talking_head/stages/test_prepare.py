@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from privtalk.bench.corpus.population import Group, Person, Purpose, Role
+from privtalk.bench.corpus.population import FootageGroup, Person, Purpose, Role
 from privtalk.bench.tasks.talking_head.stages.prepare import footage
 from privtalk.core import cache
 
@@ -22,7 +22,7 @@ class Nobody:
     def clips(self, person: Person, purpose: Purpose) -> tuple[()]:
         return ()
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[FootageGroup, ...]:
         return ()
 
 

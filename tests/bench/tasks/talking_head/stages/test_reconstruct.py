@@ -13,7 +13,7 @@ from privtalk.bench.corpus.spec import EMBEDDED
 from privtalk.bench.tasks.talking_head.settings import Reconstruction
 from privtalk.bench.tasks.talking_head.stages.reconstruct import likeness, picture, write_gallery
 from privtalk.bench.tasks.talking_head.stages.score import evaluators
-from privtalk.metrics import Pair, Reading, score_clip
+from privtalk.metrics import ClipPair, Reading, score_clip
 
 
 def plain(value, victims=2, side=64):
@@ -50,7 +50,7 @@ def test_likeness_is_the_metrics():
     made = np.random.default_rng(0).integers(0, 255, truth.shape, dtype=np.uint8)
     found = likeness([clip], EMBEDDED)(truth, made)
     using = evaluators(EMBEDDED)
-    pair = Pair(
+    pair = ClipPair(
         Reading(made, landmarks, using, audio=clip.audio), Reading(truth, landmarks, using, audio=clip.audio)
     )
     scores = score_clip(pair).scores

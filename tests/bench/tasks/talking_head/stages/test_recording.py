@@ -1,9 +1,9 @@
 """Outcomes become what a record states, with nothing lost and nothing invented."""
 
-from privtalk.attacks.controls import Control
+from privtalk.attacks.controls import ControlOutcome
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate
-from privtalk.attacks.outcome import Measure, Outcome, Strength
+from privtalk.attacks.outcome import AttackOutcome, MeasureOutcome, StrengthOutcome
 from privtalk.bench.tasks.talking_head.stages.recording import NOT_CALLED, missing, recorded, strengthened
 from privtalk.core.intervals import Interval
 from privtalk.core.records import AttackResult
@@ -17,8 +17,10 @@ ABOUT = Declaration(
     footage="exact",
     headline="rank1",
 )
-RANK = Measure(estimate=Interval(value=0.5, low=0.2, high=0.8, n=9, clusters=9), chance=0.1, unit="rate")
-STRENGTH = Strength(estimate=Interval(value=0.9, low=0.8, high=1.0), planted="eight worlds")
+RANK = MeasureOutcome(
+    estimate=Interval(value=0.5, low=0.2, high=0.8, n=9, clusters=9), chance=0.1, unit="rate"
+)
+STRENGTH = StrengthOutcome(estimate=Interval(value=0.9, low=0.8, high=1.0), planted="eight worlds")
 
 
 def outcome(**changes):
@@ -27,10 +29,10 @@ def outcome(**changes):
         "evaluation": evaluate([3.0, 2.0, 4.0], [1.0, 2.0]),
         "measures": {"rank1": RANK},
         "curves": {"by n": ((1.0, 0.9), (2.0, 0.6))},
-        "controls": {"blind": Control(auc=Interval(value=0.5, low=0.4, high=0.6), passed=True)},
+        "controls": {"blind": ControlOutcome(auc=Interval(value=0.5, low=0.4, high=0.6), passed=True)},
         "strength": STRENGTH,
     }
-    return Outcome(**fields | changes)
+    return AttackOutcome(**fields | changes)
 
 
 def test_everything_is_recorded():
@@ -58,13 +60,13 @@ def test_an_attack_that_calls_nobody_has_no_auc():
 
 
 def test_the_reason_of_a_missing_headline_is_kept():
-    nothing = Measure(estimate=Interval(missing="no LoRA there"), chance=0.5, unit="rate")
+    nothing = MeasureOutcome(estimate=Interval(missing="no LoRA there"), chance=0.5, unit="rate")
     found = recorded(outcome(evaluation=None, measures={"rank1": nothing}), 0.0)
     assert found.auc.missing == "no LoRA there"
 
 
 def test_a_failed_control_makes_it_invalid():
-    failed = {"blind": Control(auc=Interval(value=0.9, low=0.8, high=1.0), passed=False)}
+    failed = {"blind": ControlOutcome(auc=Interval(value=0.9, low=0.8, high=1.0), passed=False)}
     assert not recorded(outcome(controls=failed), 0.0).valid
 
 

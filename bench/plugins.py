@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -115,13 +115,19 @@ def enrolled(kind: Kind) -> list[Plugin]:
     return [plugin for (of, _), plugin in _ENROLLED.items() if of == kind]
 
 
-def forget() -> None:
-    """Forgets all that was enrolled: names are free again, and the next reference reads its file again."""
-    for plugin in dict.fromkeys((plugin.kind, plugin.name) for plugin in _ENROLLED.values()):
-        _withdraw(*plugin)
+def forget(but: Collection[str] = ()) -> None:
+    """Forgets all that was enrolled, but for some references: names are free again, and the next reference reads its
+    file again.
+    """
+    kept = {key: plugin for key, plugin in _ENROLLED.items() if plugin.reference in but}
+    held = {(plugin.kind, plugin.name) for plugin in kept.values()}
+    for kind, name in {(plugin.kind, plugin.name) for plugin in _ENROLLED.values()} - held:
+        _withdraw(kind, name)
     _ENROLLED.clear()
-    for name in [name for name in sys.modules if name.startswith(MODULES)]:
-        del sys.modules[name]
+    _ENROLLED.update(kept)
+    needed = {_module_name(Path(plugin.reference.rpartition(":")[0])) for plugin in kept.values()}
+    for module in [name for name in sys.modules if name.startswith(MODULES) and name not in needed]:
+        del sys.modules[module]
 
 
 class Registry(NamedTuple):
@@ -184,7 +190,7 @@ def _from_file(path: Path) -> ModuleType:
     """The module of a file, by a name that its path decides: what is pickled here is found again in a worker."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; name a Python file, such as my.py:MyMethod")
-    name = f"{MODULES}_{content_hash(str(path.resolve()))}"
+    name = _module_name(path)
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -198,6 +204,10 @@ def _from_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _module_name(path: Path) -> str:
+    return f"{MODULES}_{content_hash(str(path.resolve()))}"
 
 
 def _hash(module: ModuleType) -> str:

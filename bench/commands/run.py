@@ -115,7 +115,11 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
 
 
 def enrol(request: Request) -> tuple[Plugin, ...]:
-    """Registers what installed packages and the user bring; a method may also be named that is there already."""
+    """Registers what installed packages and the user bring; a method may also be named that is there already.
+
+    What this process enrolled for another run, and this one does not name, is forgotten.
+    """
+    plugins.forget(but={request.corpus or "", *(reference for _, reference in request.brought)})
     return tuple(dict.fromkeys([*plugins.installed(), *_named(request)]))
 
 

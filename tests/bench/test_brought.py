@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def bench(*arguments):
 
 
 def run(*arguments, out="a", rows="fedavg,static"):
-    tiny = ("-s", "my_suite.yaml", "-p", "minute", "--set", "backbone=tiny", "--tiers", "none")
+    tiny = ("-s", "my_suite.yaml", "-p", "quick", "--set", "backbone=tiny", "--tiers", "none")
     return bench("run", *tiny, "--rows", rows, "-o", out, *arguments)
 
 
@@ -126,9 +127,9 @@ def test_a_metric_that_gets_worse_is_a_regression_and_a_run_without_it_is_compar
 
 def test_a_corpus_is_trained_on_attacked_and_resumed(here, capsys):
     corpus = ("--corpus", "my_corpus.py:MyCorpus", "--set", "attack.worlds=0")
-    tiny = ("-s", "my_suite.yaml", "-p", "minute", "--set", "backbone=tiny", "--tiers", "none")
+    tiny = ("-s", "my_suite.yaml", "-p", "quick", "--set", "backbone=tiny", "--tiers", "none")
     assert bench("run", *tiny, "--rows", "fedavg,static", "--workers", "2", *corpus) == 0
-    folder = here / "runs" / "my_suite-minute-discs"
+    folder = here / "runs" / "my_suite-quick-discs"
     by = {record.row: record for record in RunStore(folder)}
     assert by["fedavg"].cell["corpus"]["name"].startswith("discs-")
     assert by["fedavg"].attacks["user_inference"].positives == 6
@@ -315,6 +316,29 @@ def test_what_is_forgotten_is_gone_and_what_is_ours_stays(here):
     assert not [name for name in sys.modules if name.startswith(plugins.MODULES)]
 
 
+def test_a_second_run_of_a_process_is_measured_by_its_own_things_alone(here, capsys):
+    few = ("--workers", "1", "--set", "attack.worlds=0")
+    assert run("--metric", "my_metric.py:METRIC", *few, rows="static") == 0
+    text = (
+        (here / "my_metric.py")
+        .read_text()
+        .replace("sharpness_error", "other")
+        .replace("- truth)", "- 2 * truth)")
+    )
+    (here / "other.py").write_text(text)
+    (here / "twin.py").write_text((here / "my_metric.py").read_text())
+    for out, brought, names in (
+        ("b", ("--metric", "other.py:METRIC"), {"other"}),
+        ("c", ("--metric", "twin.py:METRIC"), {"sharpness_error"}),
+        ("d", (), set()),
+    ):
+        assert run(*brought, *few, out=out, rows="static") == 0
+        [record] = RunStore(here / out)
+        assert {"other", "sharpness_error"} & set(record.metrics) == names
+        assert len(record.code.plugins) == len(names)
+    capsys.readouterr()
+
+
 def test_an_attack_that_fails_in_a_run_fails_its_row_by_name(here, capsys):
     text = (here / "my_attack.py").read_text().replace("return -losses.min(0).values", "return losses[0][:1]")
     (here / "my_attack.py").write_text(text)
@@ -325,3 +349,24 @@ def test_an_attack_that_fails_in_a_run_fails_its_row_by_name(here, capsys):
     assert "attack least_loss: scores are float" in reason
     assert [record.row for record in RunStore(here / "a")] == ["static"]
     capsys.readouterr()
+
+
+# ---- the documentation
+
+
+@pytest.mark.parametrize("page", ["attack", "metric", "dataset", "suite", "task"])
+def test_a_page_shows_its_examples_as_they_are(page):
+    text = (EXAMPLES.parent / f"{page}.md").read_text(encoding="utf-8")
+    named = re.findall(r"\]\(examples/(\w+\.\w+)\)", text)
+    assert named
+    for name in named:
+        language = {"py": "python", "yaml": "yaml"}[name.partition(".")[2]]
+        assert f"```{language}\n{(EXAMPLES / name).read_text(encoding='utf-8')}```" in text
+
+
+def test_the_index_counts_the_lines_of_the_examples():
+    text = (EXAMPLES.parent / "index.md").read_text(encoding="utf-8")
+    files = {"method": "my_method.py", "dataset": "my_corpus.py", "suite": "my_suite.yaml"}
+    for page in ("method", "attack", "metric", "dataset", "suite", "task"):
+        count = len((EXAMPLES / files.get(page, f"my_{page}.py")).read_text(encoding="utf-8").splitlines())
+        assert re.search(rf"\]\({page}\.md\) \|.*\| {count} \|", text), page

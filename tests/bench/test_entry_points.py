@@ -57,7 +57,7 @@ def bench(*arguments):
 
 
 def run(*arguments, rows, out="a"):
-    tiny = ("-s", "my_suite.yaml", "-p", "minute", "--set", "backbone=tiny", "--tiers", "none", "-o", out)
+    tiny = ("-s", "my_suite.yaml", "-p", "quick", "--set", "backbone=tiny", "--tiers", "none", "-o", out)
     return bench("run", *tiny, "--rows", rows, "--set", "attack.worlds=0", *arguments)
 
 

@@ -101,12 +101,7 @@ def run(
                 out=out,
                 seeds=command.numbers(seeds),
                 rows=command.words(rows),
-                brought=(
-                    *(("task", reference) for reference in task or ()),
-                    *(("method", reference) for reference in method or ()),
-                    *(("attack", reference) for reference in attack or ()),
-                    *(("metric", reference) for reference in metric or ()),
-                ),
+                brought=command.brought(task=task, method=method, attack=attack, metric=metric),
                 tiers=command.words(tiers),
                 changes=tuple(change or ()),
                 workers=workers,

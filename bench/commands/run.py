@@ -114,6 +114,11 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
     return opened, plan, tuple(plugin for plugin in found if _used(plugin, plan, corpus))
 
 
+def brought(**references: Sequence[str] | None) -> tuple[tuple[plugins.Kind, str], ...]:
+    """Kind and reference of all that a command line brings."""
+    return tuple((kind, one) for kind in plugins.KINDS for one in references.get(kind) or ())
+
+
 def enrol(request: Request) -> tuple[Plugin, ...]:
     """Registers what installed packages and the user bring; a method may also be named that is there already.
 

@@ -75,7 +75,7 @@ def check(scorer: object) -> None:
         raise ValueError(f"metric {scorer.metric.name!r}: {fault}")
     if not callable(scorer.value) or not (scorer.truth is None or callable(scorer.truth)):
         raise ValueError(
-            f"metric {scorer.metric.name!r}: value and truth are functions of a Pair; give it some"
+            f"metric {scorer.metric.name!r}: value and truth are functions of a ClipPair; give it some"
         )
 
 

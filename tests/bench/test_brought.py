@@ -109,6 +109,58 @@ def test_an_attack_and_a_metric_are_columns_in_workers_on_resume_and_on_boards(h
     assert contents(here / "a") == before
 
 
+KINDS = """
+from dataclasses import replace
+import numpy as np
+from privtalk.attacks.declaration import Declaration
+from privtalk.attacks.membership.registry import PersonAttack
+from privtalk.attacks.membership.shadow_attacks import ShadowAttack
+from privtalk.attacks.pairs import MessageAttack, over_rounds
+
+def declared(name, view, footage="fresh"):
+    return Declaration(
+        name=name, family="membership", view=view, statistic="a test's", source="a test", footage=footage
+    )
+
+def steps(rounds, candidates):
+    return over_rounds(rounds, lambda r: -r.messages @ candidates.gradients.T)
+
+def join(world, signals, known, stream):
+    return np.mean([world.person(name) for name in signals], axis=0)
+
+PERSON = PersonAttack(declaration=declared("my_person", "release"), signals=("loss", "clid"), join=join)
+SHADOW = ShadowAttack(
+    declaration=declared("my_shadow", "release", "exact"), score=lambda s, out, p, q: s - np.median(out, axis=0)
+)
+MESSAGE = MessageAttack(declaration=declared("my_message", "server"), score=steps)
+SUM = MessageAttack(declaration=declared("my_sum", "sums"), score=steps)
+"""
+
+
+def test_every_kind_of_attack_is_run_with_controls_and_strength(here, capsys):
+    (here / "kinds.py").write_text(KINDS)
+    brings = [
+        part for name in ("PERSON", "SHADOW", "MESSAGE", "SUM") for part in ("--attack", f"kinds.py:{name}")
+    ]
+    assert run(*brings, "--workers", "2") == 0
+    [record] = [record for record in RunStore(here / "a") if record.row == "fedavg"]
+    like = {"my_person": "user_inference", "my_shadow": "lira", "my_message": "update_cosine"}
+    like |= {"my_sum": "distinguishing"}
+    for name, other in like.items():
+        mine, theirs = record.attacks[name], record.attacks[other]
+        assert mine.auc.value is not None
+        assert mine.controls.keys() == theirs.controls.keys()
+        assert mine.measures.keys() == theirs.measures.keys()
+        assert mine.curves.keys() == theirs.curves.keys()
+        assert mine.strength.planted == theirs.strength.planted
+        assert (mine.view, mine.positives, mine.negatives) == (
+            theirs.view,
+            theirs.positives,
+            theirs.negatives,
+        )
+    capsys.readouterr()
+
+
 def test_a_metric_that_gets_worse_is_a_regression_and_a_run_without_it_is_compared_without(here, capsys):
     only = ("--workers", "1", "--set", "attack.worlds=0")
     assert run("--metric", "my_metric.py:METRIC", *only, rows="static") == 0

@@ -42,7 +42,10 @@ def test_suites_are_listed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["run", "--suite", "nope"], "bench: unknown suite 'nope'; valid: ablation, privacy_utility"),
+        (
+            ["run", "--suite", "nope"],
+            "bench: unknown suite 'nope'; valid: ablation, methods, privacy_utility",
+        ),
         (
             ["run", "--suite", "ablation", "--preset", "tiny"],
             "bench: unknown preset 'tiny'; valid: smoke, small, paper",
@@ -123,4 +126,4 @@ def test_what_there_is_can_be_listed(kind, names, capsys):
 
 def test_a_kind_that_there_is_not_is_a_line(capsys):
     assert cli.guarded(["list", "metric"]) == cli.MISTAKE
-    assert "unknown kind 'metric' (did you mean metrics?); valid: suites, " in capsys.readouterr().err
+    assert "unknown kind 'metric' (did you mean metrics?); valid: tasks, suites, " in capsys.readouterr().err

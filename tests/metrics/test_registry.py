@@ -221,7 +221,7 @@ def test_a_metric_without_a_value_says_why_and_one_that_fails_is_named(enter):
         (lambda: Scorer(replace(SHADE, level="set"), shade), "a metric of a set cannot be added"),
         (lambda: Scorer(replace(SHADE, about=""), shade), "about is not said"),
         (lambda: Scorer(replace(SHADE, range=(1.0, 0.0)), shade), "range is (1.0, 0.0)"),
-        (lambda: Scorer(SHADE, 3), "value and truth are functions of a Pair"),
+        (lambda: Scorer(SHADE, 3), "value and truth are functions of a ClipPair"),
     ],
 )
 def test_what_is_no_metric_is_refused_in_a_line(made, line):

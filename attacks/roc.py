@@ -102,7 +102,7 @@ def corners(curve: tuple[Rates, ...]) -> tuple[tuple[float, float], ...]:
     """(FPR, TPR) of a curve without the points on straight lines between their neighbours; same area.
 
     >>> corners(roc_curve([4, 3, 2], [1, 2]))
-    ((0.0, 0.0), (0.0, 0.6666666666666667), (0.5, 1.0), (1.0, 1.0))
+    ((0.0, 0.0), (0.0, 0.6666666666666666), (0.5, 1.0), (1.0, 1.0))
     """
     points = [(rates.fpr, rates.tpr) for rates in curve]
     kept = points[:1]

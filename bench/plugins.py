@@ -190,6 +190,8 @@ def _from_file(path: Path) -> ModuleType:
     """The module of a file, by a name that its path decides: what is pickled here is found again in a worker."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; name a Python file, such as my.py:MyMethod")
+    if b"\0" in path.read_bytes():  # which not every Python calls a mistake of syntax
+        raise SyntaxError("it holds null bytes")
     name = _module_name(path)
     if name in sys.modules:
         return sys.modules[name]

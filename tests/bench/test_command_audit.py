@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from privtalk.bench import cli
 from privtalk.bench.commands import audit as command
+from privtalk.methods.federation import aggregate
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
@@ -64,14 +63,10 @@ def test_sound_preset(capsys, monkeypatch):
 
 
 def test_leak_exits_1(capsys, monkeypatch):
-    def forgets(training, clients, dim):
-        return replace(
-            sound(training, clients, dim),
-            clip=lambda updates, clip: torch.ones(len(updates), dtype=torch.float64),
-        )
+    def forgets(updates, clip):
+        return torch.ones(len(updates), dtype=torch.float64)
 
-    sound = command._aggregator
-    monkeypatch.setattr(command, "_aggregator", forgets)
+    monkeypatch.setattr(aggregate, "clip_factors", forgets)
     assert command.run(request("privacy.placement=central")) == 1
     assert "LEAK" in capsys.readouterr().out
 

@@ -139,9 +139,9 @@ def test_reasons_fit_one_line(error, line):
 
 HASH = """
 import hashlib
-from privtalk.bench.execution import Task, run_in_process
+from privtalk.bench.execution import Job, run_in_process
 from tests.bench.test_execution import products
-print(hashlib.sha256(next(run_in_process([Task("p", products)])).value).hexdigest())
+print(hashlib.sha256(next(run_in_process([Job("p", products)])).value).hexdigest())
 """
 
 
@@ -164,10 +164,10 @@ def test_threads_of_the_environment_do_not_change_a_bit(pooled):
 
 PARENT = """
 import sys
-from privtalk.bench.execution import Task, run_in_pool
+from privtalk.bench.execution import Job, run_in_pool
 from tests.bench.test_execution import wait
 if __name__ == "__main__":
-    list(run_in_pool([Task("w", wait, (sys.argv[1],))], 1))
+    list(run_in_pool([Job("w", wait, (sys.argv[1],))], 1))
 """
 
 

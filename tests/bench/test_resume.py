@@ -128,7 +128,7 @@ def start(request: command.Request) -> subprocess.Popen[str]:
         "--preset",
         request.preset,
     ]
-    line += ["--methods", ",".join(request.methods), "--workers", "2", "-o", str(request.out), *changes]
+    line += ["--methods", ",".join(request.rows), "--workers", "2", "-o", str(request.out), *changes]
     return subprocess.Popen(
         line,
         stdout=subprocess.DEVNULL,

@@ -112,7 +112,7 @@ def test_a_run_whose_noise_is_forgotten_fails_loudly(request_for, monkeypatch, t
     out = tmp_path / "leaky"
     assert command.run(request_for("fedavg", out=out, changes=changes)) == command.FAILED
     [log] = (out / "logs").glob("fedavg-eps8*.log")
-    assert "certified to leak more than is accounted for" in log.read_text()
+    assert "is not what the ledger books" in log.read_text()
     assert {record.tier for record in RunStore(out)} == {"none"}
 
 

@@ -38,12 +38,12 @@ ROWS = (("coin", {}, 0.5), ("dice", {}, 0.7), ("dice", {"throws": "4"}, 0.8), ("
 
 
 def record(row: str, at: dict[str, str], value: float, direction: str) -> tuple[Record, list[Sample]]:
-    cell = {"task": "toy", "method": row, "at": at, "seed": 0}
+    cell = {"task": "throws", "method": row, "at": at, "seed": 0}
     samples = [Sample(client=f"c{k}", clip="only", scores={"luck": value + 0.01 * (k % 3)}) for k in range(9)]
     mean = sum(sample.scores["luck"] for sample in samples) / len(samples)
     luck = Estimate(value=mean, low=mean - 0.01, high=mean + 0.01, n=9, clusters=9)
     made = Record(
-        task="toy",
+        task="throws",
         cell_id=content_hash(cell),
         cell=cell,
         suite="games",
@@ -73,7 +73,7 @@ def written(folder: Path, display: Display | None, *, loss: float = 0.0, directi
         )
         gone = PlannedRow(cell_id="0" * 16, row="dice", method="dice", at={"throws": "64"}, seed=0)
         plan = RunPlan(
-            task="toy",
+            task="throws",
             suite="games",
             preset="small",
             settings={},

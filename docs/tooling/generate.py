@@ -19,7 +19,7 @@ BLOCK = re.compile(r"<!-- generated: (bench [^\n]+) -->\n(.*?)<!-- end -->", re.
 
 
 def printed(command: str) -> str:
-    """What a command prints, run in the repository's root."""
+    """The output of a command, run in the repository's root."""
     out = io.StringIO()
     with redirect_stdout(out):
         code = cli.guarded(shlex.split(command)[1:])

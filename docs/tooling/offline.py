@@ -25,7 +25,7 @@ class _Fetched(HTMLParser):
 
 
 def outside(site: Path) -> Iterator[str]:
-    """What pages would fetch from elsewhere, `page: <tag> address`."""
+    """The addresses that pages would fetch from elsewhere, `page: <tag> address`."""
     for page in sorted(site.rglob("*.html")):
         parser = _Fetched()
         parser.feed(page.read_text(encoding="utf-8"))

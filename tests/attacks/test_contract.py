@@ -1,4 +1,4 @@
-"""What every attack of the catalogue keeps to, those that people bring among them: planted is found, noise is not."""
+"""The contract of every attack, those that people bring among them: what is planted is found, noise is not."""
 
 from __future__ import annotations
 

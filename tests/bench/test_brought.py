@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -40,11 +39,6 @@ def bench(*arguments):
 def run(*arguments, out="a", rows="fedavg,static"):
     tiny = ("-s", "my_suite.yaml", "-p", "quick", "--set", "backbone=tiny", "--tiers", "none")
     return bench("run", *tiny, "--rows", rows, "-o", out, *arguments)
-
-
-def again():
-    """Forgets what was loaded, as a process of its own would not know it."""
-    plugins.forget()
 
 
 def told(capsys):
@@ -85,7 +79,7 @@ def test_an_attack_and_a_metric_are_columns_in_workers_on_resume_and_on_boards(h
 
     found = results(here / "a")
     RunStore(here / "a").record_path(by["fedavg"].cell_id).unlink()
-    again()
+    plugins.forget()
     assert run(*BRINGS, "--workers", "1") == 0
     assert results(here / "a") == found, "one process, two workers and a resumed run: the same bits"
     assert bench("compare", "a", "a") == 0
@@ -97,13 +91,13 @@ def test_an_attack_and_a_metric_are_columns_in_workers_on_resume_and_on_boards(h
         ((), "attack least_loss: there before -> not now"),
         ((*BRINGS, "--metric", "my_other.py:METRIC"), "metric other: not there before -> there now"),
     ):
-        again()
+        plugins.forget()
         text = (here / "my_metric.py").read_text().replace('"sharpness_error"', '"other"')
         (here / "my_other.py").write_text(text)
         assert run(*brings) == 2
         assert line in told(capsys)
     (here / "my_attack.py").write_text((here / "my_attack.py").read_text() + "\n")
-    again()
+    plugins.forget()
     assert run(*BRINGS) == 2
     assert "my_attack.py:ATTACK was changed since" in told(capsys)
     assert contents(here / "a") == before
@@ -164,11 +158,11 @@ def test_every_kind_of_attack_is_run_with_controls_and_strength(here, capsys):
 def test_a_metric_that_gets_worse_is_a_regression_and_a_run_without_it_is_compared_without(here, capsys):
     only = ("--workers", "1", "--set", "attack.worlds=0")
     assert run("--metric", "my_metric.py:METRIC", *only, rows="static") == 0
-    again()
+    plugins.forget()
     assert run(*only, out="plain", rows="static") == 0
     worse = (here / "my_metric.py").read_text().replace("- truth) / truth", "- truth) / truth + 1")
     (here / "my_metric.py").write_text(worse)
-    again()
+    plugins.forget()
     assert run("--metric", "my_metric.py:METRIC", *only, out="b", rows="static") == 0
     capsys.readouterr()
     assert bench("compare", "a", "b") == 1
@@ -191,7 +185,7 @@ def test_a_corpus_is_trained_on_attacked_and_resumed(here, capsys):
     assert list(by["static"].code.plugins) == ["my_corpus.py:MyCorpus"]
     found = results(folder)
     RunStore(folder).record_path(by["static"].cell_id).unlink()
-    again()
+    plugins.forget()
     assert bench("run", *tiny, "--rows", "fedavg,static", "--workers", "1", *corpus) == 0
     assert results(folder) == found
     assert bench("publish", folder, "-o", "site") == 0
@@ -204,7 +198,7 @@ def test_a_corpus_is_trained_on_attacked_and_resumed(here, capsys):
         .replace(", rng.uniform(0.5, 2.0)", "")
     )
     (here / "my_corpus.py").write_text(other)
-    again()
+    plugins.forget()
     assert bench("run", *tiny, "--rows", "fedavg,static", *corpus) == 2
     line = told(capsys)
     assert "corpus.name: discs-" in line
@@ -321,7 +315,7 @@ def test_what_is_wrong_with_a_thing_is_a_line(here, capsys, fault):
 def test_a_name_that_another_has_taken_is_a_line(here, capsys):
     for kind in ("attack", "metric"):
         shutil.copy(here / GOOD[kind], here / "twin.py")
-        again()
+        plugins.forget()
         pair = [f"--{kind}", f"{GOOD[kind]}:{NAMES[kind]}", f"--{kind}", f"twin.py:{NAMES[kind]}"]
         assert run(*pair) == 2
         assert f"{kind} twin.py:{NAMES[kind]}: {kind} " in (line := told(capsys))
@@ -347,7 +341,7 @@ def test_a_name_without_a_colon_is_no_reference(here, capsys, arguments, line):
 def test_a_worker_refuses_a_file_that_was_changed(here):
     plugin = plugins.enrol("metric", "my_metric.py:METRIC")
     (here / "my_metric.py").write_text((here / "my_metric.py").read_text() + "\n")
-    again()
+    plugins.forget()
     with pytest.raises(UserError, match=r"my_metric\.py:METRIC was changed while the run was going on"):
         plugins.enrol_all(None, (plugin,))
 
@@ -401,24 +395,3 @@ def test_an_attack_that_fails_in_a_run_fails_its_row_by_name(here, capsys):
     assert "attack least_loss: scores are float" in reason
     assert [record.row for record in RunStore(here / "a")] == ["static"]
     capsys.readouterr()
-
-
-# ---- the documentation
-
-
-@pytest.mark.parametrize("page", ["attack", "metric", "dataset", "suite", "task"])
-def test_a_page_shows_its_examples_as_they_are(page):
-    text = (EXAMPLES.parent / f"{page}.md").read_text(encoding="utf-8")
-    named = re.findall(r"\]\(examples/(\w+\.\w+)\)", text)
-    assert named
-    for name in named:
-        language = {"py": "python", "yaml": "yaml"}[name.partition(".")[2]]
-        assert f"```{language}\n{(EXAMPLES / name).read_text(encoding='utf-8')}```" in text
-
-
-def test_the_index_counts_the_lines_of_the_examples():
-    text = (EXAMPLES.parent / "index.md").read_text(encoding="utf-8")
-    files = {"method": "my_method.py", "dataset": "my_corpus.py", "suite": "my_suite.yaml"}
-    for page in ("method", "attack", "metric", "dataset", "suite", "task"):
-        count = len((EXAMPLES / files.get(page, f"my_{page}.py")).read_text(encoding="utf-8").splitlines())
-        assert re.search(rf"\]\({page}\.md\) \|.*\| {count} \|", text), page

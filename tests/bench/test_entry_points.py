@@ -1,4 +1,4 @@
-"""What an installed package brings needs no option: methods, attacks, metrics, tasks and corpora by entry points."""
+"""Installed packages bring methods, attacks, metrics, tasks and corpora by entry points, without an option."""
 
 from __future__ import annotations
 

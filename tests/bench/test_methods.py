@@ -24,7 +24,7 @@ def records(small_request, tmp_path_factory):
 
 
 def adapter(records, row, tier="none"):
-    """What was released."""
+    """The released adapter."""
     return AdapterBank.from_peft(records["folder"] / records[row, tier].artifacts["adapter"])
 
 
@@ -83,7 +83,7 @@ def test_attacks_on_what_ditto_releases_are_those_on_fedavg(records):
 
 
 def test_attacks_that_do_not_apply_say_why(records):
-    """Of FedSA-LoRA A alone is seen, of the release and of messages alike."""
+    """Attackers see A alone of FedSA-LoRA, in the release and in messages alike."""
     assert not any(factors.b.any() for factors in adapter(records, "fedsa_lora").factors.values())
     attacks = records["fedsa_lora", "none"].attacks
     applied = records["fedavg", "none"].attacks

@@ -84,7 +84,7 @@ BROKEN = {
     "shares too small": (replace(SOUND["distributed"], crowd=3), (DiscreteMechanism, "share", small_share)),
     "bits too quiet": (SOUND["adaptive"], (AdaptiveClipping, "after", quiet_bits)),
 }
-"""What is sound, and the fault that is planted in the real function of the code that trains."""
+"""Name -> a sound aggregator, and the fault that is planted in the real function of the code that trains."""
 
 
 @pytest.mark.parametrize("name", SOUND)

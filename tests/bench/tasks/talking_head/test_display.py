@@ -1,4 +1,4 @@
-"""What the boards are told of the talking head is about rows, metrics and axes that there are."""
+"""The talking head's display names rows, metrics and axes that there are."""
 
 from __future__ import annotations
 

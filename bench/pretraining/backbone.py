@@ -27,8 +27,7 @@ from privtalk.methods.backbone.pretrain import (
     pretrain_denoiser,
 )
 from privtalk.methods.backbone.weights import Manifest, load_manifest, save, widened
-from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
-from privtalk.metrics.evaluators.talkhead.mouth_opening import MouthReader
+from privtalk.metrics.evaluators.bundle import InstalledEvaluators
 
 Stage = Literal["autoencoder", "denoiser", "all"]
 
@@ -125,7 +124,7 @@ def pretrain(
             backbone,
             held_out,
             partial(stream, "validate"),
-            Given({("mouth", TALKHEAD): MouthReader.load()}),
+            InstalledEvaluators(embedded=True),
         ),
     )
 

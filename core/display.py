@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from privtalk.core.frozen import Frozen
-from privtalk.core.upgrade import NO_LEVEL, at_of
+from privtalk.core.upgrade import NO_LEVEL, at_of, tier_of
 
 DEFAULT = NO_LEVEL
 """Place of a row on no axis: every axis at its default."""
@@ -51,6 +51,8 @@ class AxisDisplay(Frozen):
     """The words that a chart writes along it."""
     order: Literal["rising", "falling"] | tuple[str, ...] = "rising"
     """The order of values that are numbers, or all values in their order; rows at the default come first."""
+    progress: bool = False
+    """Its values are how far a row has come, such as steps: curves go along it, and overviews show its ends alone."""
 
     @property
     def heading(self) -> str:
@@ -88,6 +90,20 @@ class ShareOfBase(Frozen):
     """A tolerance that grows with the base value."""
 
     share: float = Field(ge=0)
+
+
+def allowance(tolerances: Mapping[str, float | ShareOfBase], metric: str, base: float) -> float | None:
+    """A metric's tolerance, by its full name, else by the name before its evaluator; None where nothing is said.
+
+    >>> said = {"near": 0.1, "far": ShareOfBase(share=0.25)}
+    >>> allowance(said, "near", 24.0), allowance(said, "far[net]", -20.0), allowance(said, "other", 1.0)
+    (0.1, 5.0, None)
+    """
+    for name in (metric, metric.partition("[")[0]):
+        if name in tolerances:
+            found = tolerances[name]
+            return found.share * abs(base) if isinstance(found, ShareOfBase) else found
+    return None
 
 
 class FloorRule(Frozen):
@@ -198,7 +214,24 @@ class Display(Frozen):
     @property
     def at_heading(self) -> str:
         """Head of the column that places rows."""
-        return ", ".join(axis.heading for axis in self.axes) or "tier"
+        return ", ".join(axis.heading for axis in self.axes if not axis.progress) or "tier"
+
+    @property
+    def progress(self) -> AxisDisplay | None:
+        """The axis along which rows progress; None where there is none."""
+        return next((axis for axis in self.axes if axis.progress), None)
+
+    def split(self, tier: str) -> tuple[str, str | None]:
+        """A place without the axis of progress, and the value on that; None for a row that has none.
+
+        >>> shown = Display(axes=(AxisDisplay(name="steps", progress=True),))
+        >>> shown.split("eps=8, steps=4"), shown.split("eps=8")
+        (('eps=8', '4'), ('eps=8', None))
+        """
+        at, axis = _at(tier), self.progress
+        if at is None or axis is None or axis.name not in at:
+            return tier, None
+        return tier_of({name: value for name, value in at.items() if name != axis.name}), at[axis.name]
 
     def _axes(self, at: Mapping[str, str]) -> list[AxisDisplay]:
         """The axes of the task, then those that only the row names."""

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
-
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from privtalk.methods.federation.local import LocalStep
-
-
-class LipSpeechEncoder(Protocol):
-    """The backbone's own embedding of lips and of speech in one space."""
-
-    def lips(self, latents: Tensor, landmarks: Tensor) -> Tensor:
-        """Unit vectors [N, E] of latents [N, C, h, w] with landmarks [N, 78]."""
-
-    def speech(self, audio: Tensor) -> Tensor:
-        """Unit vectors [N, E] of audio features [N, D]."""
+from privtalk.methods.federation.local import LocalStep
 
 
 def sync_distance(lips: Tensor, speech: Tensor) -> Tensor:
@@ -28,9 +15,8 @@ def sync_distance(lips: Tensor, speech: Tensor) -> Tensor:
 
 def sync(step: LocalStep, predicted: Tensor) -> Tensor:
     """[N] distance of the lips in predicted latents [N, F, C, h, w] to the sound of their frames."""
-    encoder, batch = cast(LipSpeechEncoder, step.backbone), step.draw.batch
-    shape = predicted.shape[:2]
-    lips = encoder.lips(predicted.flatten(0, 1), batch.landmarks.flatten(0, 1)).unflatten(0, shape)
+    backbone, batch, shape = step.backbone, step.draw.batch, predicted.shape[:2]
+    lips = backbone.lips(predicted.flatten(0, 1), batch.landmarks.flatten(0, 1)).unflatten(0, shape)
     with torch.no_grad():
-        speech = encoder.speech(batch.audio.flatten(0, 1)).unflatten(0, shape)
+        speech = backbone.speech(batch.audio.flatten(0, 1)).unflatten(0, shape)
     return sync_distance(lips, speech)

@@ -26,35 +26,12 @@ TERMS = {"identity": identity, "perceptual": perceptual, "sync": sync}
 OFF: dict[str, Any] = {"lambda_tdc": 0.0, "gamma": 0.0}
 
 
-class Listening(Backbone):
-    """The toy network with a lip-speech encoder of random projections."""
-
-    def lips(self, latents: Tensor, landmarks: Tensor) -> Tensor:
-        return F.normalize(
-            latents.flatten(1) @ weights(latents[0].numel(), 0) + landmarks @ weights(landmarks.shape[1], 1),
-            dim=1,
-        )
-
-    def speech(self, audio: Tensor) -> Tensor:
-        return F.normalize(audio @ weights(audio.shape[1], 2), dim=1)
-
-
-def weights(width: int, seed: int) -> Tensor:
-    return torch.randn(width, 8, generator=torch.Generator().manual_seed(seed))
-
-
-@pytest.fixture(scope="module")
-def listening() -> Backbone:
-    network = Backbone.tiny()
-    return network if hasattr(network, "lips") else Listening(network.config).freeze()
-
-
 @pytest.fixture
 def step(
-    listening: Backbone, template: AdapterBank, clients: tuple[ClientData, ...], stream: Stream
+    backbone: Backbone, template: AdapterBank, clients: tuple[ClientData, ...], stream: Stream
 ) -> LocalStep:
     """A step of five clients of two windows each, and of adapters that are not zero."""
-    return taken(listening, template, clients, stream, start(template, 5))
+    return taken(backbone, template, clients, stream, start(template, 5))
 
 
 def start(template: AdapterBank, k: int) -> Tensor:
@@ -121,9 +98,9 @@ def test_the_sync_term_reads_lips_and_the_sound_of_the_same_frames(step: LocalSt
     assert (sync(step, predicted) != sync(step, predicted.flip(1))).all()
 
 
-def test_depths_are_those_of_the_encoder(listening: Backbone, step: LocalStep) -> None:
+def test_depths_are_those_of_the_encoder(backbone: Backbone, step: LocalStep) -> None:
     """Its last depth is what the encoder itself goes on with."""
-    autoencoder = listening.autoencoder
+    autoencoder = backbone.autoencoder
     images = autoencoder.decode(step.draw.batch.latents.flatten(0, 1))
     seen: list[Tensor] = []
     handle = autoencoder.encoder.mid_block.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -131,23 +108,23 @@ def test_depths_are_those_of_the_encoder(listening: Backbone, step: LocalStep) -
     handle.remove()
     features = autoencoder.features(images)
     assert torch.equal(features[-1], seen[0])
-    assert len(features) == 1 + len(listening.config.autoencoder.encoder_channels)
+    assert len(features) == 1 + len(backbone.config.autoencoder.encoder_channels)
 
 
 # ---- in training
 
 
 @pytest.mark.parametrize("name", TERMS)
-def test_the_gradient_is_of_the_adapter_alone(listening: Backbone, step: LocalStep, name: str) -> None:
+def test_the_gradient_is_of_the_adapter_alone(backbone: Backbone, step: LocalStep, name: str) -> None:
     weighted_terms(step, {name: 1.0}).sum().backward()
     assert step.theta.grad is not None
     assert (step.theta.grad.abs().sum(1) > 0).all()
-    assert all(parameter.grad is None for parameter in listening.parameters())
+    assert all(parameter.grad is None for parameter in backbone.parameters())
 
 
 @pytest.mark.parametrize("name", TERMS)
 def test_a_client_s_gradient_is_what_it_is_alone(
-    listening: Backbone,
+    backbone: Backbone,
     template: AdapterBank,
     clients: tuple[ClientData, ...],
     stream: Stream,
@@ -156,7 +133,7 @@ def test_a_client_s_gradient_is_what_it_is_alone(
 ) -> None:
     [together] = torch.autograd.grad(weighted_terms(step, {name: 1.0}).sum(), step.theta)
     for k, client in enumerate(clients):
-        own = taken(listening, template, [client], stream, start(template, 5)[k : k + 1])
+        own = taken(backbone, template, [client], stream, start(template, 5)[k : k + 1])
         [alone] = torch.autograd.grad(weighted_terms(own, {name: 1.0}).sum(), own.theta)
         torch.testing.assert_close(together[k : k + 1], alone, rtol=1e-3, atol=1e-6)
 
@@ -188,13 +165,13 @@ def test_frames_are_decoded_at_every_nth_step_and_count_n_times() -> None:
 
 @pytest.mark.parametrize("every", [1, 2])
 def test_steps_are_counted_over_rounds(
-    listening: Backbone, template: AdapterBank, clients: tuple[ClientData, ...], stream: Stream, every: int
+    backbone: Backbone, template: AdapterBank, clients: tuple[ClientData, ...], stream: Stream, every: int
 ) -> None:
     """With one local step a round, every second round decodes; where none does, training is FedAvg's."""
     config = FederationConfig(local_steps=1, window_frames=3, lr=0.02)
     method = PrivFedTalk(PrivFedTalk.Options(**OFF, lambda_perceptual=1.0, decode_every=every))
     for round_ in range(2):
-        arguments = (listening, template, start(template, 5), clients, config)
+        arguments = (backbone, template, start(template, 5), clients, config)
         ours = train_stacked(*arguments, method, stream, round_)
         plain = train_stacked(*arguments, FedAvg(), stream, round_)
         assert torch.equal(ours.gradient, plain.gradient) == (round_ % every != 0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from privtalk.core.display import Display
 from privtalk.core.records import Record
 from privtalk.leaderboards.board.model import Board
+from privtalk.leaderboards.sections.ablation.section import Ablation
 from privtalk.leaderboards.sections.answers import Finding
 from privtalk.leaderboards.sections.attacks.section import Attacks
 from privtalk.leaderboards.sections.audits.section import Audits
@@ -23,6 +24,7 @@ from privtalk.leaderboards.sections.utility.section import Utility
 SECTIONS: tuple[type[Section], ...] = (
     Utility,
     Tradeoff,
+    Ablation,
     Guarantee,
     Attacks,
     Audits,

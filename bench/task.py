@@ -23,7 +23,7 @@ from privtalk.core.cache import content_hash
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
-from privtalk.core.record_parts import AttackResult, Audit, Score
+from privtalk.core.record_parts import AttackResult, Audit, Score, Variant
 from privtalk.core.records import FederationBlock, Kind, Sample
 from privtalk.core.run_folder import Plugin, PluginKind
 from privtalk.core.upgrade import tier_of
@@ -86,6 +86,8 @@ class Axis(NamedTuple):
     about: str
     parse: Callable[[str], str]
     """The one spelling of a value; a `UserError` for what is none."""
+    planned: bool = True
+    """Whether a suite's grid may place rows on it; if not, rows have variants there (`CellOutcome.variants`)."""
 
 
 class Condition(NamedTuple):
@@ -175,6 +177,8 @@ class CellOutcome:
     federation: FederationBlock | None = None
     attacks: Mapping[str, AttackResult] = field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    """The row at other places on axes that are not planned; their samples are among `samples`, each with its `at`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

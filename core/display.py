@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from privtalk.core.frozen import Frozen
-from privtalk.core.upgrade import NO_LEVEL, at_of
+from privtalk.core.upgrade import NO_LEVEL, at_of, tier_of
 
 DEFAULT = NO_LEVEL
 """Place of a row on no axis: every axis at its default."""
@@ -53,6 +53,8 @@ class AxisDisplay(Frozen):
     """The name of being placed on it at all, where that is a factor of experiments, such as `DP`; empty: it is none."""
     order: Literal["rising", "falling"] | tuple[str, ...] = "rising"
     """The order of values that are numbers, or all values in their order; rows at the default come first."""
+    progress: bool = False
+    """Its values are how far a row has come, such as steps: curves go along it, and overviews show its ends alone."""
 
     @property
     def heading(self) -> str:
@@ -200,7 +202,24 @@ class Display(Frozen):
     @property
     def at_heading(self) -> str:
         """Head of the column that places rows."""
-        return ", ".join(axis.heading for axis in self.axes) or "tier"
+        return ", ".join(axis.heading for axis in self.axes if not axis.progress) or "tier"
+
+    @property
+    def progress(self) -> AxisDisplay | None:
+        """The axis along which rows progress; None where there is none."""
+        return next((axis for axis in self.axes if axis.progress), None)
+
+    def split(self, tier: str) -> tuple[str, str | None]:
+        """A place without the axis of progress, and the value on that; None for a row that has none.
+
+        >>> shown = Display(axes=(AxisDisplay(name="steps", progress=True),))
+        >>> shown.split("eps=8, steps=4"), shown.split("eps=8")
+        (('eps=8', '4'), ('eps=8', None))
+        """
+        at, axis = _at(tier), self.progress
+        if at is None or axis is None or axis.name not in at:
+            return tier, None
+        return tier_of({name: value for name, value in at.items() if name != axis.name}), at[axis.name]
 
     def _axes(self, at: Mapping[str, str]) -> list[AxisDisplay]:
         """The axes of the task, then those that only the row names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -221,3 +222,28 @@ class Audit(Frozen):
     seconds: float = 0.0
     missing: str | None = None
     """Why nothing was audited."""
+
+
+class Variant(Frozen):
+    """The same run's row at another place: what it made, used otherwise afterwards.
+
+    It lies on an axis that no suite plans, such as the number of private steps that a device adds to what was
+    released; a board shows it as a row of its own.
+    """
+
+    at: dict[str, str] = Field(min_length=1)
+    """Axis -> value, put over the record's own place."""
+    about: str = ""
+    """The variant in a sentence: how it was made, and what is guaranteed to whom beside what the record says."""
+    metrics: dict[str, Score]
+    attacks: dict[str, AttackResult] = Field(default_factory=dict)
+    artifacts: dict[str, str] = Field(default_factory=dict)
+    """Name -> path relative to the run folder."""
+
+    def place(self, own: Mapping[str, str]) -> dict[str, str]:
+        """The place of the variant of a record that is at `own`.
+
+        >>> Variant(at={"personal": "16"}, metrics={}).place({"eps": "8"})
+        {'eps': '8', 'personal': '16'}
+        """
+        return {**own, **self.at}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from privtalk.core.cache import content_hash
 from privtalk.core.files import write_atomic
@@ -33,6 +33,7 @@ from privtalk.core.record_parts import (
     Score,
     Strength,
     UpperBound,
+    Variant,
 )
 from privtalk.core.upgrade import tier_of, upgrade
 
@@ -60,12 +61,13 @@ __all__ = [
     "Score",
     "Strength",
     "UpperBound",
+    "Variant",
     "load_record",
 ]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did. 3: before a record
-held the hash of its samples. 4: before a record named its task (`upgrade`)."""
+held the hash of its samples. 4: before a record named its task (`upgrade`). 5: before it held variants."""
 Kind = Literal["method", "floor", "ceiling", "reference"]
 """The part that a row plays on a board."""
 
@@ -132,10 +134,20 @@ class Record(Frozen):
     """Guarantee, curves and communication, of tasks that train on clients' data."""
     attacks: dict[str, AttackResult] = Field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    """The same run at other places on axes that no suite plans; their samples stand among its own."""
     artifacts: dict[str, str] = Field(default_factory=dict)
     """Name -> path relative to the run folder (adapter, clips, sample strips)."""
     samples_sha256: str | None = None
     """The hash of its samples' file, by which samples that were cut or changed are told; filled in when written."""
+
+    @model_validator(mode="after")
+    def _places_differ(self) -> Record:
+        places = [self.at, *(variant.place(self.at) for variant in self.variants)]
+        for number, place in enumerate(places):
+            if place in places[:number]:
+                raise ValueError(f"two variants are at {tier_of(place)}; give each a place of its own")
+        return self
 
     @property
     def tier(self) -> str:
@@ -168,6 +180,8 @@ class Sample(Frozen):
 
     client: str
     clip: str
+    at: dict[str, str] = Field(default_factory=dict)
+    """The `at` of the variant that it is of; empty for the record's own."""
     scores: dict[str, float | None]
     """Metric -> value; None where it cannot be computed for this clip."""
 
@@ -205,8 +219,13 @@ class RunStore:
         return True
 
     def write(self, record: Record, samples: Iterable[Sample]) -> None:
-        """Samples first: a record that exists has its samples, and holds their hash."""
-        lines = "".join(sample.model_dump_json() + "\n" for sample in samples)
+        """Samples first: a record that exists has its samples, and holds their hash.
+
+        Raises `ValueError` for a sample of a variant that the record does not have.
+        """
+        found = list(samples)
+        _check_places(record, found)
+        lines = "".join(sample.model_dump_json() + "\n" for sample in found)
         digest = hashlib.sha256(lines.encode("utf-8")).hexdigest()
         sealed = record.model_copy(update={"samples_sha256": digest})
         write_atomic(self.samples_path(record.cell_id), lines)
@@ -290,9 +309,20 @@ def parse_samples(path: Path, content: bytes) -> list[Sample]:
             raise ValueError(f"{path}: line {number} is no sample ({_first(error)}); {AGAIN}") from error
         if any(value is not None and abs(value) > LARGEST for value in samples[-1].scores.values()):
             raise ValueError(f"{path}: line {number} holds a number beyond {LARGEST:g}; {AGAIN}")
-    if len({(sample.client, sample.clip) for sample in samples}) < len(samples):
+    if len({(tier_of(sample.at), sample.client, sample.clip) for sample in samples}) < len(samples):
         raise ValueError(f"{path}: scores a clip twice; {AGAIN}")
     return samples
+
+
+def _check_places(record: Record, samples: Iterable[Sample]) -> None:
+    """Raises where a sample is of no variant of its record."""
+    known = [{}, *(variant.at for variant in record.variants)]
+    for sample in samples:
+        if sample.at not in known:
+            raise ValueError(
+                f"cell {record.cell_id}: clip {sample.clip!r} of {sample.client!r} is at {tier_of(sample.at)}, which "
+                "no variant of the record is; give it the `at` of one"
+            )
 
 
 def _fewer(samples: list[Sample], record: Record) -> bool:

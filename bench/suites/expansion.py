@@ -184,9 +184,10 @@ def _rows(
 def parse_tier(task: Task, tier: str) -> dict[str, str]:
     """Returns the place on the task's axes that a text such as `eps=8` names, in the axes' own spelling."""
     found = {}
+    planned = [name for name, axis in task.axes.items() if axis.planned]
     for axis, value in at_of(tier).items():
-        if axis not in task.axes or not value:
-            valid = " or ".join([NO_LEVEL, *(f"{name}=VALUE" for name in task.axes)])
+        if axis not in planned or not value:
+            valid = " or ".join([NO_LEVEL, *(f"{name}=VALUE" for name in planned)])
             raise UserError(f"unknown tier {tier!r}; write {valid}")
         try:
             found[axis] = task.axes[axis].parse(value)

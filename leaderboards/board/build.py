@@ -1,6 +1,7 @@
 """The board: what the records say, row by row, with intervals. A pure function of records and samples.
 
-A row is a method at a privacy tier, over all seeds. A score is kept per (seed, client, clip); intervals are
+A row is a method at a place (a privacy tier, or a tier after so many private steps), over all seeds; a record that
+holds variants makes several (`views`). A score is kept per (seed, client, clip); intervals are
 clustered by client, differences are paired by all three. Methods are ranked within their tier, where the
 guarantee is the same.
 """
@@ -17,6 +18,7 @@ from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import assembly, floors
 from privtalk.leaderboards.board.loading import BoardKey, Expected, Runs, display_of
 from privtalk.leaderboards.board.model import Board, BoardMetric, BoardRow, RowKey, Samples
+from privtalk.leaderboards.board.views import expanded
 
 __all__ = [
     "Board",
@@ -58,8 +60,9 @@ def build(
         raise ValueError(
             f"one board shows one suite and preset of a task, not {sorted(homes)}; split with group()"
         )
-    grouped = assembly.by_row(kept, shown)
-    scores = {key: assembly.scores_of(rs, samples) for key, rs in grouped.items()}
+    views, dealt = expanded(kept, samples)
+    grouped = assembly.by_row(views, shown)
+    scores = {key: assembly.scores_of(rs, dealt) for key, rs in grouped.items()}
     wanted = baseline or (shown.baseline.row if shown.baseline else "")
     base = next((key for key in grouped if key.method == wanted), None)
     seeds = tuple(sorted({r.seed for r in kept}))

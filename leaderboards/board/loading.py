@@ -129,7 +129,9 @@ def _read(
 def _showable(path: Path, record: Record) -> Record:
     """The record with its texts made visible; one whose names hold what cannot be shown is refused."""
     raw = record.model_dump()
-    for name in (*(raw[name] for name in NAMES), *raw["at"].values(), *_keys(raw)):
+    places = [raw["at"], *(variant["at"] for variant in raw["variants"])]
+    values = (value for place in places for value in place.values())
+    for name in (*(raw[name] for name in NAMES), *values, *_keys(raw)):
         if fault := name_fault(name):
             raise ValueError(f"{path}: {fault}; it is not shown")
     safe = all_visible(raw)
@@ -138,7 +140,7 @@ def _showable(path: Path, record: Record) -> Record:
 
 def _showable_samples(path: Path, samples: Iterable[Sample]) -> None:
     for sample in samples:
-        for name in (sample.client, sample.clip, *sample.scores):
+        for name in (sample.client, sample.clip, *sample.at, *sample.at.values(), *sample.scores):
             if fault := name_fault(name):
                 raise ValueError(f"{path}: {fault}; it is not shown")
 

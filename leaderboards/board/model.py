@@ -12,6 +12,7 @@ from privtalk.core.run_folder import MissingRow, PlannedRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.statistics import Difference, Rank, Scores, paired_difference
+from privtalk.leaderboards.board.views import View
 
 Kind = Literal["method", "floor", "ceiling", "reference"]
 Verdict = Literal["better", "worse", "level"]
@@ -176,6 +177,11 @@ class Board:
 
     def metric(self, name: str) -> BoardMetric:
         return next(metric for metric in self.metrics if metric.name == name)
+
+    @property
+    def recorded(self) -> list[tuple[BoardRow, Record]]:
+        """Every record once, with its row: without the views of variants."""
+        return [(r, found) for r in self.rows for found in r.records if not isinstance(found, View)]
 
     @property
     def absent(self) -> tuple[AbsentRow, ...]:

@@ -19,6 +19,7 @@ from privtalk.leaderboards.board.assembly import by_row, flatten
 from privtalk.leaderboards.board.loading import Runs, display_of
 from privtalk.leaderboards.board.model import RowKey, Samples, verdict
 from privtalk.leaderboards.board.statistics import Scores, client_means, paired_difference
+from privtalk.leaderboards.board.views import expanded
 from privtalk.leaderboards.regression.comparison import Change, Check, Comparison, Status
 from privtalk.leaderboards.regression.pair_checks import (
     named,
@@ -73,6 +74,8 @@ def compare(
     without a record. Without a `display` that of the records' task is asked for.
     """
     shown = display or display_of(next((r.task for r in (*new_records, *base_records)), ""))
+    base_records, base_samples = expanded(base_records, base_samples)
+    new_records, new_samples = expanded(new_records, new_samples)
     base, new = {identity(r): r for r in base_records}, {identity(r): r for r in new_records}
     pairs = [(base[key], new[key]) for key in base if key in new]
     alone = [base[key] for key in base if key not in new]

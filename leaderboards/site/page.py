@@ -56,7 +56,7 @@ def write(
             "seeds": f"seeds {formats.listing([str(s) for s in board.seeds])}",
             "csv": f"data/{slug}.csv",
             "json": f"data/{slug}.json",
-            "records": sum(len(row.records) for row in board.rows),
+            "records": len(board.recorded),
         },
         "findings": findings(board, sections),
         "parts": [

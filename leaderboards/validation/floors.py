@@ -20,6 +20,7 @@ from privtalk.core.intervals import half_width, quantile
 from privtalk.core.records import Record, Sample
 from privtalk.leaderboards.board.assembly import by_row, scores_of
 from privtalk.leaderboards.board.statistics import Scores, paired_difference
+from privtalk.leaderboards.board.views import expanded
 from privtalk.leaderboards.validation.scoring import Scored
 
 CLIPS = 40
@@ -63,9 +64,10 @@ def redrawn(first: Scored, second: Scored, n: int = CLIPS) -> dict[str, Floor]:
 
 def of_run(records: Sequence[Record], samples: Mapping[str, list[Sample]]) -> dict[str, Floor]:
     """From the methods' rows of the records of a board: pairs at the same tier, clustered by client."""
+    views, dealt = expanded(records, samples)
     rows = {
-        key: scores_of(own, samples)
-        for key, own in by_row(records, Display()).items()
+        key: scores_of(own, dealt)
+        for key, own in by_row(views, Display()).items()
         if all(record.kind == "method" for record in own)
     }
     halves: dict[str, list[tuple[float, int]]] = defaultdict(list)

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from privtalk.core.records import SCHEMA_VERSION, NewerRecord, RunStore, Sample, load_record
+from privtalk.core.records import SCHEMA_VERSION, NewerRecord, RunStore, Sample, Variant, load_record
 
 GOLDEN = Path(__file__).parent / "golden"
 BASELINE = GOLDEN / "run-schema-3"
@@ -47,6 +48,7 @@ def test_a_record_from_before_attacks_said_what_they_are_still_loads():
         ({"schema_version": 0}, "schema_version is 0"),
         ({"schema_version": 4}, "without the hash of its samples"),
         ({"schema_version": 5}, "not a valid record"),
+        ({"schema_version": 6}, "not a valid record"),
         ({"method": "\ud800"}, "not Unicode"),
         ({"metrics": {"psnr": {"estimate": {"value": "NaN"}}}}, "not a valid record"),
         ({"unheard_of": 1}, "not a valid record"),
@@ -194,3 +196,40 @@ def test_hostile_samples_are_refused_by_file_and_line(tmp_path, line, said):
 def test_the_committed_baseline_is_whole():
     store = RunStore(BASELINE)
     assert [r.cell_id for r in store if not store.has(r.cell_id)] == []
+
+
+def varied(*places: dict[str, str]):
+    """A record of the baseline with a variant at each place."""
+    old = RunStore(BASELINE).read("07f2661330d2d57a")
+    variants = [Variant(at=at, metrics=old.metrics) for at in places]
+    return old.model_validate(old.model_dump() | {"variants": variants})
+
+
+def test_samples_of_variants_stand_in_the_records_own_file(tmp_path):
+    store, record = RunStore(tmp_path), varied({"personal": "4"}, {"personal": "16"})
+    own = SCORED[0]
+    samples = [own, *(own.model_copy(update={"at": variant.at}) for variant in record.variants)]
+    store.write(record, samples)
+    found, kept = store.whole(record.cell_id)
+    assert [variant.at for variant in found.variants] == [{"personal": "4"}, {"personal": "16"}]
+    assert kept == samples
+    store.samples_path(record.cell_id).write_text(
+        "".join(s.model_dump_json() + "\n" for s in [*samples, own])
+    )
+    with pytest.raises(ValueError, match="scores a clip twice"):
+        store.samples(record.cell_id)
+
+
+def test_a_sample_of_no_variant_is_not_written(tmp_path):
+    record = varied({"personal": "4"})
+    stray = SCORED[0].model_copy(update={"at": {"personal": "5"}})
+    with pytest.raises(ValueError, match="at personal=5, which no variant of the record is"):
+        RunStore(tmp_path).write(record, [*SCORED, stray])
+    assert not list(tmp_path.rglob("*.json*"))
+
+
+def test_two_variants_at_one_place_are_refused():
+    with pytest.raises(ValidationError, match="two variants are at personal=4; give each"):
+        varied({"personal": "4"}, {"personal": "4"})
+    with pytest.raises(ValidationError, match="at"):
+        varied({})

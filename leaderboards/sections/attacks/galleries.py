@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privtalk.leaderboards.board.model import Board
+from privtalk.leaderboards.board.views import home
 from privtalk.leaderboards.escaping import joined_name
 from privtalk.leaderboards.sections.attacks.attack_board import figure
 from privtalk.leaderboards.sections.samples import media
@@ -62,7 +63,7 @@ def _pictures(
     shown = []
     for row in board.rows:
         for record in row.records:
-            relative, folder = record.artifacts.get(f"{PREFIX}{attack}"), folders.get(record.cell_id)
+            relative, folder = record.artifacts.get(f"{PREFIX}{attack}"), folders.get(home(record))
             path = media.inside(folder, relative) if folder is not None and relative else None
             if path is None or path.suffix.lower() not in TYPES or media.dimensions(path) is None:
                 continue

@@ -33,8 +33,7 @@ class Conditions(Section):
         """Returns what was the same or differed, and a line a run."""
         runs = [
             Run(row=row, record=record, total=sum(record.timings.values()), residual=_residual(record))
-            for row in self.board.rows
-            for record in row.records
+            for row, record in self.board.recorded
         ]
         return {
             "conditions": _conditions(self.board),

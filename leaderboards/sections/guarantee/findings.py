@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from privtalk.core.display import DEFAULT
+from privtalk.core.upgrade import tier_of
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board, verdict
 from privtalk.leaderboards.sections.answers import Finding, answer, difference_line, finding
@@ -15,13 +16,13 @@ def price_of_privacy(board: Board) -> Finding | None:
     metric = board.metric(board.headline)
     answers, lines = [], []
     for tier in board.tiers:
-        costs = []
+        costs, free = [], unguarded(board, tier)
         for row in board.methods(tier):
-            free = next((r for r in board.methods(DEFAULT) if r.key == row.key._replace(tier=DEFAULT)), None)
-            if tier == DEFAULT or free is None:
+            other = next((r for r in board.methods(free) if r.key == row.key._replace(tier=free)), None)
+            if tier == free or other is None:
                 continue
-            estimate = board.difference(row.key, free.key, metric.name)
-            subject = f"{row.where} {formats.MINUS} {board.at(DEFAULT)}"
+            estimate = board.difference(row.key, other.key, metric.name)
+            subject = f"{row.where} {formats.MINUS} {board.at(free)}"
             lines.append(difference_line(board, subject, estimate, verdict(estimate, metric.sign)))
             if estimate.value is not None:
                 costs.append(estimate.value)
@@ -30,6 +31,12 @@ def price_of_privacy(board: Board) -> Finding | None:
                 answer(board.at(tier), f"{_span(costs, metric.digits, metric.unit)} of {metric.name}")
             )
     return finding("What does the guarantee cost?", answers, lines) if lines else None
+
+
+def unguarded(board: Board, tier: str) -> str:
+    """The place of no guarantee at the same progress."""
+    axis, (_, value) = board.display.progress, board.display.split(tier)
+    return DEFAULT if axis is None or value is None else tier_of({axis.name: value})
 
 
 def _span(values: list[float], digits: int, unit: str) -> str:

@@ -10,7 +10,9 @@ from rich.table import Table
 from privtalk.core.display import Display
 from privtalk.core.records import Privacy, Record
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.board import progress
 from privtalk.leaderboards.board.model import Board
+from privtalk.leaderboards.board.views import View
 from privtalk.leaderboards.sections.answers import Finding
 from privtalk.leaderboards.sections.guarantee.findings import price_of_privacy
 from privtalk.leaderboards.sections.guarantee.regression import weaker
@@ -30,7 +32,7 @@ class Guarantee(Section):
 
     def findings(self) -> Sequence[Finding]:
         """Returns what the guarantee costs, where rows without one stand beside those with it."""
-        found = price_of_privacy(self.board)
+        found = price_of_privacy(progress.ends(self.board))
         return [] if found is None else [found]
 
     def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
@@ -40,7 +42,7 @@ class Guarantee(Section):
     def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the guarantees, rows with the same one together."""
         merged: dict[tuple[str, str], tuple[list[str], Privacy]] = {}
-        for row in self.board.methods():
+        for row in progress.started(self.board).methods():
             key = (row.at, row.privacy.model_dump_json())
             merged.setdefault(key, ([], row.privacy))[0].append(row.label)
         return {
@@ -52,7 +54,7 @@ class Guarantee(Section):
     @classmethod
     def worse(cls, old: Record, fresh: Record, display: Display) -> Sequence[str]:
         """Returns ways in which the guarantee got weaker."""
-        return weaker(old.privacy, fresh.privacy)
+        return () if isinstance(fresh, View) else weaker(old.privacy, fresh.privacy)
 
 
 def guarantees(board: Board) -> Table:
@@ -63,7 +65,7 @@ def guarantees(board: Board) -> Table:
     table.add_column("ε of outsider / sums / server", justify="right", no_wrap=True)
     table.add_column("δ", justify="right", no_wrap=True)
     merged: dict[tuple[str, ...], list[str]] = {}
-    for row in board.methods():
+    for row in progress.started(board).methods():
         merged.setdefault((row.at, *_guarantee(row.privacy)), []).append(row.label)
     for (tier, epsilons, delta), labels in merged.items():
         add_row(table, formats.listing(labels), tier, epsilons, delta)

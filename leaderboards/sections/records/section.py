@@ -31,7 +31,7 @@ class Records(Section):
 
     def page(self, place: PagePlace) -> Mapping[str, Any]:
         """Returns the files, each written out."""
-        files = [_written(row, record, place) for row in self.board.rows for record in row.records]
+        files = [_written(row, record, place) for row, record in self.board.recorded]
         return {"downloads": files}
 
 

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from privtalk.core.records import Record
 from privtalk.leaderboards.board.model import Board, BoardRow
+from privtalk.leaderboards.board.views import home
 from privtalk.leaderboards.escaping import file_name, joined_name
 
 SHOWN = 3
@@ -67,8 +68,8 @@ def scenes(board: Board, folders: Mapping[str, Path], count: int = SHOWN) -> tup
     seed = next((s for s in board.seeds if any(_media(r) for r in _records(board, s))), None)
     for row in sorted(board.rows, key=lambda row: _showing_order(board, row)):
         for record in row.records:
-            if record.seed == seed and record.cell_id in folders:
-                for clip, takes in _takes(board, row, record, folders[record.cell_id]).items():
+            if record.seed == seed and home(record) in folders:
+                for clip, takes in _takes(board, row, record, folders[home(record)]).items():
                     known = found.setdefault((clip, record.seed), [])
                     known += [take for take in takes if take.slug not in {k.slug for k in known}]
     chosen = _chosen(board, found, count)

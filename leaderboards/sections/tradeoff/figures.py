@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.board import columns
+from privtalk.leaderboards.board import columns, progress
 from privtalk.leaderboards.board.model import Board, BoardMetric
 from privtalk.leaderboards.charts import data as chart_data
 from privtalk.leaderboards.charts.all_metrics import all_metrics
@@ -31,6 +31,7 @@ def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
 
     `more` are the families' main metrics: a forest for each of forty would be read by nobody.
     """
+    board = progress.ends(board)
     lead = [m for m in board.metrics if m.name == board.headline and columns.compared(board, m)]
     speak = [m for family in board.families for m in columns.main(board, family) if m.name != board.headline]
     rows = chart_data.standardised_rows(board)
@@ -43,6 +44,7 @@ def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
 
 
 def _utility(board: Board, metric: BoardMetric, site: Path, slug: str) -> Figure:
+    board = progress.started(board)
     attack = AttackBoard(board).beside_utility
     away = off_scale(board, metric.name)
     caption = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from privtalk.leaderboards.board import progress
 from privtalk.leaderboards.board.floors import flagged
 from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.sections.answers import Finding
@@ -25,12 +26,14 @@ class Utility(Section):
     def findings(self) -> Sequence[Finding]:
         """Returns who beats the baseline, in the headline and beyond it, and who beats whom."""
         makers = (against_baseline, beyond_the_headline, between_methods)
-        return [found for make in makers if (found := make(self.board)) is not None]
+        board = progress.ends(self.board)
+        return [found for make in makers if (found := make(board)) is not None]
 
     def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
         """Returns the overview, and of the whole also each family."""
         board = self.board
         if not whole:
+            board = progress.ends(board)
             return TerminalBlock(tables.overview_tables(board, width), tables.notes(board))
         return TerminalBlock(
             tables.utility_tables(board, width), [*tables.not_measured(board), *tables.notes(board)]
@@ -40,6 +43,7 @@ class Utility(Section):
         """Returns the overview and a table a family."""
         board = self.board
         return {
+            "leading": _groups(progress.ends(board)),
             "groups": _groups(board),
             "overview": grids.overview(board),
             "families": grids.families(board),

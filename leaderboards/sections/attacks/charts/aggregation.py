@@ -40,7 +40,7 @@ def axis_titles(series: str) -> tuple[str, str]:
 
 
 def _panel(board: Board, rows: Table, series: str, y: Spec, theme: Theme, layout: Layout) -> Spec:
-    tiers = [board.at(tier) for tier in board.tiers]
+    tiers = [board.at(t) for t in board.tiers if any(row.attacks for row in board.methods(t))]
     across, up = axis_titles(series)
     counts = sorted({row["x"] for row in rows})
     log = counts[0] > 0

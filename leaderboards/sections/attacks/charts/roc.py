@@ -15,7 +15,14 @@ def roc(board: Board, attack: str, theme: Theme, layout: Layout) -> Spec:
     lowest = lowest_rate(board, attack)
     names = sorted({(r.key.method, r.key.variant, r.label) for r in board.methods() if attack in r.attacks})
     panels = [
-        _roc_panel(board, attack, [r for r in board.methods() if r.label == label], lowest, theme, layout)
+        _roc_panel(
+            board,
+            attack,
+            [r for r in board.methods() if r.label == label and attack in r.attacks],
+            lowest,
+            theme,
+            layout,
+        )
         for _, _, label in names
     ]
     return whole({"concat": panels, "columns": layout.columns}, theme, layout)
@@ -25,7 +32,7 @@ def _roc_panel(
     board: Board, attack: str, rows: Sequence[BoardRow], lowest: float, theme: Theme, layout: Layout
 ) -> Spec:
     keys = {row.label for row in rows}
-    tiers = [board.at(tier) for tier in board.tiers]
+    tiers = [board.at(t) for t in board.tiers if any(row.attacks for row in board.methods(t))]
     colour = {
         "field": "tier",
         "scale": {"domain": tiers, "range": list(theme.tiers[: len(tiers)])},

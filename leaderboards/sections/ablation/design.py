@@ -15,7 +15,9 @@ from privtalk.core.display import AxisDisplay
 from privtalk.core.run_folder import PlannedRow
 from privtalk.core.upgrade import at_of, tier_of
 from privtalk.leaderboards import formats
+from privtalk.leaderboards.board import progress
 from privtalk.leaderboards.board.model import Board, BoardRow, placed
+from privtalk.leaderboards.board.views import home
 
 States = tuple[bool, ...]
 """A cell of a design: whether each factor is present."""
@@ -75,8 +77,8 @@ def designs(board: Board) -> tuple[Design, ...]:
     """Every design of which at least two cells were recorded, in the order in which rows were planned."""
     known = {row.cell_id: row for row in board.design}
     recorded: dict[_Group, list[tuple[PlannedRow, BoardRow]]] = {}
-    for row in board.rows:
-        found = next((known[i] for r in row.records if (i := r.cell_id.partition("@")[0]) in known), None)
+    for row in progress.ends(board).rows:
+        found = next((known[cell] for r in row.records if (cell := home(r)) in known), None)
         if found is not None:
             group = _Group(found.method, tuple(found.factors), row.key.variant)
             recorded.setdefault(group, []).append((found, row))

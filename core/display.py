@@ -94,6 +94,20 @@ class ShareOfBase(Frozen):
     share: float = Field(ge=0)
 
 
+def allowance(tolerances: Mapping[str, float | ShareOfBase], metric: str, base: float) -> float | None:
+    """A metric's tolerance, by its full name, else by the name before its evaluator; None where nothing is said.
+
+    >>> said = {"near": 0.1, "far": ShareOfBase(share=0.25)}
+    >>> allowance(said, "near", 24.0), allowance(said, "far[net]", -20.0), allowance(said, "other", 1.0)
+    (0.1, 5.0, None)
+    """
+    for name in (metric, metric.partition("[")[0]):
+        if name in tolerances:
+            found = tolerances[name]
+            return found.share * abs(base) if isinstance(found, ShareOfBase) else found
+    return None
+
+
 class FloorRule(Frozen):
     """How a floor is called, and where it is none: a still picture is a real one of the right person."""
 

@@ -140,6 +140,29 @@ class AdapterBank:
         return cls(config=found.config, factors=layers)
 
 
+def joined(first: AdapterBank, second: AdapterBank) -> AdapterBank:
+    """One bank of K adapters that does what two do together; a bank of one is taken for each of the other's.
+
+    The factors stand side by side, and the second's B takes up the difference of the scales. Layers that only one of
+    them has are filled up with zeros to the common rank, as peft has one rank for all.
+    """
+    k, rank = max(len(first), len(second)), first.config.rank + second.config.rank
+    targets = tuple(dict.fromkeys((*first.config.targets, *second.config.targets)))
+    config = AdapterConfig(rank=rank, alpha=first.config.scale * rank, targets=targets)
+    ratio = second.config.scale / first.config.scale
+    factors = {}
+    for name in dict.fromkeys((*first.factors, *second.factors)):
+        held = [bank.factors[name] for bank in (first, second) if name in bank.factors]
+        scales = [scale for bank, scale in ((first, 1.0), (second, ratio)) if name in bank.factors]
+        a = [f.a.expand(k, -1, -1) for f in held]
+        b = [scale * f.b.expand(k, -1, -1) for f, scale in zip(held, scales, strict=True)]
+        lacking = rank - sum(part.shape[1] for part in a)
+        a += [a[0].new_zeros(k, lacking, a[0].shape[2])]
+        b += [b[0].new_zeros(k, b[0].shape[1], lacking)]
+        factors[name] = Factors(torch.cat(a, dim=1), torch.cat(b, dim=2))
+    return AdapterBank(config=config, factors=factors)
+
+
 def target_layers(denoiser: nn.Module, config: AdapterConfig) -> dict[str, nn.Linear]:
     """Linear layers whose name matches a pattern, in the order of registration."""
     linear = {name: layer for name, layer in denoiser.named_modules() if isinstance(layer, nn.Linear)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from privtalk.core.frozen import Frozen
 
@@ -27,6 +28,43 @@ class AdapterConfig(Frozen):
         2.0
         """
         return self.alpha / self.rank
+
+
+class PersonalisationConfig(Frozen):
+    """Private steps: each client goes on from what federated training gave it, on its own clips and its own device."""
+
+    steps: tuple[int, ...] = ()
+    """Private steps after which clients' own adapters are scored, rising; none: rows are scored as released alone."""
+    part: Literal["whole", "added"] = "whole"
+    """`whole`: a copy of the released adapter goes on; `added`: an adapter on top of it, which stays as it is."""
+    adapter: AdapterConfig = AdapterConfig()
+    """The added adapter; the backward pass ends at the first layer that it is put on."""
+    lr: float | None = Field(None, gt=0)
+    """None: federation.lr."""
+    windows: int | None = Field(None, ge=1, le=100_000)
+    """Windows a client a step. None: federation.windows."""
+    window_frames: int | None = Field(None, ge=1, le=100_000)
+    """Consecutive frames a window. None: federation.window_frames."""
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if any(count < 1 or count > 1_000_000 for count in steps):
+            raise ValueError(
+                "counts of steps are from 1 to 1,000,000; what is released is scored in any case"
+            )
+        if any(later <= earlier for earlier, later in pairwise(steps)):
+            raise ValueError("counts of steps must rise; sort them and name each once")
+        return steps
+
+    def schedule(self, federation: FederationConfig) -> FederationConfig:
+        """The rate, windows and passes of private steps, where they are not a federation's own.
+
+        >>> PersonalisationConfig(lr=0.01).schedule(FederationConfig(windows=3)).windows
+        3
+        """
+        own = {name: getattr(self, name) for name in ("lr", "windows", "window_frames")}
+        return federation.model_copy(update={name: value for name, value in own.items() if value is not None})
 
 
 Normalisation = Literal["public", "appended", "cohort"]

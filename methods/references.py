@@ -1,8 +1,8 @@
 """Reference rows: what a federated adapter lies between.
 
 Floors: `noise`, `static`. Ceilings: `autoencoder` (the decoder's limit), `centralised`. Between: `difftalk`
-(zero-shot) and `local_only`. The trained ones run as many rounds of as many local steps as the federation, with its
-optimiser, streams and initial adapter.
+(zero-shot) and `local_only`, whose clients take private steps (`federation.personalisation`) from the initial adapter.
+`centralised` runs as many rounds of as many windows as the federation, with its optimiser, streams and initial adapter.
 """
 
 from __future__ import annotations
@@ -69,28 +69,6 @@ def pooled_schedule(clients: int, config: FederationConfig) -> dict[str, float]:
     seen = config.share * clients * config.windows * config.local_steps
     steps = max(1, round(seen / config.pooled_windows))
     return alone | {"windows": max(1, round(seen / steps)), "local_steps": steps}
-
-
-def local_only(
-    backbone: Backbone,
-    template: AdapterBank,
-    clients: Sequence[ClientData],
-    config: FederationConfig,
-    stream: Stream,
-    state: TrainingState | None = None,
-) -> Iterator[TrainingState]:
-    """An adapter for each of `clients`, trained on its own data alone as if it took part in every round."""
-    state = state or TrainingState.start(template, len(clients))
-    while state.round < config.rounds:
-        start = state.adapters.to(backbone.device)
-        result = train_stacked(backbone, template, start, clients, config, FedAvg(), stream, state.round)
-        trained = result.theta.cpu()
-        state = TrainingState(
-            round=state.round + 1,
-            adapters=trained,
-            curves=_extended(state, result.loss, trained - state.adapters),
-        )
-        yield state
 
 
 def _extended(state: TrainingState, losses: Tensor, moved: Tensor) -> dict[str, tuple[float | None, ...]]:

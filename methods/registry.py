@@ -48,7 +48,9 @@ REFERENCES: dict[str, Reference] = {
         kind="reference", trains=None, about="the frozen backbone without an adapter (zero-shot)"
     ),
     "local_only": Reference(
-        kind="reference", trains="each client", about="each client's own adapter, nothing shared"
+        kind="reference",
+        trains="each client",
+        about="each client's own adapter after private steps, nothing shared",
     ),
     "centralised": Reference(
         kind="ceiling", trains="pooled", about="one adapter on the pooled data of all clients"

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from privtalk.core.display import ShareOfBase
+from privtalk.core.display import ShareOfBase, allowance
 from privtalk.core.errors import UserError, unknown
 
 Tolerances = Mapping[str, float | ShareOfBase]
@@ -27,11 +27,8 @@ def tolerance(metric: str, base: float, tolerances: Tolerances) -> float:
     >>> tolerance("near", 24.0, allowed), tolerance("far[net]", 20.0, allowed), tolerance("other", -50.0, allowed)
     (0.1, 5.0, 0.5)
     """
-    for name in (metric, metric.split("[")[0]):
-        if name in tolerances:
-            allowed = tolerances[name]
-            return allowed.share * abs(base) if isinstance(allowed, ShareOfBase) else allowed
-    return RELATIVE_TOLERANCE * abs(base)
+    found = allowance(tolerances, metric, base)
+    return RELATIVE_TOLERANCE * abs(base) if found is None else found
 
 
 def read_tolerances(path: Path, metrics: Collection[str]) -> dict[str, float | ShareOfBase]:

@@ -132,10 +132,10 @@ class FederatedMethod(ABC):
     # ---- what comes of it
 
     def personal(self, template: AdapterBank, adapter: Tensor, own: Mapping[str, Tensor]) -> Tensor | None:
-        """[d] the adapter that a client uses, from the global one [d] and what its device keeps ([m] by name).
+        """[d] the adapter that a client holds, from the global one [d] and what its device keeps ([m] by name).
 
-        None where everybody uses the global one. Rows of methods with personal adapters are scored with each tested
-        client's own; what is released is the global one alone.
+        None where everybody holds the global one. A row is scored by what is released, the global one alone; what
+        devices hold is a variant of it, from which private steps (`federation.personalisation`) go on.
         """
         return None
 

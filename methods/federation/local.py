@@ -139,7 +139,7 @@ def _train_chunk(
             theta.device
         )
         optimizer.zero_grad()
-        losses.append(_backward(backbone, template, theta, start, drawn, config, objective, memory))
+        losses.append(backward(backbone, template, theta, start, drawn, config, objective, memory))
         if theta.grad is not None:
             gradient += theta.grad / config.local_steps
         optimizer.step()
@@ -158,7 +158,7 @@ def build_optimizer(config: FederationConfig, *parameters: Tensor) -> torch.opti
     return torch.optim.SGD(parameters, lr=config.lr, foreach=False)
 
 
-def _backward(
+def backward(
     backbone: Backbone,
     template: AdapterBank,
     theta: Tensor,

@@ -17,7 +17,7 @@ from privtalk.methods.federation.transcript import KEEP_LOG, Keep
 from privtalk.methods.privacy.accounting.ledger import Budget
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
-from privtalk.methods.references import centralised, local_only
+from privtalk.methods.references import centralised
 from privtalk.methods.registry import METHODS, REFERENCES, build
 
 
@@ -32,16 +32,14 @@ def train(
     options: Mapping[str, Any] | None = None,
     mechanism: RunMechanism = NO_PRIVACY,
     budget: Budget | None = None,
-    evaluated: Sequence[ClientData] = (),
     keep: Keep = KEEP_LOG,
     state: TrainingState | None = None,
     observer: Observer | None = None,
 ) -> Iterator[TrainingState]:
-    """The state after each round, going on from `state`.
+    """The state after each round, going on from `state`; of rows that are trained in rounds.
 
-    `options`: the method's own, by name; those left out are at their defaults. `evaluated`: the clients whose own
-    adapters `local_only` trains. The mechanism is a federated method's only: reference rows are trained without
-    privacy.
+    `options`: the method's own, by name; those left out are at their defaults. The mechanism is a federated method's
+    only: reference rows are trained without privacy.
     """
     if row in METHODS:
         method = build(row, options)
@@ -64,7 +62,5 @@ def train(
     trains = REFERENCES[row].trains if row in REFERENCES else None
     if trains == "pooled":
         return centralised(backbone, template, clients, config, stream, state)
-    if trains == "each client":
-        return local_only(backbone, template, evaluated or clients, config, stream, state)
-    trained = [*METHODS, *(name for name, reference in REFERENCES.items() if reference.trains)]
-    raise ValueError(f"row {row!r} trains nothing; rows that train: {', '.join(trained)}")
+    trained = [*METHODS, *(name for name, reference in REFERENCES.items() if reference.trains == "pooled")]
+    raise ValueError(f"row {row!r} is not trained in rounds; rows that are: {', '.join(trained)}")

@@ -68,12 +68,22 @@ def test_a_method_without_a_guarantee_claims_none(records, small_request, monkey
     assert found.reason == "its devices say more than their messages"
 
 
+def variants(record):
+    """Private steps -> PSNR."""
+    return {v.at["personal"]: v.metrics["psnr"].estimate.value for v in record.variants}
+
+
 def test_personal_adapters_are_scored_and_not_released(records):
-    """Ditto's release is FedAvg's; its figures are those of the adapters that devices keep."""
+    """Ditto's release is FedAvg's, and what devices keep is a variant, from which private steps go on."""
     ours, theirs = (adapter(records, row).flatten() for row in ("ditto", "fedavg"))
     assert torch.equal(ours, theirs)
-    psnr = {row: records[row, "none"].metrics["psnr"].estimate.value for row in ("ditto", "fedavg")}
-    assert psnr["ditto"] != psnr["fedavg"]
+    ditto, fedavg = (records[row, "none"] for row in ("ditto", "fedavg"))
+    assert ditto.metrics == fedavg.metrics
+    assert list(variants(ditto)) == ["0", "4"]
+    assert list(variants(fedavg)) == ["4"]
+    assert ditto.metrics["psnr"].estimate.value != variants(ditto)["0"] != variants(ditto)["4"]
+    assert variants(ditto)["4"] != variants(fedavg)["4"]
+    assert list(variants(records["fedsa_lora", "eps=8"])) == ["0", "4"]
     assert [name for name in records["ditto", "none"].artifacts if name.startswith("adapter")] == ["adapter"]
 
 

@@ -30,13 +30,14 @@ def test_every_row_has_a_record(whole):
     records = list(RunStore(whole))
     assert sorted((r.method, r.tier) for r in records) == sorted(
         [(m, t) for m in ("fedavg", "fedprox", "ffa_lora", "privfedtalk") for t in ("none", "eps=8")]
-        + [(m, "none") for m in ("noise", "static", "autoencoder", "difftalk", "local_only", "centralised")]
+        + [(m, "none") for m in ("noise", "static", "autoencoder", "difftalk", "centralised")]
+        + [("local_only", "personal=4")]
     )
     for record in records:
         assert list(record.metrics) == list(METRICS)
         assert record.metrics["psnr"].estimate.n == 3
         assert record.metrics["psnr"].estimate.clusters == 3
-        samples = RunStore(whole).samples(record.cell_id)
+        samples = [s for s in RunStore(whole).samples(record.cell_id) if not s.at]
         assert [s.client for s in samples] == ["clients-00000", "clients-00001", "clients-00002"]
         mean = np.mean([s.scores["psnr"] for s in samples])
         assert record.metrics["psnr"].estimate.value == pytest.approx(mean)
@@ -45,7 +46,7 @@ def test_every_row_has_a_record(whole):
 
 
 def test_floors_and_ceilings_are_where_they_belong(whole):
-    records = {r.method: r for r in RunStore(whole) if r.tier == "none"}
+    records = {r.method: r for r in RunStore(whole) if "eps" not in r.at}
     assert records["static"].metrics["jitter"].estimate.value == 0
     assert records["static"].metrics["jitter_error"].estimate.value == 1
     # uniform pixels against uniform pixels' distance to anything: E|x - y|^2 >= var(x)
@@ -63,7 +64,7 @@ def test_networks_judge_the_embedded_corpus_and_absent_ones_are_told(whole):
         assert "bench weights" in record.metrics["identity[arcface]"].estimate.missing
         assert "too few for a covariance" in record.metrics["fid[talkhead]"].estimate.missing
         assert record.metrics["kid[talkhead]"].estimate.n == 3
-        samples = RunStore(whole).samples(record.cell_id)
+        samples = [s for s in RunStore(whole).samples(record.cell_id) if not s.at]
         shares = [sample.scores["kid[talkhead]"] for sample in samples]
         assert record.metrics["kid[talkhead]"].estimate.value == pytest.approx(np.mean(shares))
 
@@ -269,11 +270,12 @@ def test_other_settings_run_to_a_record(request_for, changes, clients):
     request = request_for("fedavg", "local_only", "static", changes=changes)
     assert command.run(request) == command.OK
     records = {f"{r.method} {r.tier}": r for r in RunStore(request.out)}
-    assert set(records) == {"fedavg none", "fedavg eps=8", "local_only none", "static none"}
+    assert set(records) == {"fedavg none", "fedavg eps=8", "local_only personal=4", "static none"}
     assert records["fedavg eps=8"].privacy.delta == pytest.approx(clients**-1.1)
     assert records["fedavg none"].metrics["psnr"].estimate.n == 3
     store = RunStore(request.out)
-    named = {tuple((s.client, s.clip) for s in store.samples(r.cell_id)) for r in records.values()}
+    samples = {r.cell_id: [s for s in store.samples(r.cell_id) if not s.at] for r in records.values()}
+    named = {tuple((s.client, s.clip) for s in own) for own in samples.values()}
     assert len(named) == 1, "rows are compared clip by clip, whatever they train"
 
 
@@ -306,3 +308,30 @@ def test_people_whose_names_differ_by_a_character_stay_apart(request_for, monkey
     shown = [path for name, path in record.artifacts.items() if name.startswith("frames/")]
     assert len(set(shown)) == 3
     assert all((request.out / path).is_file() for path in shown)
+
+
+def test_every_federated_row_is_scored_as_released_and_personalised(whole):
+    records = {(r.method, r.tier): r for r in RunStore(whole)}
+    for (method, tier), record in records.items():
+        federated = method in ("fedavg", "fedprox", "ffa_lora", "privfedtalk")
+        assert [variant.at for variant in record.variants] == ([{"personal": "4"}] if federated else [])
+        for variant in record.variants:
+            own = [s for s in RunStore(whole).samples(record.cell_id) if s.at == variant.at]
+            assert [s.client for s in own] == ["clients-00000", "clients-00001", "clients-00002"]
+            assert list(variant.metrics) == list(METRICS)
+            mean = np.mean([s.scores["psnr"] for s in own])
+            assert variant.metrics["psnr"].estimate.value == pytest.approx(mean)
+            assert variant.metrics["psnr"].estimate.value != record.metrics["psnr"].estimate.value
+            assert "has no guarantee about its owner" in variant.about
+            assert all((whole / path).exists() for path in variant.artifacts.values())
+            assert len(variant.artifacts) == 6
+        assert (record.timings.get("personalising", 0) > 0) == (federated or method == "local_only")
+        assert tier != "none" or "personal" not in record.at
+    assert len(records["local_only", "personal=4"].training["loss"]) == 4
+
+
+def test_personalised_rows_are_shown_and_compared_as_rows(whole, capsys):
+    boards.show([whole], whole=True)
+    shown = capsys.readouterr().out
+    assert "personalised in 4 steps" in shown
+    assert boards.compare(whole, whole) == 0

@@ -22,9 +22,8 @@ def test_the_main_suite_has_every_row_at_every_tier_and_seed():
     methods = {
         (m, t) for m in ("fedavg", "fedprox", "ffa_lora", "privfedtalk") for t in ("none", "eps=8", "eps=2")
     }
-    references = {
-        (r, "none") for r in ("noise", "static", "autoencoder", "difftalk", "local_only", "centralised")
-    }
+    references = {(r, "none") for r in ("noise", "static", "autoencoder", "difftalk", "centralised")}
+    references |= {("local_only", "personal=64")}
     assert rows == methods | references
     assert {cell.cell.seed for cell in plan.cells} == {0, 1}
     assert len(plan.cells) == 2 * len(rows)

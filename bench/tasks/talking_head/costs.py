@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell, trains_alone
+from privtalk.methods.config import FederationConfig, PersonalisationConfig
 from privtalk.methods.federated.method import FederatedMethod
-from privtalk.methods.registry import METHODS, REFERENCES
+from privtalk.methods.registry import METHODS
 
 PLANTED, REPEATS = 8, 3
 """The work of reconstruction: planted people and simulated messages a person, by default."""
 
 FORWARD = 0.004
 """Guessed seconds that a core takes for a 64 px frame through the denoiser."""
+
+
+def _private(using: PersonalisationConfig, federation: FederationConfig) -> float:
+    """Forward passes that a client's private step is worth."""
+    config = using.schedule(federation)
+    return config.windows * config.window_frames * FederatedMethod.effort
 
 
 def costs(cell: TalkingHeadCell) -> dict[str, float]:
@@ -23,15 +30,19 @@ def costs(cell: TalkingHeadCell) -> dict[str, float]:
     if cell.training is None:
         return {"generating": generating}
     federation, probe = cell.training.federation, cell.training.attack
-    alone = cell.method in REFERENCES and REFERENCES[cell.method].trains == "each client"
-    cohort = corpus.tested if alone else federation.rate * corpus.clients
+    alone, counts = trains_alone(cell.method), cell.training.private_steps(cell.method)
+    cohort = 0.0 if alone else federation.rate * corpus.clients
     frames = (
         federation.rounds * cohort * federation.local_steps * federation.windows * federation.window_frames
     )
     effort = METHODS[cell.method].effort if cell.method in METHODS else FederatedMethod.effort
     found = {
         "training": effort * forward * frames,
-        "generating": generating,
+        "personalising": _private(cell.training.personalisation, federation)
+        * forward
+        * corpus.tested
+        * max(counts, default=0),
+        "generating": generating * (len(counts) + (not alone)),
     }
     if not alone:
         people = corpus.attacked + corpus.heldout

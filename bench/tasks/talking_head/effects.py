@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from privtalk.bench.task import Condition
-from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell
+from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell, trains_alone
 from privtalk.methods.registry import METHODS, REFERENCES
 
 FILLED_IN: Mapping[str, str] = {
@@ -64,6 +64,22 @@ _SAMPLED = Condition(
     lambda cell: cell.method == "difftalk" or cell.training is not None, "a row that generates by sampling"
 )
 
+
+def _private_steps(holds: Callable[[Any], bool], rule: str = "") -> Condition:
+    """A condition of rows whose clients take private steps, by how they do."""
+    return _training(
+        lambda cell: (
+            bool(cell.training and cell.training.private_steps(cell.method))
+            and holds(cell.training.personalisation if cell.training else None)
+        ),
+        f"a row with private steps (personalisation.steps){rule}",
+    )
+
+
+_IN_ROUNDS = _training(
+    lambda cell: not (trains_alone(cell.method) and cell.training and cell.training.personalisation.steps),
+    "a row that is trained in rounds",
+)
 _WEIGHED = row_of(
     "privfedtalk", lambda options: options["gamma"] > 0, " with options.privfedtalk.gamma above 0"
 )
@@ -75,6 +91,8 @@ CONDITIONS: Mapping[str, Condition] = {
     "partition.skew": Condition(lambda cell: cell.partition.kind == "quantity", "partition.kind=quantity"),
     "adapter": _TRAINED,
     "federation": _TRAINED,
+    "federation.rounds": _IN_ROUNDS,
+    "federation.local_steps": _IN_ROUNDS,
     "federation.sampling": _FEDERATED,
     "federation.server_lr": _served("federation.server_lr"),
     "federation.server_momentum": _served("federation.server_momentum"),
@@ -96,6 +114,13 @@ CONDITIONS: Mapping[str, Condition] = {
     "federation.pooled_windows": Condition(
         lambda cell: cell.method in REFERENCES and REFERENCES[cell.method].trains == "pooled",
         "a row trained on pooled data",
+    ),
+    "personalisation": _private_steps(lambda using: True),
+    "personalisation.steps": _training(
+        lambda cell: cell.method in METHODS or trains_alone(cell.method), "a federated row, or local_only"
+    ),
+    "personalisation.adapter": _private_steps(
+        lambda using: using.part == "added", " and personalisation.part=added"
     ),
     "options.privfedtalk.alpha": _WEIGHED,
     "options.privfedtalk.expected_score": _WEIGHED,

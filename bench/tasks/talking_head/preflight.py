@@ -84,6 +84,12 @@ def _check_footage(cell: TalkingHeadCell) -> None:
             f"federation.window_frames is {training.federation.window_frames}, training clips have "
             f"{corpus.train.frames} frames; lower it or raise corpus.train.frames"
         )
+    own = training.personalisation.schedule(training.federation).window_frames
+    if training.private_steps(cell.method) and own > corpus.train.frames:
+        raise ValueError(
+            f"personalisation.window_frames is {own}, training clips have {corpus.train.frames} frames; lower it or "
+            "raise corpus.train.frames"
+        )
     if cell.method in METHODS:
         _check_attacked(training, corpus)
 
@@ -158,6 +164,14 @@ def _check_training(cell: TalkingHeadCell, training: Training, network: Network)
         raise ValueError(
             f"adapter.rank is {config.rank}, the widest layer it is put on has rank {found.widest}; lower it"
         )
+    using = training.personalisation
+    if training.private_steps(cell.method) and using.part == "added":
+        widest = shape(using.adapter, network).widest
+        if using.adapter.rank > widest:
+            raise ValueError(
+                f"personalisation.adapter.rank is {using.adapter.rank}, the widest layer it is put on has rank "
+                f"{widest}; lower it"
+            )
     if cell.method in METHODS:
         _check_federation(training, cell.seed, client_count(cell), _message(cell, training, network))
 

@@ -14,10 +14,11 @@ from privtalk.bench.corpus.partition import Client, partition
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.talking_head.networks import Means, open_backbone
-from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
+from privtalk.bench.tasks.talking_head.settings import PERSONAL, TalkingHeadCell, trains_alone
 from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, privacy
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampling, set_stage, tested
+from privtalk.bench.tasks.talking_head.stages.personalise import banks_of, personalise_cell
 from privtalk.bench.tasks.talking_head.stages.reconstruct import (
     ReconstructionSetting,
     reconstruct,
@@ -32,8 +33,17 @@ from privtalk.bench.tasks.talking_head.stages.train import (
     message_length,
     train_cell,
 )
-from privtalk.core.records import AttackResult, Audit, FederationBlock, Privacy, RoundChecks
+from privtalk.core.records import (
+    AttackResult,
+    Audit,
+    FederationBlock,
+    Privacy,
+    RoundChecks,
+    Sample,
+    Variant,
+)
 from privtalk.core.seeds import torch_stream
+from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.federation.state import Curves
 from privtalk.methods.generation import generate_clips
@@ -44,6 +54,18 @@ PORTION = 8
 
 RELEASED = ("cohort", "step_norm", "clip")
 """Curves that tell nothing beyond who takes part and the noisy sums."""
+
+
+OWN = (
+    "Each tested client's own adapter after {count} private steps on its own clips, from what federated training gave "
+    "it. It never leaves its device. Whoever sees only what is released has the record's ε; whoever gets a personal "
+    "adapter has no guarantee about its owner, and the record's ε about everybody else, by post-processing."
+)
+ALONE = (
+    "Each tested client's own adapter after {count} private steps on its own clips, from the initial one. It never "
+    "leaves its device; whoever gets it has no guarantee about its owner, and it tells of nobody else."
+)
+"""The words of a variant: how it was made, and what is guaranteed to whom."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +87,19 @@ def run(work: Work) -> CellOutcome:
     trained, federation, audits = _train(work, cell, world)
     with clock.stage("loading"):
         stage = _stage(cell, world)
-    shown, verdict = _generate(work, cell, world, stage, trained)
+    shots = _generate(work, cell, world, stage, trained)
     attacks, gallery = _attack(work, cell, world, trained)
     with clock.stage("writing"):
         folder = place.artifacts(cell)
-        artifacts = exhibits.exhibit(place.folder, folder, shown, stage, trained)
+        artifacts = exhibits.exhibit(place.folder, folder, shots[0].shown, stage, trained)
         artifacts |= write_gallery(place.folder, folder, gallery)
+        variants = [_variant(work, cell, stage, shot, last=shot is shots[-1]) for shot in shots[1:]]
     with clock.stage("scoring"):
-        metrics = verdict.summary(cell.seed)
+        metrics = shots[0].verdict.summary(cell.seed)
     return CellOutcome(
         metrics=metrics,
-        samples=verdict.samples(),
+        samples=[sample for shot in shots for sample in shot.samples()],
+        variants=tuple(variants),
         artifacts=artifacts,
         federation=federation,
         attacks=attacks,
@@ -115,19 +139,11 @@ def _train(
         data = client_data(world.clients, world.people, world.store)
         numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
         evaluated = [client for client in data if client.index in numbers]
-    ticking = clock.ticking(report)
+    ticking, kept = clock.ticking(report), work.place.checkpoints(cell)
     with clock.stage("training"):
-        trained = train_cell(
-            ticking,
-            cell,
-            cell.training,
-            world.backbone,
-            data,
-            evaluated,
-            used,
-            budget,
-            work.place.checkpoints(cell),
-        )
+        trained = train_cell(ticking, cell, cell.training, world.backbone, data, used, budget, kept)
+    with clock.stage("personalising"):
+        trained = personalise_cell(ticking, cell, cell.training, world.backbone, trained, evaluated, kept)
     with clock.stage("accounting"):
         guarantee = privacy.account(cell, used, count, dim, trained.state.transcript)
         federation = _federation(trained, guarantee, checks.finished(trained.watch, guarantee))
@@ -143,17 +159,51 @@ def _stage(cell: TalkingHeadCell, world: CellWorld) -> Stage:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A row, or a variant of it, as it was generated and scored."""
+
+    at: dict[str, str]
+    """The place of a variant; empty for the row."""
+    shown: dict[int, Tensor]
+    """uint8 frames [T, H, W, 3] of the clips that are shown, by number."""
+    verdict: Verdict
+    """Every clip's scores."""
+
+    def samples(self) -> list[Sample]:
+        """The scores clip by clip, each at its place."""
+        return [sample.model_copy(update={"at": self.at}) for sample in self.verdict.samples()]
+
+
 def _generate(
     work: Work, cell: TalkingHeadCell, world: CellWorld, stage: Stage, trained: Trained | None
-) -> tuple[dict[int, Tensor], Verdict]:
-    """uint8 frames [T, H, W, 3] of the clips that are shown, by number, and every clip's scores."""
-    clock, report = work.clock, work.report
+) -> list[Shot]:
+    """The row, then its variants in the order of their private steps."""
+    banks: dict[str, AdapterBank | None] = {"": None if trained is None else trained.bank}
+    banks |= banks_of(trained)
+    shots: list[Shot] = []
+    for place, bank in banks.items():
+        at = {PERSONAL: place} if place else {}
+        shots.append(_shoot(work, cell, world, stage, bank, at, (len(shots), len(banks))))
+    return shots
+
+
+def _shoot(
+    work: Work,
+    cell: TalkingHeadCell,
+    world: CellWorld,
+    stage: Stage,
+    bank: AdapterBank | None,
+    at: dict[str, str],
+    turn: tuple[int, int],
+) -> Shot:
+    """All clips by some adapters; `turn` says which of how many shots this is."""
+    clock, report, (before, shots) = work.clock, work.report, turn
     chosen = exhibits.chosen(stage)
     shown: dict[int, Tensor] = {}
     judge = Judge(stage, cell.corpus.name)
-    bank = None if trained is None else trained.scored
     for first in range(0, len(stage), PORTION):
-        report("generating", first, len(stage))
+        report("generating", before * len(stage) + first, shots * len(stage))
         scene = part(stage.scene, slice(first, first + PORTION))
         with clock.stage("generating"):
             frames = generate_clips(
@@ -167,9 +217,21 @@ def _generate(
         with clock.stage("scoring"):
             judge.update(frames)
         shown |= {k: frames[k - first].clone() for k in chosen if first <= k < first + len(frames)}
-    report("generating", len(stage), len(stage))
+    report("generating", (before + 1) * len(stage), shots * len(stage))
     with clock.stage("scoring"):
-        return shown, judge.verdict()
+        return Shot(at=at, shown=shown, verdict=judge.verdict())
+
+
+def _variant(work: Work, cell: TalkingHeadCell, stage: Stage, shot: Shot, *, last: bool) -> Variant:
+    """A shot as the record has it; the clips of the last are kept to look at."""
+    count, run = shot.at[PERSONAL], work.place.folder
+    folder = work.place.artifacts(cell) / f"{PERSONAL}-{count}"
+    return Variant(
+        at=shot.at,
+        about=(ALONE if trains_alone(cell.method) else OWN).format(count=count),
+        metrics=shot.verdict.summary(cell.seed),
+        artifacts=exhibits.clips(run, folder, shot.shown, stage) if last else {},
+    )
 
 
 def _attack(

@@ -11,8 +11,21 @@ from privtalk.bench import task
 from privtalk.bench.corpus.spec import MOST, MOST_PEOPLE, CorpusSpec, PartitionSpec
 from privtalk.core.frozen import Frozen
 from privtalk.core.upgrade import tier_of
-from privtalk.methods.config import AdapterConfig, FederationConfig
+from privtalk.methods.config import AdapterConfig, FederationConfig, PersonalisationConfig
+from privtalk.methods.registry import METHODS, REFERENCES
 from privtalk.methods.registry import options as method_options
+
+PERSONAL = "personal"
+"""The axis of private steps; no suite plans it."""
+
+
+def trains_alone(row: str) -> bool:
+    """Whether a row trains each client by itself.
+
+    >>> trains_alone("local_only"), trains_alone("fedavg")
+    (True, False)
+    """
+    return row in REFERENCES and REFERENCES[row].trains == "each client"
 
 
 class PrivacySpec(Frozen):
@@ -121,6 +134,7 @@ class TalkingHeadSettings(Frozen):
     partition: PartitionSpec = PartitionSpec()
     adapter: AdapterConfig = AdapterConfig()
     federation: FederationConfig = FederationConfig()
+    personalisation: PersonalisationConfig = PersonalisationConfig()
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Method -> its own options, those that differ from the method's defaults or were written out."""
     privacy: PrivacySpec = PrivacySpec()
@@ -142,10 +156,21 @@ class Training(Frozen):
 
     adapter: AdapterConfig
     federation: FederationConfig
+    personalisation: PersonalisationConfig
+    """Those of federated rows, and of the row that trains each client alone; others have the defaults."""
     options: dict[str, Any]
     """The method's own, all of them; empty for reference rows. So another method's options leave the id alone."""
     privacy: PrivacySpec
     attack: AttackSpec
+
+    def private_steps(self, row: str) -> tuple[int, ...]:
+        """Counts of private steps after which a row's clients are scored, rising; none for rows without such.
+
+        A row that trains each client alone takes as many as rounds would, where no count is given.
+        """
+        if trains_alone(row):
+            return self.personalisation.steps or (self.federation.rounds * self.federation.local_steps,)
+        return self.personalisation.steps if row in METHODS else ()
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())  # options are a mapping, which has no hash of its own

@@ -26,12 +26,15 @@ from privtalk.bench.tasks.talking_head.display import DISPLAY
 from privtalk.bench.tasks.talking_head.networks import Means, choose_device, find_network
 from privtalk.bench.tasks.talking_head.options import BRANCH, owned
 from privtalk.bench.tasks.talking_head.settings import (
+    PERSONAL,
     PrivacySpec,
     TalkingHeadCell,
     TalkingHeadSettings,
     Training,
+    trains_alone,
 )
 from privtalk.core.errors import UserError
+from privtalk.methods.config import PersonalisationConfig
 from privtalk.methods.registry import METHODS, REFERENCES
 from privtalk.methods.registry import options as method_options
 
@@ -53,7 +56,10 @@ def parse_epsilon(text: str) -> str:
     return f"{epsilon:g}"
 
 
-AXES = {"eps": Axis("target ε of client-level differential privacy", parse_epsilon)}
+AXES = {
+    "eps": Axis("target ε of client-level differential privacy", parse_epsilon),
+    PERSONAL: Axis("private steps of each client after federated training", str, planned=False),
+}
 BY_AXIS = {"privacy.epsilon": "eps"}
 
 
@@ -115,7 +121,7 @@ class TalkingHead(task.Task):
         trained = wanted.method in METHODS or REFERENCES[wanted.method].trains is not None
         return TalkingHeadCell(
             method=wanted.method,
-            at=dict(wanted.at),
+            at=_place(settings, wanted),
             seed=wanted.seed,
             corpus=settings.corpus,
             partition=settings.partition,
@@ -174,11 +180,20 @@ class TalkingHead(task.Task):
         return run(work)
 
 
+def _place(settings: TalkingHeadSettings, wanted: Wanted) -> dict[str, str]:
+    """The place of a row: a row that trains each client alone is what private steps made, after the last of them."""
+    steps = settings.personalisation.steps
+    alone = {PERSONAL: str(steps[-1])} if steps and trains_alone(wanted.method) else {}
+    return {**wanted.at, **alone}
+
+
 def _training(settings: TalkingHeadSettings, wanted: Wanted) -> Training:
+    personal = wanted.method in METHODS or trains_alone(wanted.method)
     target = {"epsilon": float(wanted.at["eps"]) if "eps" in wanted.at else None}
     return Training(
         adapter=settings.adapter,
         federation=settings.federation,
+        personalisation=settings.personalisation if personal else PersonalisationConfig(),
         options=_options(wanted.method, {**settings.options.get(wanted.method, {}), **wanted.options}),
         privacy=PrivacySpec.model_validate(settings.privacy.model_dump() | target),
         attack=settings.attack,

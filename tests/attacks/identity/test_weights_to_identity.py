@@ -9,9 +9,9 @@ from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.server import attack_personal
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.references import local_only
 from tests.attacks.message_world import bank, normal, stream, world
 from tests.attacks.tiny_world import CLIENTS, FEDERATION, STRANGERS, clip, initial, knowledge
+from tests.methods.alone import trained_alone
 
 
 def test_displacement_is_what_training_moved():
@@ -47,11 +47,11 @@ def test_personal_adapters_are_named_in_a_gallery():
     backbone = Backbone.tiny()
     clients = [ClientData.of(k, [clip(backbone, k, "train")]) for k in range(CLIENTS)]
     start = initial(backbone)
-    *_, state = local_only(backbone, start, clients, FEDERATION, stream)
+    adapters = trained_alone(backbone, start, clients, FEDERATION, stream)
     truth = PairLabels(
         own={k: k for k in range(CLIENTS)}, strangers=tuple(range(CLIENTS, CLIENTS + STRANGERS))
     )
-    found = attack_personal(backbone, start.unflatten(state.adapters), knowledge(backbone), truth)
+    found = attack_personal(backbone, start.unflatten(adapters), knowledge(backbone), truth)
     outcome = found["weights_to_identity"]
     assert outcome.evaluation.auc.low > 0.5
     assert outcome.measures["rank1"].estimate.low > outcome.measures["rank1"].chance

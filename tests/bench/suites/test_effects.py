@@ -54,6 +54,11 @@ def expand(*changes, suite="privacy_utility", preset="small", **options):
             ["options.privfedtalk.gamma=0", "options.alpha=0.2"],
             "options.privfedtalk.alpha has no effect here",
         ),
+        (
+            ["personalisation.steps=[]", "personalisation.adapter.rank=3"],
+            "personalisation.adapter.rank has no effect here: what reads it is a row with private steps",
+        ),
+        (["personalisation.adapter.rank=3"], "personalisation.adapter.rank has no effect here"),
         (["options.fedprox={}"], "options.fedprox={} sets nothing"),
         (["federation={}"], "federation={} sets nothing"),
     ],
@@ -79,6 +84,9 @@ def test_a_setting_without_effect_is_refused(changes, line):
         ["federation.normalisation=appended", "federation.appended_share=0.5"],
         ["adapter.targets=['*.to_v']"],
         ["corpus.train={clips: 3, frames: 8}"],
+        ["personalisation.steps=[8]"],
+        ["personalisation.lr=0.01", "personalisation.windows=2"],
+        ["personalisation.part=added", "personalisation.adapter.rank=3"],
     ],
 )
 def test_a_setting_with_effect_is_taken(changes):
@@ -105,7 +113,7 @@ def test_what_the_corpus_fixes_is_not_the_users():
 
 def test_tiers_stand_in_place_of_the_grids():
     plan = expand(tiers=["none", "eps=1"])
-    assert {cell.cell.tier for cell in plan.cells} == {"none", "eps=1"}
+    assert {cell.cell.tier for cell in plan.cells} == {"none", "eps=1", "personal=64"}
     assert {c.row for c in plan.cells if c.cell.tier == "eps=1"} == {
         "fedavg",
         "fedprox",
@@ -115,7 +123,9 @@ def test_tiers_stand_in_place_of_the_grids():
     assert {c.row for c in plan.cells} == {c.row for c in expand().cells}
 
 
-@pytest.mark.parametrize("tier", ["eps=0", "eps=-1", "eps=inf", "eps=nan", "strong"])
+@pytest.mark.parametrize(
+    "tier", ["eps=0", "eps=-1", "eps=inf", "eps=nan", "strong", "personal=4", "eps=8, personal=4"]
+)
 def test_tiers_that_are_none_are_refused(tier):
     with pytest.raises(UserError, match="tier"):
         expand(tiers=[tier])
@@ -152,7 +162,7 @@ def test_conditions_are_of_settings_that_exist():
     """A setting that is renamed must not lose its condition in silence."""
     there = settings_of(TalkingHeadSettings)
     there += [f"options.{name}.{own}" for name in METHODS for own in METHODS[name].Options.model_fields]
-    branches = {path.partition(".")[0] for path in there}
+    branches = {path[:place] for path in there for place, mark in enumerate(path) if mark == "."}
     for path in [*CONDITIONS, *FILLED_IN, *BY_AXIS]:
         assert path in there or path in branches, path
 

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from privtalk.core.records import RunStore, Variant
+from privtalk.core.records import RunStore
 from privtalk.leaderboards.board.build import build, build_all
 from privtalk.leaderboards.board.loading import load
 from privtalk.leaderboards.board.progress import ends, started, tracks
@@ -18,34 +18,8 @@ from privtalk.leaderboards.regression.regression import compare, compare_runs
 from privtalk.leaderboards.sections.guarantee.findings import price_of_privacy
 from privtalk.leaderboards.show import show
 from privtalk.leaderboards.site.publish import publish
-from tests.leaderboards.conftest import Runs, estimate, make_runs
-
-STEPS = ("4", "16", "64")
-GAIN = {"4": 0.2, "16": 0.5, "64": 1.0}
-"""dB that a method's row gains by so many private steps."""
-
-
-def personalised(runs: Runs, gain: dict[str, float] = GAIN) -> Runs:
-    """The runs with three variants on every method's record, each clip a little better than as released."""
-    found = Runs()
-    for record in runs.records:
-        samples, variants = list(runs.samples[record.cell_id]), []
-        for steps in gain if record.kind == "method" else ():
-            at = {"personal": steps}
-            own = [
-                s.model_copy(
-                    update={"at": at, "scores": {**s.scores, "psnr": s.scores["psnr"] + gain[steps]}}
-                )
-                for s in runs.samples[record.cell_id]
-            ]
-            scored = {
-                name: score.model_copy(update={"estimate": estimate(own, name)})
-                for name, score in record.metrics.items()
-            }
-            variants.append(Variant(at=at, metrics=scored, about="of its owner"))
-            samples += own
-        found.add(record.model_copy(update={"variants": tuple(variants)}), samples)
-    return found
+from tests.leaderboards.conftest import Runs, make_runs
+from tests.leaderboards.progressed import GAIN, STEPS, personalised
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from privtalk.methods.config import FederationConfig
 from privtalk.methods.federated.ditto import Ditto
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.devices import personal_adapters
-from privtalk.methods.references import local_only
+from tests.methods.alone import trained_alone
 from tests.methods.federated.conftest import same_adapter
 
 
@@ -30,7 +30,7 @@ def test_unheld_personal_adapters_are_those_of_local_training(
     stream: Stream,
 ) -> None:
     """Bit for bit, where everybody takes part in every round."""
-    alone = list(local_only(backbone, template, clients, config, stream))[-1].adapters
+    alone = trained_alone(backbone, template, clients, config, stream)
     free, held = (play("ditto", {"lambda_personal": weight}, rate=1.0) for weight in (0.0, 1.0))
     assert all(torch.equal(free.clients[k]["adapter"], alone[k]) for k in range(5))
     assert not torch.equal(held.clients[0]["adapter"], alone[0])

@@ -11,7 +11,7 @@ from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federated.fedsa_lora import FedSALoRA
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.devices import personal_adapters
-from privtalk.methods.references import local_only
+from tests.methods.alone import trained_alone
 
 
 def test_coordinates_of_a_are_those_of_the_factors(
@@ -33,7 +33,7 @@ def test_with_one_client_it_is_that_clients_local_training(
     config: FederationConfig,
     stream: Stream,
 ) -> None:
-    alone = list(local_only(backbone, template, clients[:1], config, stream))[-1].adapters
+    alone = trained_alone(backbone, template, clients[:1], config, stream)
     state = play("fedsa_lora", of=clients[:1], rate=1.0)
     own = personal_adapters(FedSALoRA(), template, state.adapters[0], [0], state.clients)
     assert own is not None

@@ -45,6 +45,7 @@ from privtalk.methods.adapters import AdapterBank, AdapterConfig
 from privtalk.methods.federated.method import FederatedMethod
 
 KEPT = "every client keeps its own adapter: none is released"
+ADDED = "not run: it reads adapters of the layers that federated training has, and a private part was added to them"
 QUESTIONS = 8
 """The questions whose answers a process keeps for further cells."""
 PERSONAL = weights_to_identity.ATTACK.declaration.name
@@ -157,6 +158,8 @@ def on_personal_adapters(
     question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
 ) -> dict[str, AttackResult]:
     """Asks whose each adapter is; `owners` are client numbers in the order of the bank."""
+    if trained.bank.dim != trained.template.dim:
+        return {PERSONAL: missing(CATALOGUE[PERSONAL], ADDED)}
     started = time.perf_counter()
     labels = truth(question, clients)
     own = {row: labels.own[index] for row, index in enumerate(owners) if index in labels.own}

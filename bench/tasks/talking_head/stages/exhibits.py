@@ -38,6 +38,15 @@ def exhibit(
     return found
 
 
+def clips(run: Path, folder: Path, frames: Mapping[int, Tensor], stage: Stage) -> dict[str, str]:
+    """Writes the strips and videos of `chosen` clips alone; name -> path relative to the run's folder."""
+    found: dict[str, str] = {}
+    for k in chosen(stage):
+        name = f"{stage.clients[k]}-{stage.clips[k]}"
+        found |= _written(run, folder, "", name, frames[k].numpy(), stage.truth[k])
+    return found
+
+
 def chosen(stage: Stage) -> list[int]:
     """The first clip of each of the first clients."""
     firsts = {client: k for k, client in reversed(list(enumerate(stage.clients)))}

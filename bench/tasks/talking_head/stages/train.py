@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from privtalk.attacks.audit.watch import Watch
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
-from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell, Training
+from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell, Training, trains_alone
 from privtalk.bench.tasks.talking_head.stages import checks
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore, PersonFeatures
 from privtalk.core.seeds import torch_stream
@@ -25,7 +25,6 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.federation.devices import personal_adapters
 from privtalk.methods.federation.rounds import PublicConstants
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.training import train
@@ -48,20 +47,19 @@ class Trained:
     """How far a message moves the global adapter: η / (q N ω̄). 0 where there is no such public number."""
     method: FederatedMethod | None = None
     """None of rows that are not federated."""
-    personal: Tensor | None = None
-    """[K, d] adapters of the tested clients, of methods with personal ones."""
+    personal: Mapping[int, AdapterBank] = field(default_factory=dict)
+    """Private steps -> the adapters of the tested clients after so many; 0: what devices of the method hold."""
+    alone: bool = False
+    """Whether nothing is shared: each tested client has its own adapter, after the last of its private steps."""
     watch: Watch | None = None
     """The observer that saw every round, where noise was asked for."""
 
     @property
     def bank(self) -> AdapterBank:
         """The released adapter; or one a client, of the row that shares nothing."""
+        if self.alone and self.personal:
+            return list(self.personal.values())[-1]
         return self.state.bank(self.template)
-
-    @property
-    def scored(self) -> AdapterBank:
-        """The adapters that the row is scored by: each tested client's own where it has one, otherwise the released."""
-        return self.bank if self.personal is None else self.template.unflatten(self.personal)
 
     @property
     def message_length(self) -> int:
@@ -75,18 +73,19 @@ def train_cell(
     training: Training,
     backbone: Backbone,
     clients: Sequence[ClientData],
-    evaluated: Sequence[ClientData],
     mechanism: RunMechanism,
     budget: Budget | None,
     checkpoints: Path,
 ) -> Trained:
-    """Trains from the last checkpoint on; one is written after every round."""
+    """Trains from the last checkpoint on; one is written after every round. A row that shares nothing has none."""
     stream = partial(torch_stream, cell.seed)
     template = initial_adapter(cell, training, backbone)
+    if trains_alone(cell.method):
+        return Trained(state=TrainingState.start(template), template=template, alone=True)
     rounds = training.federation.rounds
     method = build(cell.method, training.options) if cell.method in METHODS else None
     kept = None if method is None else method.server_state(template)
-    state = restore(checkpoints / STATE, cell.id, template, rounds, {1, len(evaluated or clients)}, kept)
+    state = restore(checkpoints / STATE, cell.id, template, rounds, {1}, kept)
     found = None
     if method is not None:
         found = checks.booked(training, method, clients, method.message_length(template))
@@ -106,7 +105,6 @@ def train_cell(
         options=training.options,
         mechanism=mechanism,
         budget=budget,
-        evaluated=evaluated,
         keep=Keep(messages=True, adapters=True, last=training.attack.rounds),
         state=state,
         observer=watch,
@@ -124,16 +122,8 @@ def train_cell(
         template=template,
         factor=message_factor(cell, training, clients),
         method=method,
-        personal=None if method is None else _personal(method, template, state, evaluated or clients),
         watch=watch,
     )
-
-
-def _personal(
-    method: FederatedMethod, template: AdapterBank, state: TrainingState, clients: Sequence[ClientData]
-) -> Tensor | None:
-    numbers = [client.index for client in clients]
-    return personal_adapters(method, template, state.adapters[0], numbers, state.clients)
 
 
 def message_factor(cell: TalkingHeadCell, training: Training, clients: Sequence[ClientData]) -> float:

@@ -33,6 +33,11 @@ def nothing_is_made(monkeypatch, tmp_path):
         (["attack.timesteps=[-1]"], r"attack\.timesteps has -1"),
         (["evaluation.steps=1001"], r"evaluation\.steps is 1001, the backbone's diffusion has 1000"),
         (["federation.window_frames=6"], r"federation\.window_frames is 6, training clips have 5 frames"),
+        (["personalisation.window_frames=6"], r"personalisation\.window_frames is 6, training clips have 5"),
+        (
+            ["personalisation.part=added", "personalisation.adapter.rank=4096"],
+            r"personalisation\.adapter\.rank is 4096, the widest layer it is put on has rank \d+; lower it",
+        ),
         (["attack.window=5"], r"attack\.window is 5, fresh clips have 4 frames"),
         (["attack.exact=6"], r"attack\.exact is 6, training clips have 5 frames"),
         (["attack.frames=5"], r"attack\.frames is 5, windows have 4 frames"),

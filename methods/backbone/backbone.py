@@ -32,6 +32,7 @@ from privtalk.methods.backbone.config import (
     Track,
 )
 from privtalk.methods.backbone.denoiser import Diffusion, build_unet
+from privtalk.methods.backbone.detail import detail_centres, detail_weights
 from privtalk.methods.backbone.synchrony import SynchronyEncoder
 
 CHUNK = 128
@@ -183,13 +184,23 @@ class Backbone(nn.Module):
         """ε-prediction [N, F, C, h, w]."""
         return self.diffusion.noise_from_velocity(noisy, self.predict(noisy, t, batch), t)
 
+    def weights(self, landmarks: Tensor) -> Tensor | None:
+        """[N, F, h, w] weights of the loss by place, mean 1, of landmarks [N, F, 78]; None where all weigh alike."""
+        if self.config.detail == 0:
+            return None
+        flat = detail_centres(landmarks.flatten(0, 1))
+        weights = detail_weights(flat, self.config.latent_size, self.config.detail)
+        return weights.unflatten(0, landmarks.shape[:2])
+
     def loss(self, batch: Batch, t: Tensor, noise: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Mean squared error of v per window, [N]; `noise` like `batch.latents`; `weight` [N, F, h, w], mean 1.
+        """Mean squared error of v per window, [N]; `noise` like `batch.latents`; `weight` [N, F, h, w], mean 1, or
+        None for `weights`'.
 
         It is DiffTalk's ε-loss weighted by 1 / a_t², which keeps high noise levels informative.
         """
         noisy = self.add_noise(batch.latents, noise, t)
         error = self.predict(noisy, t, batch) - self.diffusion.velocity(batch.latents, noise, t)
+        weight = self.weights(batch.landmarks) if weight is None else weight
         squares = error.square() if weight is None else error.square() * weight[:, :, None]
         return squares.flatten(1).mean(1)
 

@@ -44,7 +44,6 @@ def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
 
 
 def _utility(board: Board, metric: BoardMetric, site: Path, slug: str) -> Figure:
-    board = progress.started(board)
     attack = AttackBoard(board).beside_utility
     away = off_scale(board, metric.name)
     caption = (

@@ -13,6 +13,8 @@ from privtalk.leaderboards.charts.parts import Spec, layer, quantitative, ranges
 from privtalk.leaderboards.charts.style import Layout, Theme, method_colours, method_shapes
 from privtalk.leaderboards.sections.attacks.rows import attack_rows
 
+FAINT = 0.4
+"""Opacity of rows as released, where the same rows after more progress stand above them."""
 LINE = 15
 """Pixels that a line of labels needs."""
 
@@ -25,20 +27,23 @@ def privacy_utility(board: Board, metric: str, attack: str | None, theme: Theme,
     return whole({"vconcat": panels}, theme, layout)
 
 
-def _positions(board: Board) -> dict[str, int]:
-    """Place of each tier on the axis: the strongest guarantee on the left, no DP on the right."""
-    return {tier: place for place, tier in enumerate(reversed(board.tiers))}
+def _tiers(board: Board) -> list[str]:
+    """The places on the axis, whatever a row's progress: the strongest guarantee on the left, no DP on the right."""
+    return list(dict.fromkeys(board.display.split(tier)[0] for tier in reversed(board.tiers)))
 
 
 def _placed(board: Board, rows: Table) -> Table:
     """Rows of methods with their place on the axis, methods side by side."""
-    places, methods = _positions(board), sorted({r["label"] for r in rows if r["kind"] == "method"})
+    places, methods = _tiers(board), sorted({r["label"] for r in rows if r["kind"] == "method"})
     step = min(0.09, 0.5 / max(len(methods), 1))
-    return [
-        r | {"x": places[r["tier"]] + step * (methods.index(r["label"]) - (len(methods) - 1) / 2)}
-        for r in rows
-        if r["kind"] == "method"
-    ]
+    found = []
+    for r in rows:
+        if r["kind"] == "method":
+            place, progress = board.display.split(r["tier"])
+            beside = step * (methods.index(r["label"]) - (len(methods) - 1) / 2)
+            found.append(r | {"x": places.index(place) + beside, "progress": progress})
+    moved = any(r["progress"] is not None for r in found)
+    return [r | {"strength": FAINT if moved and r["progress"] is None else 1.0} for r in found]
 
 
 def _utility_panel(board: Board, metric: str, theme: Theme, layout: Layout) -> Spec:
@@ -50,7 +55,7 @@ def _utility_panel(board: Board, metric: str, theme: Theme, layout: Layout) -> S
     lines = [{"label": base, "value": 0.0, "low": None, "high": None, "kind": "baseline"}, *near]
     title = {
         "text": f"Utility: {metric} {formats.MINUS} {base}{f', {unit}' if unit else ''}",
-        "subtitle": f"Paired by client and clip, 95 % intervals; {better}",
+        "subtitle": f"Paired by client and clip, 95 % intervals; {better}{_stages(board, rows)}",
     }
     layers = [*_rules(lines, theme), *_marks(rows, theme)]
     layers += _side_labels(rows, lines, low, high, theme, layout, layout.tall)
@@ -82,7 +87,7 @@ def _panel(
     *,
     axis_title: bool = False,
 ) -> Spec:
-    tiers = [board.at(tier) for tier in reversed(board.tiers)]
+    tiers = [board.at(tier) for tier in _tiers(board)]
     axis_x = {
         "values": list(range(len(tiers))),
         "labelExpr": f"{json.dumps(tiers, ensure_ascii=False)}[datum.value]",
@@ -112,9 +117,17 @@ def _panel(
     }
 
 
+def _stages(board: Board, rows: Table) -> str:
+    """What faint and full marks are, where rows have progressed."""
+    axis, known = board.display.progress, dict.fromkeys(r["progress"] for r in rows if r["progress"])
+    if axis is None or not known:
+        return ""
+    return f"; faint: as released, full: {' or '.join(axis.text(value) for value in known)}"
+
+
 def _along(board: Board) -> str | None:
     """The words of the axis about the places along it."""
-    return ", ".join(axis.about or axis.heading for axis in board.display.axes) or None
+    return ", ".join(axis.about or axis.heading for axis in board.display.axes if not axis.progress) or None
 
 
 def _rules(lines: Table, theme: Theme) -> list[Spec]:
@@ -137,16 +150,21 @@ def _marks(rows: Table, theme: Theme) -> list[Spec]:
     colour = {"field": "label", "scale": scale(colours), "legend": None}
     shape = {"field": "label", "scale": scale(shapes), "legend": None}
     spans = [r for r in rows if r["low"] is not None]
+    strength = {"field": "strength", "type": "quantitative", "scale": None, "legend": None}
+    thin = {"field": "progress", "type": "nominal"}
     return [
-        layer(rows, {"type": "line", "strokeWidth": 1.5, "opacity": 0.55}, color=colour),
+        layer(rows, {"type": "line", "strokeWidth": 1.5, "opacity": 0.55}, color=colour, detail=thin),
         layer(
             spans,
             {"type": "rule", "strokeWidth": 2},
             color=colour,
+            opacity=strength,
             y=quantitative("low"),
             y2={"field": "high"},
         ),
-        layer(rows, {"type": "point", "filled": True, "size": 70, "opacity": 1}, color=colour, shape=shape),
+        layer(
+            rows, {"type": "point", "filled": True, "size": 70}, color=colour, shape=shape, opacity=strength
+        ),
     ]
 
 
@@ -155,7 +173,9 @@ def _side_labels(
 ) -> list[Spec]:
     """Names on the right: of each method beside the end of its line, of each rule beside it."""
     names = sorted({r["label"] for r in rows})
-    last = [max((r for r in rows if r["label"] == name), key=lambda r: r["x"]) for name in names]
+    last = [
+        max((r for r in rows if r["label"] == name), key=lambda r: (r["strength"], r["x"])) for name in names
+    ]
     at = spread([r["value"] for r in (*last, *lines)], LINE * (high - low) / height)
     placed = [r | {"at": y} for r, y in zip((*last, *lines), at, strict=True)]
     colour = {"field": "label", "scale": scale(method_colours(names, theme)), "legend": None}

@@ -223,11 +223,15 @@ def pretrain(
         int | None, typer.Option(min=2, help="Public identities [default: the recipe's].")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that film the corpus.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Weights that the denoiser goes on from [default: from nothing]."),
+    ] = None,
 ) -> None:
     """Train the backbone, or the networks that metrics read with, on the public identities of the embedded corpus."""
     from privtalk.bench.commands import pretrain as command
 
-    command.pretrain(part, out, size=size, people=people, workers=workers)
+    command.pretrain(part, out, size=size, people=people, workers=workers, start=start)
 
 
 @app.command()

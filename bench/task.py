@@ -60,6 +60,8 @@ class Planned(Frozen):
     preset: str
     row: str
     """Name on the board: the method's, or the ablation's."""
+    factors: dict[str, bool] = Field(default_factory=dict)
+    """Factor of its grid -> whether the row has it; empty where the grid has none."""
     cell: SerializeAsAny[Cell]
 
     @property

@@ -49,6 +49,8 @@ class AxisDisplay(Frozen):
     """Label of rows that are not placed on it, such as `no DP`."""
     about: str = ""
     """The words that a chart writes along it."""
+    factor: str = ""
+    """The name of being placed on it at all, where that is a factor of experiments, such as `DP`; empty: it is none."""
     order: Literal["rising", "falling"] | tuple[str, ...] = "rising"
     """The order of values that are numbers, or all values in their order; rows at the default come first."""
     progress: bool = False

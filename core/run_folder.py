@@ -37,6 +37,9 @@ class PlannedRow(Frozen):
     method: str
     at: dict[str, str] = Field(default_factory=dict)
     seed: int
+    factors: dict[str, bool] = Field(default_factory=dict)
+    """Factor of the grid that it stands in -> whether the row has it; empty for a row of no factorial grid, and in
+    folders from before factors were written down."""
 
     @property
     def tier(self) -> str:
@@ -137,10 +140,14 @@ def write_plan(folder: Path, plan: RunPlan) -> None:
 
 
 def with_rows(plan: RunPlan, more: RunPlan) -> RunPlan:
-    """The plan with the rows and plugins of another, each once, in the order in which they were first asked for."""
+    """The plan with the rows and plugins of another, each once, in the order in which they were first asked for.
+
+    A row that was written down before factors were takes those of the other.
+    """
     merged = {row.cell_id: row for row in plan.planned}
     for row in more.planned:
-        merged.setdefault(row.cell_id, row)
+        if row.cell_id not in merged or (row.factors and not merged[row.cell_id].factors):
+            merged[row.cell_id] = row
     brought = tuple(dict.fromkeys((*plan.plugins, *more.plugins)))
     return plan.model_copy(update={"planned": tuple(merged.values()), "plugins": brought})
 

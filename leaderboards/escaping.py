@@ -20,6 +20,11 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Control, format (bidirectional overrides among them) and surrogate characters; separators of lines."""
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$@])")
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"}
+_LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"}
+_LATEX |= {"\N{MINUS SIGN}": "$-$", "×": r"$\times$", "ε": r"$\varepsilon$", "δ": r"$\delta$", "≤": r"$\leq$"}
+_LATEX |= {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "Δ": r"$\Delta$"}
 _LONGEST_FILE = 100
 _PLAIN = re.compile(r"[A-Za-z0-9_=][A-Za-z0-9_.=-]*")
 _READ_BY = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]")
@@ -98,6 +103,15 @@ def markdown(text: object) -> str:
     """
     plain = visible(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\1", plain)
+
+
+def latex(text: object) -> str:
+    """Text as LaTeX shows it literally, signs of mathematics among it.
+
+    >>> latex("a_b & 50% ε = 8 ×{c}")
+    'a\\\\_b \\\\& 50\\\\% $\\\\varepsilon$ = 8 $\\\\times$\\\\{c\\\\}'
+    """
+    return "".join(_LATEX.get(character, character) for character in visible(str(text)))
 
 
 def file_name(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from privtalk.leaderboards.board import columns, progress
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import markdown
-from privtalk.leaderboards.sections.catalogue import findings
+from privtalk.leaderboards.sections.catalogue import findings, sections_of
 from privtalk.leaderboards.sections.utility import tables
 from privtalk.leaderboards.terminal import Column
 
@@ -22,7 +22,9 @@ def to_markdown(board: Board, *, whole: bool = False) -> str:
             "",
             *_table(tables.metric_columns(board, family.measured)),
         ]
-    for finding in findings(board):
+    sections = sections_of(board)
+    lines += [line for section in sections for line in section.markdown()]
+    for finding in findings(board, sections):
         lines += [f"**{markdown(finding.question)}**", ""]
         for told in finding.answers:
             lines.append(f"- {f'{markdown(told.tier)}: ' if told.tier else ''}{markdown(told.text)}")

@@ -67,6 +67,8 @@ class PersonalisationConfig(Frozen):
         return federation.model_copy(update={name: value for name, value in own.items() if value is not None})
 
 
+Reference = Literal["other_clip", "own_clip"]
+"""The clip that a window's reference frame is taken from."""
 Normalisation = Literal["public", "appended", "cohort"]
 """The divisor of the sum of updates; see `methods.federation.normalisation`."""
 
@@ -84,6 +86,9 @@ class FederationConfig(Frozen):
     """Windows a client a step."""
     window_frames: int = Field(4, ge=1, le=100_000)
     """Consecutive frames a window; differences between frames (TDC, ISFA) need at least two."""
+    reference: Reference = "other_clip"
+    """`other_clip`: another clip of the person, where there is one, as in tests, where a portrait speaks what it never
+    said. `own_clip` (DiffTalk): it teaches to copy what only a neighbour shares, and costs landmarks and FID."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """A client's optimiser starts afresh every round."""
     lr: float = Field(5e-3, gt=0)

@@ -17,14 +17,16 @@ READER = "mouth_reader"
 EVALUATORS = "evaluators"
 
 
-def pretrain(part: str, out: Path, *, size: int, people: int | None, workers: int | None) -> None:
+def pretrain(
+    part: str, out: Path, *, size: int, people: int | None, workers: int | None, start: Path | None = None
+) -> None:
     """Trains, or goes on with it, and writes weights and manifest to `out`."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; name a folder with -o")
     if part not in parts():
         raise unknown("part", part, parts())
     with sole_writer(out, "bench pretrain"):
-        _pretrain(part, out, size, people, workers or usable_cores())
+        _pretrain(part, out, size, people, workers or usable_cores(), start)
 
 
 def parts() -> tuple[str, ...]:
@@ -35,7 +37,7 @@ def parts() -> tuple[str, ...]:
     return (*get_args(Stage), READER, EVALUATORS, *FITS)
 
 
-def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int) -> None:
+def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int, start: Path | None) -> None:
     from privtalk.bench.pretraining.backbone import Pool, Stage, pretrain
     from privtalk.bench.pretraining.evaluators import FITS, fit_evaluators
     from privtalk.bench.pretraining.mouth_reader import fit_mouth_reader
@@ -62,7 +64,7 @@ def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int)
             Console().print_json(json.dumps(results))
             return
         config = BackboneConfig(size=size)
-        manifest = pretrain(out, cast(Stage, part), config, None, pool, workers, tell)
+        manifest = pretrain(out, cast(Stage, part), config, None, pool, workers, tell, start)
     console = Console()
     if manifest is None:
         console.print(

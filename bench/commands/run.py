@@ -217,7 +217,14 @@ def _there(before: bool) -> str:
 
 def _row(planned: Planned) -> PlannedRow:
     cell = planned.cell
-    return PlannedRow(cell_id=cell.id, row=planned.row, method=cell.method, at=cell.at, seed=cell.seed)
+    return PlannedRow(
+        cell_id=cell.id,
+        row=planned.row,
+        method=cell.method,
+        at=cell.at,
+        seed=cell.seed,
+        factors=planned.factors,
+    )
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

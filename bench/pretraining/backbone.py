@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,9 +26,8 @@ from privtalk.methods.backbone.pretrain import (
     pretrain_autoencoder,
     pretrain_denoiser,
 )
-from privtalk.methods.backbone.weights import Manifest, save
-from privtalk.metrics.evaluators.bundle import TALKHEAD, Given
-from privtalk.metrics.evaluators.talkhead.mouth_opening import MouthReader
+from privtalk.methods.backbone.weights import Manifest, load_manifest, save, widened
+from privtalk.metrics.evaluators.bundle import InstalledEvaluators
 
 Stage = Literal["autoencoder", "denoiser", "all"]
 
@@ -78,15 +77,16 @@ def pretrain(
     pool: Pool | None = None,
     workers: int = 2,
     tell: Tell = lambda stage, done, total, loss: None,
+    start: Path | None = None,
 ) -> Manifest | None:
     """Weights and manifest in `out`; checkpoints in ``out/checkpoints``, from which the same call goes on.
 
     `autoencoder` stops after that stage, and None is returned; `denoiser` insists that it is finished; `all` does
-    what is left.
+    what is left. With `start`, a folder of weights, the denoiser goes on from those, on their autoencoder.
     """
     config, recipe, pool = config or BackboneConfig(), recipe or BackboneRecipe(), pool or Pool()
     checkpoints = out / "checkpoints"
-    if stage == "denoiser":
+    if stage == "denoiser" and start is None:
         _require_finished(checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)
 
     def stream(*names: str | int) -> torch.Generator:
@@ -96,26 +96,42 @@ def pretrain(
         return checkpoints / f"{name}.safetensors", partial(tell, name)
 
     data = PublicData.gather(film(pool.training(), workers, tell))
-    backbone = Backbone.initial(config, recipe.seed)
-    first = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream, *place("autoencoder"))
-    if stage == "autoencoder":
-        return None
+    if start is None:
+        backbone = Backbone.initial(config, recipe.seed)
+        curves = {
+            "autoencoder": pretrain_autoencoder(
+                backbone.autoencoder, data, recipe, stream, *place("autoencoder")
+            )
+        }
+        if stage == "autoencoder":
+            return None
+    else:
+        backbone, curves = widened(start, config, recipe.seed).freeze(), {}
     latents = LatentData.encode(backbone, data, recipe)
-    second = pretrain_denoiser(backbone, latents, recipe, stream, *place("denoiser"))
+    name = "denoiser" if start is None else "further"
+    curves[name] = pretrain_denoiser(
+        backbone, latents, recipe, stream, *place(name), further=start is not None
+    )
     held_out = film(pool.validation(), workers, tell)
     return save(
         backbone.freeze(),
         out,
         data={"pool": pool.model_dump(), "frames": len(data.frames), "sha256": data.digest()},
         recipe=recipe.model_dump(),
-        curves={"autoencoder": first, "denoiser": second},
+        curves=curves,
+        start=None if start is None else history(start),
         validation=validate(
             backbone,
             held_out,
             partial(stream, "validate"),
-            Given({("mouth", TALKHEAD): MouthReader.load()}),
+            InstalledEvaluators(embedded=True),
         ),
     )
+
+
+def history(folder: Path) -> dict[str, Any]:
+    """The making of the weights in a folder, as the manifest of those that go on from them keeps it."""
+    return load_manifest(folder).model_dump(mode="json", exclude={"config", "validation"})
 
 
 def film(shards: Sequence[Shard], workers: int, tell: Tell) -> list[Clip]:

@@ -66,6 +66,7 @@ def expand(
                 suite=suite.name,
                 preset=preset,
                 row=row.name,
+                factors=row.factors,
                 cell=task.cell(settings, Wanted(row.method, row.at, seed, row.options)),
             )
             for seed in seeds or chosen.seeds or suite.seeds
@@ -157,6 +158,7 @@ class _Row(NamedTuple):
     method: str
     at: dict[str, str]
     options: dict[str, Any]
+    factors: dict[str, bool]
 
 
 def _rows(
@@ -175,7 +177,7 @@ def _rows(
         at = parse_tier(task, tier)
         for states in itertools.product((False, True), repeat=len(grid.factors)):
             name, options = _ablated(method, grid.factors, states)
-            rows.append(_Row(name, method, at, options))
+            rows.append(_Row(name, method, at, options, dict(zip(grid.factors, states, strict=True))))
     return rows
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from privtalk.core.display import Display
 from privtalk.core.records import Record
-from privtalk.core.run_folder import MissingRow
+from privtalk.core.run_folder import MissingRow, PlannedRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import assembly, floors
 from privtalk.leaderboards.board.loading import BoardKey, Expected, Runs, display_of
@@ -43,12 +43,13 @@ def build(
     problems: Iterable[str] = (),
     planned: int = 0,
     missing: Sequence[MissingRow] = (),
+    design: Sequence[PlannedRow] = (),
 ) -> Board:
     """Board of the records of one suite, preset, corpus and task; mixing several is refused.
 
     Without a `display` that of the records' task is asked for, and without a `baseline` the display's is taken.
     `problems` are what went wrong before, when records were read; the board keeps them among its own. `planned` and
-    `missing` are what a run was asked for and did not come to.
+    `missing` are what a run was asked for and did not come to, `design` its rows of factorial grids.
     """
     found = list(records)
     if not found:
@@ -88,6 +89,7 @@ def build(
         problems=(*problems, *repeated, *lacking, *assembly.warnings_of(kept, shown.shared)),
         planned=planned,
         missing=tuple(missing),
+        design=tuple(design),
         scores=scores,
     )
 
@@ -110,6 +112,7 @@ def build_all(runs: Runs) -> dict[BoardKey, Board]:
             problems=[*runs.problems, *lost],
             planned=known.planned,
             missing=known.missing,
+            design=known.design,
         )
     return boards
 

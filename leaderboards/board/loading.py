@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError
 from privtalk.core.records import Record, RunStore, Sample
-from privtalk.core.run_folder import PLAN, MissingRow, RunPlan, missing_rows, read_plan
+from privtalk.core.run_folder import PLAN, MissingRow, PlannedRow, RunPlan, missing_rows, read_plan
 from privtalk.leaderboards.board.validation import MetricValidation, find
 from privtalk.leaderboards.escaping import all_visible, name_fault, visible
 
@@ -37,6 +37,8 @@ class Expected:
     """Rows and seeds that were planned; 0 where nobody wrote it down."""
     missing: tuple[MissingRow, ...] = ()
     """Those without a record."""
+    design: tuple[PlannedRow, ...] = ()
+    """Planned rows of factorial grids, whether they have a record or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,19 +185,35 @@ def _expected(
     plans: Mapping[Path, RunPlan], have: set[str], refused: Mapping[str, str]
 ) -> dict[BoardKey, Expected]:
     """The plans of the folders, by board, and which of it is missing in all of them and why."""
-    planned: dict[BoardKey, set[str]] = {}
+    planned: dict[BoardKey, dict[str, PlannedRow]] = {}
     missing: dict[BoardKey, dict[object, MissingRow]] = {}
     for folder, plan in plans.items():
         key = BoardKey(plan.suite, plan.preset, visible(plan.corpus), visible(plan.task))
-        planned.setdefault(key, set()).update(row.cell_id for row in plan.planned)
+        planned.setdefault(key, {}).update((row.cell_id, _readable(row)) for row in plan.planned)
         for row in missing_rows(folder, have):
             known = missing.setdefault(key, {})
             known.setdefault(row.cell_id or (row.row, row.tier, row.seed), _shown(row, refused))
     return {
-        key: Expected(planned=len(ids), missing=tuple(missing.get(key, {}).values()))
-        for key, ids in planned.items()
-        if ids or key in missing
+        key: Expected(
+            planned=len(rows),
+            missing=tuple(missing.get(key, {}).values()),
+            design=tuple(row for row in rows.values() if row.factors),
+        )
+        for key, rows in planned.items()
+        if rows or key in missing
     }
+
+
+def _readable(row: PlannedRow) -> PlannedRow:
+    """A planned row with its texts made visible."""
+    return row.model_copy(
+        update={
+            "row": visible(row.row),
+            "method": visible(row.method),
+            "at": {visible(axis): visible(value) for axis, value in row.at.items()},
+            "factors": {visible(name): state for name, state in row.factors.items()},
+        }
+    )
 
 
 def _shown(row: MissingRow, refused: Mapping[str, str]) -> MissingRow:

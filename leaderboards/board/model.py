@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from privtalk.core.display import DEFAULT, Display
 from privtalk.core.records import Direction, Estimate, Privacy, Record, Sample
-from privtalk.core.run_folder import MissingRow
+from privtalk.core.run_folder import MissingRow, PlannedRow
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.statistics import Difference, Rank, Scores, paired_difference
@@ -162,6 +162,8 @@ class Board:
     """Rows and seeds that were planned; 0 where nobody wrote it down."""
     missing: tuple[MissingRow, ...] = ()
     """Planned rows and seeds without a record, each with the reason."""
+    design: tuple[PlannedRow, ...] = ()
+    """Planned rows of factorial grids, recorded or not; empty where there is no such grid, or nobody wrote it down."""
     scores: Mapping[RowKey, Mapping[str, Scores]] = field(repr=False)
 
     def row(self, method: str, tier: str = DEFAULT, variant: str = "") -> BoardRow:

@@ -106,10 +106,29 @@ def paired_difference(row: Scores, other: Scores, *, level: float = LEVEL) -> Di
     shared = row.keys() & other.keys()
     if not shared:
         return Difference(missing="no clip is scored in both rows")
-    means = np.array(list(client_means({key: row[key] - other[key] for key in shared}).values()))
+    return _mean({key: row[key] - other[key] for key in shared}, level)
+
+
+def contrast(plus: Sequence[Scores], minus: Sequence[Scores], *, level: float = LEVEL) -> Difference:
+    """The mean of some rows minus that of others, paired by (seed, client, clip) over all of them.
+
+    >>> cells = [{(0, client, "x"): value for client in ("ann", "bob")} for value in (1.0, 2.0, 4.0, 9.0)]
+    >>> contrast([cells[0], cells[3]], [cells[1], cells[2]]).value
+    2.0
+    """
+    shared = frozenset(plus[0]).intersection(*plus[1:], *minus)
+    if not shared:
+        return Difference(missing="no clip is scored in every row that it takes")
+    apart = {key: fmean(row[key] for row in plus) - fmean(row[key] for row in minus) for key in shared}
+    return _mean(apart, level)
+
+
+def _mean(apart: Scores, level: float) -> Difference:
+    """The mean of differences over clients, with the cluster-robust t interval."""
+    means = np.array(list(client_means(apart).values()))
     value, clients = float(means.mean()), len(means)
     if clients < 2:
-        return Difference(value=value, n=len(shared), clusters=clients)
+        return Difference(value=value, n=len(apart), clusters=clients)
     error = float(means.std(ddof=1)) / clients**0.5
     half = quantile(clients, level) * error
     return Difference(
@@ -117,7 +136,7 @@ def paired_difference(row: Scores, other: Scores, *, level: float = LEVEL) -> Di
         low=value - half,
         high=value + half,
         p=_two_sided(value, error, clients - 1),
-        n=len(shared),
+        n=len(apart),
         clusters=clients,
     )
 

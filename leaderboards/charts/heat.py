@@ -1,4 +1,4 @@
-"""The parts that heat maps share: axes of cells in named groups."""
+"""Heat maps: cells in named groups along both axes, coloured and marked by their verdict."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from privtalk.leaderboards.charts.parts import Spec
+from privtalk.leaderboards.charts.data import Table
+from privtalk.leaderboards.charts.parts import Spec, layer, scale
 from privtalk.leaderboards.charts.style import Layout, Theme
 
 WIDEST, TALL = 30, 20
 """Widest column and height of a row, in pixels."""
+ROOM = 54
+"""Width of a column from which a cell holds a figure."""
+FAINT, STRONG, FULL = 0.14, 0.62, 4.0
+"""Opacity just clear of zero, opacity at most, and the half-intervals from which it is most."""
+GLYPHS = {"better": "▲", "worse": "▼", "level": ""}
 
 
 class HeatLabel(NamedTuple):
@@ -19,6 +25,63 @@ class HeatLabel(NamedTuple):
     label: str
     key: str | None = None
     """None for the name of a group."""
+
+
+def heat_map(
+    cells: Table,
+    across: str,
+    columns: Sequence[HeatLabel],
+    down: str,
+    lines: Sequence[HeatLabel],
+    theme: Theme,
+    layout: Layout,
+    widest: int = WIDEST,
+) -> Spec:
+    """Cells with a `verdict`, a `standardised` size in half-intervals, and for each axis a key of one of its labels.
+
+    A cell may have a `text`, which stands beside its mark where columns are wide enough.
+    """
+    x_of, y_of = (
+        {line.key: str(i) for i, line in enumerate(places) if line.key} for places in (columns, lines)
+    )
+    step = min(widest, layout.width / len(columns))
+    placed = [_marked(c, step) | {"x": x_of[c[f"{across}_key"]], "y": y_of[c[f"{down}_key"]]} for c in cells]
+    colours = {"better": theme.better, "worse": theme.worse, "level": theme.muted}
+    rect = {"type": "rect", "cornerRadius": 2}
+    glyph = {"type": "text", "color": theme.ink, "fontSize": min(10, round(0.6 * step)), "baseline": "middle"}
+    groups = [{"x": str(i), "text": name} for i, name in group_names(columns, step)]
+    names = {"type": "text", "align": "left", "fontSize": layout.font - 2, "fontWeight": 700}
+    names |= {"color": theme.muted, "dx": -step / 2}
+    return {
+        "width": round(step * len(columns)),
+        "height": TALL * len(lines),
+        "encoding": {
+            "x": axis("x", columns, layout, theme, labelAngle=-90, orient="bottom"),
+            "y": axis("y", lines, layout, theme, labelLimit=190),
+        },
+        "layer": [
+            layer(
+                placed,
+                rect,
+                color={"field": "verdict", "scale": scale(colours), "legend": None},
+                opacity={"field": "opacity", "type": "quantitative", "scale": None, "legend": None},
+            ),
+            layer([c for c in placed if c["glyph"]], glyph, text={"field": "glyph"}),
+            layer(groups, names, y={"value": -8}, text={"field": "text"}),
+        ],
+    }
+
+
+def _marked(cell: dict[str, Any], step: float) -> dict[str, Any]:
+    """A cell with its glyph, its text where there is room for it, and its opacity."""
+    text = cell.get("text", "") if step >= ROOM else ""
+    size = min(abs(cell["standardised"]), FULL) / FULL
+    clear = cell["verdict"] != "level"
+    return {
+        "verdict": cell["verdict"],
+        "glyph": f"{GLYPHS[cell['verdict']]} {text}".strip(),
+        "opacity": round(FAINT + (STRONG - FAINT) * size, 3) if clear else FAINT,
+    }
 
 
 def axis(name: str, lines: Sequence[HeatLabel], layout: Layout, theme: Theme, **more: Any) -> Spec:

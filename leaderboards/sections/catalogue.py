@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from privtalk.core.display import Display
 from privtalk.core.records import Record
 from privtalk.leaderboards.board.model import Board
+from privtalk.leaderboards.sections.ablation.section import Ablation
 from privtalk.leaderboards.sections.answers import Finding
 from privtalk.leaderboards.sections.attacks.section import Attacks
 from privtalk.leaderboards.sections.audits.section import Audits
@@ -25,6 +26,7 @@ SECTIONS: tuple[type[Section], ...] = (
     Utility,
     Tradeoff,
     Progress,
+    Ablation,
     Guarantee,
     Attacks,
     Audits,

@@ -76,6 +76,10 @@ class Section:
         """Returns tables no wider than `width`, and notes; without `whole`, only what fits one screen."""
         return TerminalBlock()
 
+    def markdown(self) -> Sequence[str]:
+        """Returns lines of Markdown: what a report holds of it beside the overview and the findings."""
+        return ()
+
     def figures(self, place: PagePlace) -> Figures:
         """Draws the charts into the site."""
         return {}

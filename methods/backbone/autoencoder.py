@@ -108,6 +108,13 @@ class Autoencoder(nn.Module):
         """Normalised posterior means [N, C, h, w]; `images` [N, 3, H, W] in [-1, 1]."""
         return (self.posterior(images).mean - _channels(self.latent_shift)) / _channels(self.latent_scale)
 
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The encoder's features [N, C_i, h_i, w_i] at every depth i; `images` [N, 3, H, W] in [-1, 1]."""
+        found = [self.encoder.conv_in(F.pixel_unshuffle(images, PIXEL_FOLD))]
+        for block in self.encoder.down_blocks:
+            found.append(block(found[-1]))
+        return found
+
     def decode(self, latents: Tensor) -> Tensor:
         """Images [N, 3, H, W] in [-1, 1] from normalised latents."""
         raw = latents * _channels(self.latent_scale) + _channels(self.latent_shift)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from privtalk.methods.backbone.alignment import ReferenceAligner
 from privtalk.methods.backbone.audio import frame_windows, log_mel, neighbourhood
 from privtalk.methods.backbone.autoencoder import Autoencoder, to_frames, to_images
 from privtalk.methods.backbone.conditioning import (
@@ -31,6 +32,7 @@ from privtalk.methods.backbone.config import (
     Track,
 )
 from privtalk.methods.backbone.denoiser import Diffusion, build_unet
+from privtalk.methods.backbone.synchrony import SynchronyEncoder
 
 CHUNK = 128
 """Images encoded or decoded at a time, which bounds the memory."""
@@ -44,6 +46,8 @@ class Backbone(nn.Module):
         self.config = config
         self.autoencoder = Autoencoder(config.autoencoder)
         self.conditioning = ConditionEncoder(config)
+        self.synchrony = SynchronyEncoder(config)
+        self.aligner = ReferenceAligner(config.autoencoder.latent_channels) if config.aligns else None
         self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.diffusion = Diffusion(config.diffusion)
 
@@ -140,20 +144,37 @@ class Backbone(nn.Module):
         """Unit embeddings [N, E] of the person in `latents` [N, C, h, w]."""
         return self.conditioning.identity(latents)
 
+    def lips(self, latents: Tensor, landmarks: Tensor) -> Tensor:
+        """Unit embeddings [N, E] of the mouths in `latents` [N, C, h, w]; `landmarks` [N, 78]."""
+        return self.synchrony.lips(latents, landmarks)
+
+    def speech(self, audio: Tensor) -> Tensor:
+        """Unit embeddings [N, E] of smoothed audio features [N, D], near those of the lips that spoke them."""
+        return self.synchrony.speech(audio)
+
     # ---- diffusion
+
+    def aligned(self, batch: Batch) -> Tensor | None:
+        """[N*F, 192, h, w] the reference carried to each frame, equal at all timesteps; None where none is."""
+        return None if self.aligner is None else self.aligner(batch)
 
     def add_noise(self, latents: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """Noisy latents [N, F, C, h, w] at timesteps `t` [N] (int64)."""
         return self.diffusion.add_noise(latents, noise, t)
 
-    def predict(self, noisy: Tensor, t: Tensor, batch: Batch) -> Tensor:
-        """v-prediction [N, F, C, h, w] for noisy latents at timesteps `t` [N]."""
+    def predict(self, noisy: Tensor, t: Tensor, batch: Batch, aligned: Tensor | None = None) -> Tensor:
+        """v-prediction [N, F, C, h, w] for noisy latents at timesteps `t` [N].
+
+        `aligned`: what the method of that name gives, where it is at hand.
+        """
         tokens, vector = self.conditioning(batch)
         frames = batch.frames
         reference = batch.reference[:, None].expand_as(noisy)
         reference = reference if "reference" in self.config.conditions else torch.zeros_like(noisy)
         masked = torch.zeros_like(noisy) if batch.masked is None else batch.masked
         stacked = torch.cat([noisy, masked, reference], dim=2).flatten(0, 1)
+        carried = self.aligned(batch) if aligned is None else aligned
+        stacked = stacked if carried is None else torch.cat([stacked, carried], dim=1)
         steps = t.to(noisy.device).repeat_interleave(frames)
         v = self.denoiser(stacked, steps, tokens, class_labels=vector, return_dict=False)[0]
         return v.unflatten(0, (-1, frames))
@@ -203,9 +224,9 @@ class Backbone(nn.Module):
     def _sample(self, batch: Batch, noise: Tensor, steps: Sequence[int], track: Track) -> Tensor:
         if track == "reenact":
             batch = replace(batch, masked=None)
-        noisy = noise
+        noisy, aligned = noise, self.aligned(batch)
         for t, previous in zip(steps, [*steps[1:], None], strict=True):
-            v = self.predict(noisy, torch.full((len(batch),), t), batch)
+            v = self.predict(noisy, torch.full((len(batch),), t), batch, aligned)
             noisy = self.diffusion.step(noisy, v, t, previous)
             if track == "inpaint":
                 noisy = self._write_back(noisy, noise, previous, batch)

@@ -9,6 +9,9 @@ from privtalk.core.frozen import Frozen
 Condition = Literal["audio", "identity", "reference", "masked", "landmarks"]
 CONDITIONS: tuple[Condition, ...] = ("audio", "identity", "reference", "masked", "landmarks")
 
+Alignment = Literal["none", "spline"]
+"""`none`: the denoiser sees the reference as it is (DiffTalk). `spline`: also carried to the frame's landmarks."""
+
 Track = Literal["reenact", "inpaint"]
 """`reenact`: the whole face is generated. `inpaint`: DiffTalk's protocol, ground truth outside the mouth region."""
 
@@ -54,6 +57,7 @@ class DenoiserConfig(Frozen):
     token_dim: int = 96
     landmark_tokens: int = 2
     identity_dim: int = 64
+    synchrony_dim: int = 32
     norm_groups: int = 16
 
 
@@ -62,10 +66,16 @@ class BackboneConfig(Frozen):
 
     size: int = 64
     conditions: tuple[Condition, ...] = CONDITIONS
+    alignment: Alignment = "spline"
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     audio: AudioConfig = AudioConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
+
+    @property
+    def aligns(self) -> bool:
+        """Whether the reference is carried to the frame, which takes both the reference and the landmarks."""
+        return self.alignment == "spline" and {"reference", "landmarks"} <= set(self.conditions)
 
     @property
     def latent_size(self) -> int:

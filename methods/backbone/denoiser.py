@@ -11,16 +11,21 @@ from privtalk.core import torchvision_guard as torchvision_guard  # before diffu
 
 from diffusers import DDIMScheduler, UNet2DConditionModel  # isort: skip
 
+from privtalk.methods.backbone.autoencoder import CELL
 from privtalk.methods.backbone.config import BackboneConfig, DiffusionConfig
 
 
 def build_unet(config: BackboneConfig, vector_dim: int) -> nn.Module:
-    """UNet whose input is (noisy, masked, reference) latents, 3C channels, as DiffTalk's, and whose output is v."""
+    """UNet whose input is (noisy, masked, reference) latents, 3C channels, as DiffTalk's, and whose output is v.
+
+    Where the reference is aligned, its pixels are further channels: those of a latent position together.
+    """
     channels, denoiser = config.autoencoder.latent_channels, config.denoiser
+    aligned = 3 * CELL**2 if config.aligns else 0
     stages = len(denoiser.block_channels)
     unet: Any = UNet2DConditionModel(
         sample_size=config.latent_size,
-        in_channels=3 * channels,
+        in_channels=3 * channels + aligned,
         out_channels=channels,
         down_block_types=("CrossAttnDownBlock2D",) * stages,
         up_block_types=("CrossAttnUpBlock2D",) * stages,

@@ -24,6 +24,7 @@ from privtalk.methods.backbone.backbone import CHUNK, Backbone
 from privtalk.methods.backbone.conditioning import Batch, hide_below_nose, upper_face
 from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, Report
+from privtalk.methods.backbone.synchrony import contrast
 
 Stream = Callable[..., torch.Generator]
 
@@ -51,6 +52,8 @@ class BackboneRecipe(BaseModel):
     seed: int = 0
     autoencoder: OptimiserConfig = OptimiserConfig(steps=1000, batch=32, learning_rate=1e-3)
     denoiser: OptimiserConfig = OptimiserConfig(steps=4500, batch=96, learning_rate=1.5e-3)
+    further: OptimiserConfig = OptimiserConfig(steps=3000, batch=96, learning_rate=1e-3)
+    """The denoiser's optimisation where it goes on from other weights."""
     divergence_weight: float = 1e-5
     absolute_weight: float = 0.05
     detail_weight: float = 3.0
@@ -61,6 +64,8 @@ class BackboneRecipe(BaseModel):
     """Share of samples of the in-painting track."""
     identity_weight: float = 0.02
     """Weight of the contrastive loss of the identity encoder."""
+    synchrony_weight: float = 0.02
+    """Weight of the contrastive loss of lips and speech, which moves their encoder alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,20 +314,31 @@ def pretrain_denoiser(
     stream: Stream,
     checkpoint: Path | None = None,
     report: Report | None = None,
+    further: bool = False,
 ) -> list[tuple[int, float]]:
-    """Train denoiser and condition encoders in place; the autoencoder stays frozen. Returns the loss curve."""
-    backbone.conditioning.requires_grad_(True).train()
-    backbone.denoiser.requires_grad_(True).train()
-    stage = Optimisation(backbone, recipe.denoiser, checkpoint)
+    """Train denoiser and condition encoders in place; the autoencoder stays frozen. Returns the loss curve.
+
+    `further`: the weights are those of an earlier training, which `recipe.further` goes on from.
+    """
+    optimiser, name = (recipe.further, "further") if further else (recipe.denoiser, "denoiser")
+    if backbone.aligner is not None:
+        backbone.aligner.start_from(backbone.autoencoder)
+    backbone.requires_grad_(True).train()
+    backbone.autoencoder.requires_grad_(False).eval()
+    stage = Optimisation(backbone, optimiser, checkpoint)
 
     def loss(step: int) -> Tensor:
-        generator = stream("denoiser", step)
-        batch, rows = draw_batch(backbone, data, recipe, generator)
+        generator = stream(name, step)
+        batch, rows = draw_batch(backbone, data, recipe, optimiser.batch, generator)
         t = torch.randint(backbone.config.diffusion.timesteps, (len(batch),), generator=generator)
         noise = torch.randn(batch.latents.shape, generator=generator)
-        contrast = identity_contrast(backbone, batch.reference, batch.latents[:, 0], data.person[rows])
+        identities = identity_contrast(backbone, batch.reference, batch.latents[:, 0], data.person[rows])
         error = backbone.loss(batch, t, noise, data.weight[rows, None])
-        return error.mean() + recipe.identity_weight * contrast
+        return (
+            error.mean()
+            + recipe.identity_weight * identities
+            + recipe.synchrony_weight * synchrony_contrast(backbone, batch)
+        )
 
     curve = stage.run(loss, report)
     backbone.freeze()
@@ -330,10 +346,9 @@ def pretrain_denoiser(
 
 
 def draw_batch(
-    backbone: Backbone, data: LatentData, recipe: BackboneRecipe, generator: torch.Generator
+    backbone: Backbone, data: LatentData, recipe: BackboneRecipe, n: int, generator: torch.Generator
 ) -> tuple[Batch, Tensor]:
     """(N windows of one frame, their rows in `data` [N])."""
-    n = recipe.denoiser.batch
     rows = torch.randint(len(data.latents), (n,), generator=generator)
     reference = draw_references(data, rows, recipe.nearby_reference, generator)
     heard = backbone.conditioning.audio(data.windows[data.near[rows]])
@@ -360,6 +375,12 @@ def draw_references(data: LatentData, rows: Tensor, nearby: float, generator: to
     before = torch.maximum(rows - back, data.start[data.clip[rows]])
     near = torch.rand(len(rows), generator=generator) < nearby
     return torch.where(near, before, torch.stack(anywhere))
+
+
+def synchrony_contrast(backbone: Backbone, batch: Batch) -> Tensor:
+    """InfoNCE between the lips of a batch's first frames and their speech; audio features are given, not trained."""
+    lips = backbone.lips(batch.latents[:, 0], batch.landmarks[:, 0])
+    return contrast(lips, backbone.speech(batch.audio[:, 0].detach()))
 
 
 def identity_contrast(backbone: Backbone, reference: Tensor, target: Tensor, person: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from privtalk.core.files import file_hash, write_atomic, write_bytes
+from privtalk.core.json_files import read_json
 from privtalk.core.tensor_files import tensor_bytes
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
@@ -36,6 +38,8 @@ class Manifest(BaseModel):
     """(step, loss) by stage."""
     validation: dict[str, float]
     """Measured on held-out identities after training."""
+    start: dict[str, Any] | None = None
+    """The hash, recipe and curves of the weights that these went on from; None where they began from nothing."""
 
 
 def embedded() -> Path:
@@ -58,27 +62,71 @@ def load_manifest(folder: Path) -> Manifest:
     if not path.exists():
         raise FileNotFoundError(f"{folder}: no {MANIFEST} there; name a folder that `bench pretrain` wrote")
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate(_of_today(read_json(path)))
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{path}: not a manifest of weights ({_line(error)}); run `bench pretrain` again"
         ) from error
 
 
+def _of_today(raw: Any) -> Any:
+    """A manifest as it is written now: until references could be aligned, none was."""
+    config = raw.get("config") if isinstance(raw, dict) else None
+    if isinstance(config, dict) and "alignment" not in config:
+        return raw | {"config": config | {"alignment": "none"}}
+    return raw
+
+
 def load(folder: Path | None = None) -> Backbone:
     """Frozen float32 backbone; the file must be the one that its manifest names."""
     folder = folder or embedded()
-    manifest, path = load_manifest(folder), (folder or embedded()) / WEIGHTS
+    manifest = load_manifest(folder)
+    backbone = Backbone.initial(manifest.config, 0)
+    tensors = read_tensors(folder, manifest)
+    try:
+        # the encoder of lips and speech came after the first weights, which are whole without it
+        backbone.load_state_dict(_fresh(backbone, "synchrony.") | tensors)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{folder / WEIGHTS}: not the weights of its manifest's network ({_line(error)})"
+        ) from error
+    return backbone.freeze()
+
+
+def widened(folder: Path, config: BackboneConfig, seed: int) -> Backbone:
+    """Untrained backbone of `config` that begins as the weights in `folder` do: what those lack is new, and further
+    inputs of the denoiser start with weight 0, so that it gives what it gave.
+    """
+    backbone = Backbone.initial(config, seed)
+    new, old = backbone.state_dict(), read_tensors(folder, load_manifest(folder))
+    entry = "denoiser.conv_in.weight"
+    wide = torch.zeros_like(new[entry])
+    wide[:, : old[entry].shape[1]] = old[entry]
+    try:
+        backbone.load_state_dict(new | old | {entry: wide})
+    except RuntimeError as error:
+        raise ValueError(
+            f"{folder / WEIGHTS}: weights of another network ({_line(error)}); name a folder that `bench pretrain` "
+            "wrote at the same size"
+        ) from error
+    return backbone
+
+
+def _fresh(backbone: Backbone, part: str) -> dict[str, Tensor]:
+    return {name: t for name, t in backbone.state_dict().items() if name.startswith(part)}
+
+
+def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
+    """The weights (float32) of a folder; the file must be the one that its manifest names."""
+    path = folder / WEIGHTS
     if not path.is_file():
         raise ValueError(f"{path}: no such file, though {MANIFEST} is there; run `bench pretrain` again")
     if file_hash(path) != manifest.sha256:
         raise ValueError(f"{path}: sha256 differs from the manifest's; the file is damaged, fetch it again")
     try:
-        backbone = Backbone(manifest.config)
-        backbone.load_state_dict({name: t.float() for name, t in load_file(path).items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
+        return {name: t.float() for name, t in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
         raise ValueError(f"{path}: not the weights of its manifest's network ({_line(error)})") from error
-    return backbone.freeze()
 
 
 def _line(error: BaseException) -> str:

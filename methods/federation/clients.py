@@ -13,7 +13,7 @@ from torch import Tensor
 
 from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch, ClipFeatures
-from privtalk.methods.config import FederationConfig
+from privtalk.methods.config import FederationConfig, Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,18 @@ class ClientData:
     """The features of all P frames."""
     lengths: tuple[int, ...]
     """Frames of each clip."""
+    people: tuple[int, ...] = ()
+    """Number of the person in each clip, within the client; empty where all clips are one person's."""
 
     @classmethod
-    def of(cls, index: int, clips: Sequence[ClipFeatures]) -> ClientData:
+    def of(cls, index: int, clips: Sequence[ClipFeatures], names: Sequence[str] = ()) -> ClientData:
+        """A client of some clips; `names` says who is in each, and may be left out where that is one person."""
         if not clips:
             raise ValueError(f"client {index} has no clips; leave it out of the population")
-        return cls(index=index, features=join(clips), lengths=tuple(len(clip.latents) for clip in clips))
+        number = {name: k for k, name in enumerate(dict.fromkeys(names))}
+        people = tuple(number[name] for name in names) if len(number) > 1 else ()
+        lengths = tuple(len(clip.latents) for clip in clips)
+        return cls(index=index, features=join(clips), lengths=lengths, people=people)
 
     @property
     def frames(self) -> int:
@@ -55,7 +61,12 @@ def pooled(clients: Sequence[ClientData]) -> ClientData:
     if len(clients) == 1:
         return clients[0]
     lengths = tuple(length for client in clients for length in client.lengths)
-    return ClientData(index=-1, features=join([client.features for client in clients]), lengths=lengths)
+    people: list[int] = []
+    for client in clients:
+        first = max(people, default=-1) + 1
+        people += [first + person for person in client.people or [0] * len(client.lengths)]
+    features = join([client.features for client in clients])
+    return ClientData(index=-1, features=features, lengths=lengths, people=tuple(people))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +116,22 @@ def draw(
 def _draw_one(
     client: ClientData, config: FederationConfig, timesteps: int, stream: Stream, name: tuple[str | int, ...]
 ) -> Draw:
-    batch = draw_windows(client, config.windows, config.window_frames, stream(*name, "windows"))
+    batch = draw_windows(
+        client, config.windows, config.window_frames, stream(*name, "windows"), config.reference
+    )
     t = torch.randint(timesteps, (config.windows,), generator=stream(*name, "timesteps"))
     noise = torch.randn(batch.latents.shape, generator=stream(*name, "noise"))
     return Draw(batch=batch, t=t, noise=noise.to(batch.latents))
 
 
-def draw_windows(client: ClientData, windows: int, frames: int, generator: torch.Generator) -> Batch:
-    """`windows` windows, uniform over all starts in all clips, with replacement; each with a reference frame of its
-    own clip, from outside the window where the clip is longer than it.
-    """
+def draw_windows(
+    client: ClientData,
+    windows: int,
+    frames: int,
+    generator: torch.Generator,
+    reference: Reference = "other_clip",
+) -> Batch:
+    """`windows` windows, uniform over all starts in all clips, with replacement, each with a reference frame."""
     lengths = torch.tensor(client.lengths)
     starts = (lengths - frames + 1).clamp(min=0)
     if not starts.sum():
@@ -126,11 +143,32 @@ def draw_windows(client: ClientData, windows: int, frames: int, generator: torch
     share = torch.rand(windows, generator=generator, dtype=torch.float64)
     clip = torch.searchsorted(starts.cumsum(0), place, right=True)
     start = place - (starts.cumsum(0) - starts)[clip]
-    outside = lengths[clip] - frames
+    first = lengths.cumsum(0) - lengths
+    chosen = first[clip] + _in_own_clip(lengths[clip], start, frames, share)
+    if reference == "other_clip":
+        elsewhere = _in_other_clips(client, clip, share)
+        chosen = torch.where(elsewhere < 0, chosen, elsewhere)
+    return take(client.features, first[clip] + start, frames, chosen)
+
+
+def _in_own_clip(length: Tensor, start: Tensor, frames: int, share: Tensor) -> Tensor:
+    """[W] frame of the window's clip, from outside the window where the clip is longer than it."""
+    outside = length - frames
     skipped = (share * outside.clamp(min=1)).long()
-    reference = torch.where(outside > 0, skipped + frames * (skipped >= start), (share * frames).long())
-    first = (lengths.cumsum(0) - lengths)[clip]
-    return take(client.features, first + start, frames, first + reference)
+    return torch.where(outside > 0, skipped + frames * (skipped >= start), (share * frames).long())
+
+
+def _in_other_clips(client: ClientData, clip: Tensor, share: Tensor) -> Tensor:
+    """[W] row of a frame of the same person's other clips, uniform over their frames; -1 where there are none."""
+    lengths = torch.tensor(client.lengths)
+    people = torch.tensor(client.people or [0] * len(lengths))
+    fits = (people == people[clip, None]) & (torch.arange(len(lengths)) != clip[:, None])
+    ends = (fits * lengths).cumsum(1)
+    place = (share * ends[:, -1]).long()
+    other = torch.searchsorted(ends, place[:, None], right=True).clamp(max=len(lengths) - 1)
+    before = ends.gather(1, other) - lengths[other]
+    row = (lengths.cumsum(0) - lengths)[other] + place[:, None] - before
+    return torch.where(ends[:, -1] > 0, row[:, 0], -1)
 
 
 def take(features: ClipFeatures, start: Tensor, frames: int, reference: Tensor) -> Batch:

@@ -42,6 +42,8 @@ class LocalStep:
     """[m] what the server sent along with the adapter, by name."""
     own: Mapping[str, Tensor]
     """[K, m] what each client keeps, by name."""
+    number: int = 0
+    """The local steps that a client takes before this one if it takes part in every round."""
 
     def errors(self) -> Tensor:
         """[K·W, F, C, h, w] squared error of the prediction, with gradient; its mean is the diffusion loss."""
@@ -51,6 +53,14 @@ class LocalStep:
     def predicted_noise(self) -> Tensor:
         """ε̂ [K·W, F, C, h, w]."""
         return self.backbone.diffusion.noise_from_velocity(self.noisy, self.v, self.draw.t)
+
+    def predicted_latents(self) -> Tensor:
+        """x̂_0 [K·W, F, C, h, w], with gradient."""
+        return self.backbone.diffusion.latents_from_velocity(self.noisy, self.v, self.draw.t)
+
+    def signal(self) -> Tensor:
+        """a_t² [K·W] in [0, 1]: the share of the noisy latents' variance that is signal."""
+        return self.backbone.diffusion.rates(self.draw.t, self.draw.t.to(self.v))[0].square()
 
     def per_client(self, windows: Tensor) -> Tensor:
         """[K] mean over each client's windows of `windows` [K·W]."""
@@ -139,7 +149,8 @@ def _train_chunk(
             theta.device
         )
         optimizer.zero_grad()
-        losses.append(backward(backbone, template, theta, start, drawn, config, objective, memory))
+        number = round_ * config.local_steps + step
+        losses.append(backward(backbone, template, theta, start, drawn, config, objective, memory, number))
         if theta.grad is not None:
             gradient += theta.grad / config.local_steps
         optimizer.step()
@@ -167,6 +178,7 @@ def backward(
     config: FederationConfig,
     objective: Objective,
     memory: Memory,
+    number: int = 0,
 ) -> Tensor:
     """Add the gradient of the sum of the clients' losses to `theta.grad`; returns the diffusion loss [K].
 
@@ -178,7 +190,8 @@ def backward(
     for part in chunks(windows, max(1, config.chunk // k)):
         share = (part.stop - part.start) / windows
         rows = torch.arange(k * windows).view(k, windows)[:, part].flatten()
-        step, loss = forward(backbone, template, theta, start, drawn if share == 1 else drawn[rows], memory)
+        seen = drawn if share == 1 else drawn[rows]
+        step, loss = forward(backbone, template, theta, start, seen, memory, number)
         extra = objective.extra_loss(step)
         objective_sum = (loss if extra is None else loss + extra).sum() * share
         objective_sum.backward()
@@ -193,6 +206,7 @@ def forward(
     start: Tensor,
     drawn: Draw,
     memory: Memory = Memory(),
+    number: int = 0,
 ) -> tuple[LocalStep, Tensor]:
     """One pass of K adapters `theta` [K, d] over K·W windows: the step and its diffusion loss [K].
 
@@ -210,5 +224,6 @@ def forward(
         start=start,
         server=memory.server,
         own=memory.own,
+        number=number,
     )
     return step, step.per_client(step.errors().flatten(1).mean(1))

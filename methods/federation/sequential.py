@@ -87,7 +87,7 @@ def _train_one(
             start.device
         )
         optimizer.zero_grad()
-        taken = _step(network, parameters, start, drawn, memory)
+        taken = _step(network, parameters, start, drawn, memory, round_ * config.local_steps + step)
         truth = network.diffusion.velocity(drawn.batch.latents, drawn.noise, drawn.t)
         loss = (taken.v - truth).square().mean()
         extra = objective.extra_loss(taken)
@@ -102,7 +102,12 @@ def _train_one(
 
 
 def _step(
-    network: Backbone, parameters: Sequence[Tensor], start: Tensor, drawn: Draw, memory: Memory
+    network: Backbone,
+    parameters: Sequence[Tensor],
+    start: Tensor,
+    drawn: Draw,
+    memory: Memory,
+    number: int,
 ) -> LocalStep:
     noisy = network.add_noise(drawn.batch.latents, drawn.noise, drawn.t)
     v = network.predict(noisy, drawn.t, drawn.batch)
@@ -116,6 +121,7 @@ def _step(
         start=start[None],
         server=memory.server,
         own=memory.own,
+        number=number,
     )
 
 

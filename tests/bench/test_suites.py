@@ -44,6 +44,14 @@ def test_the_ablation_is_the_full_grid():
     assert found == {(row, tier): on for row, on in switches.items() for tier in ("none", "eps=8")}
 
 
+@pytest.mark.parametrize("preset", ["published", "paper"])
+def test_published_weights_are_those_of_the_paper(preset):
+    options = [p.cell.training.options for p in expand(preset=preset, methods=["privfedtalk"]).cells]
+    weights = {f"lambda_{name}" for name in ("tdc", "identity", "perceptual", "sync")}
+    for own in options:
+        assert [own[name] for name in sorted(weights)] == [0.1, 0.1, 0.05, 0.05]
+
+
 @pytest.mark.parametrize("suite", suites.names())
 @pytest.mark.parametrize("preset", ["smoke", "small", "paper"])
 def test_every_preset_of_every_suite_expands_to_distinct_cells(suite, preset):

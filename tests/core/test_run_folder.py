@@ -158,3 +158,10 @@ def test_a_log_gives_the_reason_of_a_planned_row_without_a_note(tmp_path):
     reasons = {(row.row, row.tier): row.reason for row in missing_rows(tmp_path, set())}
     assert reasons["fedavg", "eps=8"] == "no space left"
     assert reasons["fedavg", "none"] == NOT_YET
+
+
+def test_rows_of_before_factors_were_written_down_take_them_when_asked_for_again():
+    """In their place, and nothing that is known is lost."""
+    known = ROWS[1].model_copy(update={"factors": {"isfa": True}})
+    assert with_rows(planned(*ROWS), planned(known)).planned == (ROWS[0], known, ROWS[2])
+    assert with_rows(planned(known), planned(ROWS[1])).planned == (known,)

@@ -109,7 +109,14 @@ def test_the_terminal_shows_its_rows_its_axis_and_what_is_missing(tmp_path):
 
 def test_the_page_has_the_sections_that_it_has_something_for(tmp_path):
     text = page(written(tmp_path / "run", TOY), tmp_path / "site")
-    assert re.findall(r'<section id="(\w+)">', text) == ["findings", "table", "charts", "conditions", "data"]
+    assert re.findall(r'<section id="(\w+)">', text) == [
+        "picture",
+        "findings",
+        "table",
+        "charts",
+        "conditions",
+        "data",
+    ]
     assert "Loaded dice" in text
     assert "16 throws" in text
     for foreign in ("guarantee", "Guarantee", "no DP", "ε", "leaks", "sent up", "Published", "DiffTalk"):

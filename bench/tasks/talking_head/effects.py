@@ -84,6 +84,12 @@ _WEIGHED = row_of(
     "privfedtalk", lambda options: options["gamma"] > 0, " with options.privfedtalk.gamma above 0"
 )
 
+_DECODED = row_of(
+    "privfedtalk",
+    lambda options: options["lambda_perceptual"] > 0,
+    " with options.privfedtalk.lambda_perceptual above 0",
+)
+
 CONDITIONS: Mapping[str, Condition] = {
     "partition.alpha": _DIRICHLET,
     "partition.attribute": _DIRICHLET,
@@ -124,6 +130,7 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "options.privfedtalk.alpha": _WEIGHED,
     "options.privfedtalk.expected_score": _WEIGHED,
+    "options.privfedtalk.decode_every": _DECODED,
     "privacy": _ANY_TIER,
     "privacy.quantile": _private(
         lambda privacy: privacy.clipping == "adaptive", "a row with an epsilon and privacy.clipping=adaptive"

@@ -42,9 +42,6 @@ SEEN = {
 }
 """View -> what the adversary looks at."""
 
-CURRENT_METHOD = "user_inference"
-"""Asks at the unit of the guarantee: shown beside utility where no other attack does better."""
-
 
 class Stand(NamedTuple):
     """Rows of one place that were attacked, by name."""
@@ -163,24 +160,6 @@ class AttackBoard:
                 if attack is not None and attack.rocs and attack.verdict not in ("invalid", "missing"):
                     best[name] = max(best.get(name, float("-inf")), attack.headline.margin)
         return max(best, key=lambda name: best[name], default=None)
-
-    @cached_property
-    def beside_utility(self) -> str | None:
-        """The attack that stands below utility: the strongest on the released adapter, else the first with an AUC."""
-        released = [g for g in self.groups if (g.family, g.view) == ("membership", "release")]
-        best = next((found for group in released if (found := self.spokesman(group))), None)
-        if best is not None:
-            return best
-        methods = self.board.methods()
-        ordered = sorted(self.board.attacks, key=lambda name: name != CURRENT_METHOD)
-        return next(
-            (
-                n
-                for n in ordered
-                if any(n in r.attacks and r.attacks[n].auc.value is not None for r in methods)
-            ),
-            None,
-        )
 
 
 def corrected(rows: Sequence[BoardRow], names: Sequence[str]) -> dict[tuple[RowKey, str], float]:

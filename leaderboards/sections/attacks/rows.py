@@ -25,18 +25,6 @@ def leak_rows(attacks: AttackBoard) -> Table:
     )
 
 
-def attack_rows(board: Board, attack: str) -> Table:
-    """AUC of every attacked row."""
-    return [
-        identified(row)
-        | {"attack": attack}
-        | figures(row.attacks[attack].auc)
-        | {"valid": row.attacks[attack].valid}
-        for row in board.rows
-        if attack in row.attacks and row.attacks[attack].auc.value is not None
-    ]
-
-
 def roc_rows(board: Board, attack: str) -> Table:
     """Corners of every seed's curve, in order."""
     return [

@@ -1,7 +1,7 @@
 """Strips and videos for people to look at: found among the records' artifacts, and arranged, never made anew.
 
-A record names its artifacts ``frames/<client>-<clip>.png`` (a strip of frames) and
-``clips/<client>-<clip>.mp4``. A folder before that, as in ``truth/frames/...``, makes them a row of their own.
+A record names its artifacts ``frames/<client>-<clip>.png`` (a strip of frames), ``clips/<client>-<clip>.mp4`` and
+``closeups/<client>-<clip>.png``. A folder before that, as in ``truth/frames/...``, makes them a row of their own.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from privtalk.core.records import Record
-from privtalk.leaderboards.board.model import Board, BoardRow
+from privtalk.leaderboards.board.model import Board, BoardRow, RowKey
 from privtalk.leaderboards.board.views import home
 from privtalk.leaderboards.escaping import file_name, joined_name
 
 SHOWN = 3
 """Clips on a page."""
 _NAME = re.compile(
-    r"^(?:(?P<row>[\w.-]+)/)?(?P<kind>frames|clips)/(?P<clip>[^/]+)\.(?P<type>png|mp4|webm|gif)$"
+    r"^(?:(?P<row>[\w.-]+)/)?(?P<kind>frames|clips|closeups)/(?P<clip>[^/]+)\.(?P<type>png|mp4|webm|gif)$"
 )
+KINDS = {"frames": "strip", "clips": "video", "closeups": "closeup"}
+"""Folder of an artifact -> the field of a take."""
 _LABELS = 190
 _INK, _MUTED, _PAPER = (31, 35, 40), (99, 108, 118), (255, 255, 255)
 
@@ -39,8 +41,12 @@ class Take:
     """Name for files."""
     strip: Path | None = None
     video: Path | None = None
+    closeup: Path | None = None
+    """A frame close up, as the task draws it."""
     score: float | None = None
     """Headline metric of this clip."""
+    key: RowKey | None = None
+    """The row; None for one that is no row of the board, such as the truth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +120,7 @@ def _takes(board: Board, row: BoardRow, record: Record, folder: Path) -> dict[st
         match = _NAME.match(name)
         path = inside(folder, relative)
         if match and path is not None:
-            kind = "strip" if match["kind"] == "frames" else "video"
+            kind = KINDS[match["kind"]]
             files.setdefault((match["clip"], match["row"] or ""), {})[kind] = path
     takes: dict[str, list[Take]] = {}
     for (clip, own), paths in files.items():
@@ -125,9 +131,11 @@ def _takes(board: Board, row: BoardRow, record: Record, folder: Path) -> dict[st
                 slug=file_name(own)
                 if own
                 else joined_name(*(part.replace("=", "") for part in row.key if part)),
+                key=None if own else row.key,
                 score=None if own else _score(board, row, record.seed, clip),
                 strip=paths.get("strip"),
                 video=paths.get("video"),
+                closeup=paths.get("closeup"),
             )
         )
     return takes

@@ -11,6 +11,7 @@ from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import file_name
 from privtalk.leaderboards.sections.samples import media
+from privtalk.leaderboards.sections.samples.nearby import side_by_side
 from privtalk.leaderboards.sections.section import PagePlace, Section
 
 
@@ -45,17 +46,35 @@ def _scenes(board: Board, place: PagePlace) -> list[dict[str, Any]]:
                 "seed": scene.seed,
                 "sheet": _href(base / "sheet.png", place.site) if sheet is not None else "",
                 "takes": [_take(board, take, base, place.site) for take in scene.takes],
+                "near": [_near(board, take, base, place.site) for take in side_by_side(board, scene)],
                 "videos": any(take.video for take in scene.takes),
             }
         )
     return shown
 
 
+def _near(board: Board, take: media.Take, base: Path, site: Path) -> dict[str, Any]:
+    """One take with its close-up copied."""
+    return {
+        "label": take.label,
+        "tier": take.tier,
+        "score": _score(board, take),
+        "picture": _copied(take.closeup, base, f"{take.slug}-closeup", site),
+        "size": media.dimensions(take.closeup) if take.closeup else None,
+    }
+
+
+def _score(board: Board, take: media.Take) -> str:
+    """The headline of a take's clip; empty where there is none."""
+    if board.headline is None or take.score is None:
+        return ""
+    metric = board.metric(board.headline)
+    return f"{formats.number(take.score, metric.digits)} {metric.unit}".strip()
+
+
 def _take(board: Board, take: media.Take, base: Path, site: Path) -> dict[str, Any]:
     """One take with its strip, video and poster copied."""
-    digits = board.metric(board.headline).digits if board.headline else 2
-    unit = board.metric(board.headline).unit if board.headline else ""
-    score = f"{formats.number(take.score, digits)} {unit}".strip() if take.score is not None else ""
+    score = _score(board, take)
     files = {
         kind: _copied(path, base, take.slug, site)
         for kind, path in (("strip", take.strip), ("video", take.video))

@@ -13,9 +13,8 @@ from privtalk.leaderboards.charts.files import Figure, written
 from privtalk.leaderboards.charts.forest import forest
 from privtalk.leaderboards.charts.parts import off_scale
 from privtalk.leaderboards.escaping import metric_file
-from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
-from privtalk.leaderboards.sections.attacks.rows import attack_rows
-from privtalk.leaderboards.sections.tradeoff.privacy_utility import privacy_utility
+from privtalk.leaderboards.sections.tradeoff.opening import opening
+from privtalk.leaderboards.sections.tradeoff.opening_rows import OpeningBoard
 
 FEWEST = 4
 """Metrics from which a chart of all of them says more than their own."""
@@ -27,41 +26,65 @@ def title_of(board: Board) -> str:
 
 
 def draw_all(board: Board, site: Path, slug: str) -> dict[str, list[Figure]]:
-    """Figures of utility by section: `main` of the headline, `all` metrics at a glance, `more`.
+    """Figures of utility by section: `opening` of the page, `main` of the headline, `all` metrics at a glance, `more`.
 
     `more` are the families' main metrics: a forest for each of forty would be read by nobody.
     """
-    board = progress.ends(board)
+    everything, board = board, progress.ends(board)
     lead = [m for m in board.metrics if m.name == board.headline and columns.compared(board, m)]
     speak = [m for family in board.families for m in columns.main(board, family) if m.name != board.headline]
     rows = chart_data.standardised_rows(board)
     many = len({row["metric"] for row in rows}) >= FEWEST
     return {
-        "main": [draw(board, m, site, slug) for m in lead for draw in (_utility, _forest)],
+        "opening": [_opening(everything, m, site, slug) for m in lead],
+        "main": [_forest(board, m, site, slug) for m in lead],
         "all": [_all_metrics(board, rows, site, slug)] if many else [],
         "more": [_forest(board, m, site, slug) for m in speak],
     }
 
 
-def _utility(board: Board, metric: BoardMetric, site: Path, slug: str) -> Figure:
-    attack = AttackBoard(board).beside_utility
-    away = off_scale(board, metric.name)
-    caption = (
-        f"Methods stand side by side at each {_place(board)}; bars are 95 % intervals, bands those of the references."
-        + (f" Off the scale: {formats.listing(away)}." if away else "")
-    )
-    rows = chart_data.utility_rows(board, metric.name)
-    if attack is not None:
-        rows = [r | {"attack": None} for r in rows]
-        rows += [r | {"metric": None} for r in attack_rows(board, attack)]
+def _opening(board: Board, metric: BoardMetric, site: Path, slug: str) -> Figure:
+    shown = OpeningBoard(board, metric.name)
     return written(
-        lambda theme, layout: privacy_utility(board, metric.name, attack, theme, layout),
-        chart_data.union(rows),
+        lambda theme, layout: opening(shown, theme, layout),
+        chart_data.union([*shown.quality, *shown.attacks]),
         site / "charts" / slug / f"privacy-utility-{metric_file(metric.name)}",
         title=title_of(board),
-        alt=_described(board, metric),
-        caption=caption,
+        alt=_told(shown),
+        caption=_caption(shown),
     )
+
+
+def _caption(shown: OpeningBoard) -> str:
+    """How to read the opening picture, in the words of its board."""
+    board, stages = shown.board, [stage for stage in shown.stages if stage]
+    parts = [
+        f"How much better than {board.base} each method’s output is, by {_place(board)}; bands are the references’ "
+        "intervals."
+    ]
+    if stages:
+        parts.append(
+            f"Hollow and dashed: as released, the same for everybody. Filled: {formats.listing(stages)}."
+        )
+    if shown.attacks:
+        parts.append(
+            "Beside it the attack that got furthest on what each adversary sees; its point is filled where it is above "
+            "chance after Holm’s correction, and the bar says what the same attack finds where something was planted."
+        )
+    if away := off_scale(board, shown.metric.name):
+        parts.append(f"Off the scale: {formats.listing(away)}.")
+    return " ".join(parts)
+
+
+def _told(shown: OpeningBoard) -> str:
+    """The opening picture for a reader who cannot see it."""
+    attacks = [
+        f"{row['seen']} at {shown.board.at(row['place'])}: {row['attack']} has AUC {formats.number(row['value'], 2)}, "
+        f"{'above chance' if row['shown'] else 'not shown to be above chance'}"
+        for row in shown.attacks
+    ]
+    told = f" Attacks: {'; '.join(attacks)}." if attacks else ""
+    return f"{_described(shown.board, shown.metric)}{told}"
 
 
 def _place(board: Board) -> str:

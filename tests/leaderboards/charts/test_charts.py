@@ -14,7 +14,8 @@ from privtalk.leaderboards.charts.parts import off_scale
 from privtalk.leaderboards.charts.style import DARK, LAYOUTS, LIGHT, NARROW, THEMES, WIDE, recoloured, render
 from privtalk.leaderboards.sections.attacks import rows as attack_data
 from privtalk.leaderboards.sections.attacks.charts.roc import roc
-from privtalk.leaderboards.sections.tradeoff.privacy_utility import privacy_utility
+from privtalk.leaderboards.sections.tradeoff.opening import opening
+from privtalk.leaderboards.sections.tradeoff.opening_rows import OpeningBoard
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +33,9 @@ def texts(spec) -> list[str]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_privacy_utility_draws_to_a_self_contained_picture(board, layout):
-    svg = render(privacy_utility(board, "psnr", "user_inference", LIGHT, layout))
-    assert svg.startswith("<svg")
-    for label in ("FedAvg", "FedProx", "PrivFedTalk", "no DP", "ε = 8", "ε = 2", "chance", "Centralised"):
-        assert label in svg
-    assert "href" not in svg
-    assert "<image" not in svg
-
-
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_recolouring_is_drawing_in_the_other_theme(board, layout):
     for draw in (
-        lambda theme: privacy_utility(board, "psnr", "user_inference", theme, layout),
+        lambda theme: opening(OpeningBoard(board, "psnr"), theme, layout),
         lambda theme: forest(board, "psnr", theme, layout),
         lambda theme: all_metrics(board, theme, layout),
     ):
@@ -88,13 +79,6 @@ def test_ceilings_are_those_of_the_guarantee(board):
 
 def test_epsilon_8_cannot_be_contradicted_by_few_people(board):
     assert attack_data.unbound_tiers(board, "user_inference") == ["ε = 8"]
-
-
-def test_one_tier_without_attack_still_draws(make):
-    runs = make({("difftalk", "none"): 0.0, ("fedavg", "none"): 1.0})
-    bare = runs.changed(lambda r: r.model_copy(update={"attacks": {}}))
-    board = build(bare.records, bare.samples)
-    assert "FedAvg" in render(privacy_utility(board, "psnr", None, LIGHT, WIDE))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)

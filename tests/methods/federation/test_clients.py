@@ -11,14 +11,14 @@ from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, draw, draw_windows, pooled
 
 
-def numbered(lengths: tuple[int, ...]) -> ClientData:
+def numbered(lengths: tuple[int, ...], names: tuple[str, ...] = ()) -> ClientData:
     """A client whose latents carry (clip, frame)."""
     clips = []
     for c, length in enumerate(lengths):
         frame = torch.arange(length, dtype=torch.float32)
         latents = torch.stack([torch.full_like(frame, c), frame], 1)[:, :, None, None]
         clips.append(ClipFeatures(latents, frame[:, None], frame[:, None], None))
-    return ClientData.of(0, clips)
+    return ClientData.of(0, clips, names)
 
 
 @settings(max_examples=60, deadline=None)
@@ -35,7 +35,7 @@ def test_windows_are_consecutive_frames_of_one_clip_and_references_lie_outside(
         with pytest.raises(ValueError, match="no clip has"):
             draw_windows(client, 3, frames, generator)
         return
-    batch = draw_windows(client, 3, frames, generator)
+    batch = draw_windows(client, 3, frames, generator, "own_clip")
     clip, frame = batch.latents[:, :, 0, 0, 0], batch.latents[:, :, 1, 0, 0]
     assert (clip == clip[:, :1]).all()
     assert (frame.diff(dim=1) == 1).all()
@@ -48,13 +48,45 @@ def test_windows_are_consecutive_frames_of_one_clip_and_references_lie_outside(
 
 
 def test_windows_start_anywhere_with_equal_chance() -> None:
-    batch = draw_windows(numbered((3, 6)), 6000, 3, torch.Generator().manual_seed(0))
+    batch = draw_windows(numbered((3, 6)), 6000, 3, torch.Generator().manual_seed(0), "own_clip")
     starts = batch.latents[:, 0, :, 0, 0]
     counts = torch.unique(starts, dim=0, return_counts=True)[1]
     assert len(counts) == 1 + 4
     assert (counts - 1200).abs().max() < 150
     references = torch.unique(torch.cat([starts, batch.reference[:, :, 0, 0]], 1), dim=0)
     assert len(references) == 3 + 4 * 3  # every frame inside the short clip, every one outside in the long
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(3, 9), min_size=1, max_size=5),
+    people=st.integers(1, 3),
+    seed=st.integers(0, 999),
+)
+def test_references_come_from_another_clip_of_the_same_person_where_there_is_one(
+    lengths: list[int], people: int, seed: int
+) -> None:
+    names = tuple(f"person-{number % people}" for number in range(len(lengths)))
+    client, generator = numbered(tuple(lengths), names), torch.Generator().manual_seed(seed)
+    batch = draw_windows(client, 8, 3, generator, "other_clip")
+    for w in range(8):
+        clip, (other, frame) = int(batch.latents[w, 0, 0, 0, 0]), batch.reference[w, :, 0, 0].int().tolist()
+        assert names[other] == names[clip]
+        assert 0 <= frame < lengths[other]
+        assert (other != clip) == (names.count(names[clip]) > 1)
+
+
+def test_references_from_other_clips_are_uniform_over_their_frames() -> None:
+    batch = draw_windows(numbered((3, 2, 4)), 8000, 3, torch.Generator().manual_seed(0), "other_clip")
+    long = batch.latents[:, 0, 0, 0, 0] == 2
+    found, counts = torch.unique(batch.reference[long][:, :, 0, 0], dim=0, return_counts=True)
+    assert found.tolist() == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1]]
+    assert (counts / counts.sum() - 0.2).abs().max() < 0.02
+
+
+def test_pooled_clients_keep_people_apart() -> None:
+    together = pooled([numbered((3, 3), ("a", "b")), numbered((4,)), numbered((2, 2))])
+    assert together.people == (0, 1, 2, 3, 3)
 
 
 def test_draws_do_not_depend_on_the_cohort(

@@ -15,7 +15,8 @@ from privtalk.methods.federation.local import forward, train_stacked
 from privtalk.methods.federation.sequential import train_sequential
 from privtalk.methods.registry import build
 
-OPTIONS = {"fedprox": {"mu": 0.5}, "privfedtalk": {"lambda_tdc": 0.5, "gamma": 0.0}}
+DECODED = {"lambda_identity": 0.5, "lambda_perceptual": 0.5, "decode_every": 2}
+OPTIONS = {"fedprox": {"mu": 0.5}, "privfedtalk": {"lambda_tdc": 0.5, "gamma": 0.0, **DECODED}}
 
 
 @pytest.fixture(scope="module")

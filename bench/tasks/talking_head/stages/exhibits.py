@@ -1,4 +1,4 @@
-"""The things that a run leaves to look at and to use: clips and strips of a few clients, the trained adapter."""
+"""The things that a run leaves to look at and to use: clips, strips and close-ups of a few clients, the adapter."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.media import write_strip, write_video
+from privtalk.bench.tasks.talking_head.stages.closeups import write_closeup
 from privtalk.bench.tasks.talking_head.stages.generate import Stage, safe
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 
@@ -55,14 +56,18 @@ def chosen(stage: Stage) -> list[int]:
 def _written(
     run: Path, folder: Path, row: str, name: str, frames: NDArray[np.uint8], clip: Clip
 ) -> dict[str, str]:
-    """A strip and a video."""
+    """A strip, a video and a close-up."""
     file = safe(name)
     strip, video = folder / "frames" / f"{file}.png", folder / "clips" / f"{file}.mp4"
+    near = folder / "closeups" / f"{file}.png"
     if not strip.exists():
         write_strip(strip, frames)
     if not video.exists():
         write_video(video, frames, clip.audio, clip.fps, SAMPLE_RATE)
+    if not near.exists():
+        write_closeup(near, frames, clip)
     return {
+        f"{row}closeups/{name}.png": near.relative_to(run).as_posix(),
         f"{row}frames/{name}.png": strip.relative_to(run).as_posix(),
         f"{row}clips/{name}.mp4": video.relative_to(run).as_posix(),
     }

@@ -39,7 +39,8 @@ def fresh(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:
 
 
 def exact(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:
-    """One window of the clips that a device trains on, from the middle of the first, with its frame 0 as portrait.
+    """One window of the clips that a device trains on, from the middle of the first; its portrait is frame 0 of the
+    second, as references come from other clips, or of the first where that is all.
 
     Of people who did not take part: of the clips that theirs would have trained on.
     """
@@ -48,7 +49,9 @@ def exact(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:
     if length < spec.exact:
         raise ValueError(f"training clips have {length} frames, attack.exact is {spec.exact}; set it lower")
     start = torch.tensor([(length - spec.exact) // 2])
-    return take(clip_features(clips, 0, store.network.device), start, spec.exact, torch.zeros_like(start))
+    used = [clip_features(clips, number, store.network.device) for number in range(min(2, len(clips)))]
+    portrait = torch.full_like(start, length if len(used) > 1 else 0)
+    return take(join(used), start, spec.exact, portrait)
 
 
 def device(person: Person, store: FeatureStore) -> ClientData:

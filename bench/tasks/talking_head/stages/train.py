@@ -205,7 +205,7 @@ def client_data(clients: Sequence[Client], people: Sequence[Person], store: Feat
     for client in clients:
         footage = {name: store.load(by_name[name], "train") for name in client.people}
         clips = [clip_features(footage[name], number, device) for name, number in client.clips]
-        found.append(ClientData.of(client.index, clips))
+        found.append(ClientData.of(client.index, clips, [name for name, _ in client.clips]))
     return found
 
 

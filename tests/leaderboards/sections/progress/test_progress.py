@@ -8,14 +8,11 @@ import pytest
 from rich.console import Console
 
 from privtalk.leaderboards.board.build import build
-from privtalk.leaderboards.board.progress import ends
-from privtalk.leaderboards.charts.style import LIGHT, WIDE
 from privtalk.leaderboards.sections.catalogue import sections_of
 from privtalk.leaderboards.sections.progress.chart import chart_rows
 from privtalk.leaderboards.sections.progress.curves import curves, reference
 from privtalk.leaderboards.sections.progress.findings import at_equal_progress, with_less
 from privtalk.leaderboards.sections.progress.section import Progress, abouts
-from privtalk.leaderboards.sections.tradeoff.privacy_utility import privacy_utility
 from privtalk.leaderboards.show import show
 from privtalk.leaderboards.site.publish import publish
 from tests.leaderboards.conftest import make_runs
@@ -95,17 +92,6 @@ def test_charts_place_methods_side_by_side_and_carry_intervals(board):
     assert len(at) == 3
     assert all(r["low"] < r["value"] < r["high"] for r in rows)
     assert {r["label"] for r in rows} == {"FedAvg", "FedProx", "PrivFedTalk", "Local only"}
-
-
-def test_utility_against_the_guarantee_has_what_is_released_and_its_end_at_one_place(board):
-    spec = privacy_utility(ends(board), "psnr", None, LIGHT, WIDE)
-    [panel] = spec["vconcat"]
-    points = next(la["data"]["values"] for la in panel["layer"] if la["mark"]["type"] == "point")
-    assert {(r["progress"], r["strength"]) for r in points} == {(None, 0.4), ("64", 1.0)}
-    places = {(r["label"], r["tier"].partition("personal")[0].strip(", ") or "none", r["x"]) for r in points}
-    assert len(points) == 2 * len(places) == 2 * 9
-    assert "full: personalised in 64 steps" in panel["title"]["subtitle"]
-    assert "personalised" not in panel["encoding"]["x"]["axis"]["labelExpr"]
 
 
 def test_it_is_shown_and_published_with_what_is_guaranteed(runs_of_steps, board, tmp_path):

@@ -63,7 +63,7 @@ def test_names_lead_to_files_of_the_row_and_of_the_truth(shown):
         f"{row}{kind}"
         for row in ("", "truth/")
         for name in named
-        for kind in (f"frames/{name}.png", f"clips/{name}.mp4")
+        for kind in (f"frames/{name}.png", f"clips/{name}.mp4", f"closeups/{name}.png")
     }
     for name, path in found.items():
         assert (run / path).stat().st_size > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privtalk.leaderboards.board import columns
+from privtalk.leaderboards.board import columns, progress
 from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import markdown
 from privtalk.leaderboards.sections.catalogue import findings, sections_of
@@ -15,7 +15,7 @@ from privtalk.leaderboards.terminal import Column
 def to_markdown(board: Board, *, whole: bool = False) -> str:
     """The overview of a board, its findings and notes; where the `whole` is asked for also each family of metrics."""
     lines = [f"### {markdown(board.suite)}, {markdown(board.preset)}", ""]
-    lines += _table(tables.overview_columns(board))
+    lines += _table(tables.overview_columns(progress.ends(board)))
     for family in columns.families(board) if whole else ():
         lines += [
             f"#### {markdown(family.title)}",
@@ -29,7 +29,7 @@ def to_markdown(board: Board, *, whole: bool = False) -> str:
         for told in finding.answers:
             lines.append(f"- {f'{markdown(told.tier)}: ' if told.tier else ''}{markdown(told.text)}")
         lines.append("")
-    lines += [f"- {markdown(note)}" for note in tables.notes(board)]
+    lines += [f"- {markdown(note)}" for note in tables.notes(board if whole else progress.ends(board))]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -31,7 +31,7 @@ from privtalk.methods.backbone.config import (
     DenoiserConfig,
     Track,
 )
-from privtalk.methods.backbone.denoiser import Diffusion, build_unet
+from privtalk.methods.backbone.denoiser import Bypass, Diffusion, build_unet, input_channels
 from privtalk.methods.backbone.detail import detail_centres, detail_weights
 from privtalk.methods.backbone.synchrony import SynchronyEncoder
 
@@ -45,10 +45,12 @@ class Backbone(nn.Module):
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
         self.config = config
+        channels = config.autoencoder.latent_channels
         self.autoencoder = Autoencoder(config.autoencoder)
         self.conditioning = ConditionEncoder(config)
         self.synchrony = SynchronyEncoder(config)
-        self.aligner = ReferenceAligner(config.autoencoder.latent_channels) if config.aligns else None
+        self.aligner = ReferenceAligner(channels) if config.aligns else None
+        self.bypass = Bypass(input_channels(config), channels) if config.aligns else None
         self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.diffusion = Diffusion(config.diffusion)
 
@@ -178,6 +180,8 @@ class Backbone(nn.Module):
         stacked = stacked if carried is None else torch.cat([stacked, carried], dim=1)
         steps = t.to(noisy.device).repeat_interleave(frames)
         v = self.denoiser(stacked, steps, tokens, class_labels=vector, return_dict=False)[0]
+        if self.bypass is not None:
+            v = v + self.bypass(stacked, *self.diffusion.rates(steps, stacked))
         return v.unflatten(0, (-1, frames))
 
     def predict_noise(self, noisy: Tensor, t: Tensor, batch: Batch) -> Tensor:

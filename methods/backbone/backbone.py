@@ -31,7 +31,8 @@ from privtalk.methods.backbone.config import (
     DenoiserConfig,
     Track,
 )
-from privtalk.methods.backbone.denoiser import Diffusion, build_unet
+from privtalk.methods.backbone.denoiser import Bypass, Diffusion, build_unet, input_channels
+from privtalk.methods.backbone.detail import detail_centres, detail_weights
 from privtalk.methods.backbone.synchrony import SynchronyEncoder
 
 CHUNK = 128
@@ -44,10 +45,12 @@ class Backbone(nn.Module):
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
         self.config = config
+        channels = config.autoencoder.latent_channels
         self.autoencoder = Autoencoder(config.autoencoder)
         self.conditioning = ConditionEncoder(config)
         self.synchrony = SynchronyEncoder(config)
-        self.aligner = ReferenceAligner(config.autoencoder.latent_channels) if config.aligns else None
+        self.aligner = ReferenceAligner(channels) if config.aligns else None
+        self.bypass = Bypass(input_channels(config), channels) if config.aligns else None
         self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.diffusion = Diffusion(config.diffusion)
 
@@ -177,19 +180,31 @@ class Backbone(nn.Module):
         stacked = stacked if carried is None else torch.cat([stacked, carried], dim=1)
         steps = t.to(noisy.device).repeat_interleave(frames)
         v = self.denoiser(stacked, steps, tokens, class_labels=vector, return_dict=False)[0]
+        if self.bypass is not None:
+            v = v + self.bypass(stacked, *self.diffusion.rates(steps, stacked))
         return v.unflatten(0, (-1, frames))
 
     def predict_noise(self, noisy: Tensor, t: Tensor, batch: Batch) -> Tensor:
         """ε-prediction [N, F, C, h, w]."""
         return self.diffusion.noise_from_velocity(noisy, self.predict(noisy, t, batch), t)
 
+    def weights(self, landmarks: Tensor) -> Tensor | None:
+        """[N, F, h, w] weights of the loss by place, mean 1, of landmarks [N, F, 78]; None where all weigh alike."""
+        if self.config.detail == 0:
+            return None
+        flat = detail_centres(landmarks.flatten(0, 1))
+        weights = detail_weights(flat, self.config.latent_size, self.config.detail)
+        return weights.unflatten(0, landmarks.shape[:2])
+
     def loss(self, batch: Batch, t: Tensor, noise: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Mean squared error of v per window, [N]; `noise` like `batch.latents`; `weight` [N, F, h, w], mean 1.
+        """Mean squared error of v per window, [N]; `noise` like `batch.latents`; `weight` [N, F, h, w], mean 1, or
+        None for `weights`'.
 
         It is DiffTalk's ε-loss weighted by 1 / a_t², which keeps high noise levels informative.
         """
         noisy = self.add_noise(batch.latents, noise, t)
         error = self.predict(noisy, t, batch) - self.diffusion.velocity(batch.latents, noise, t)
+        weight = self.weights(batch.landmarks) if weight is None else weight
         squares = error.square() if weight is None else error.square() * weight[:, :, None]
         return squares.flatten(1).mean(1)
 

@@ -67,6 +67,8 @@ class BackboneConfig(Frozen):
     size: int = 64
     conditions: tuple[Condition, ...] = CONDITIONS
     alignment: Alignment = "spline"
+    detail: float = 3.0
+    """Extra weight of eyes and mouth in the loss that adapters are trained by, as in pre-training."""
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     audio: AudioConfig = AudioConfig()
     diffusion: DiffusionConfig = DiffusionConfig()

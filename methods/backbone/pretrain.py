@@ -23,6 +23,7 @@ from privtalk.methods.backbone.autoencoder import CELL, Autoencoder, to_images
 from privtalk.methods.backbone.backbone import CHUNK, Backbone
 from privtalk.methods.backbone.conditioning import Batch, hide_below_nose, upper_face
 from privtalk.methods.backbone.config import BackboneConfig
+from privtalk.methods.backbone.detail import detail_map
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, Report
 from privtalk.methods.backbone.synchrony import contrast
 
@@ -158,20 +159,17 @@ def reconstruction_loss(
 
 def pixel_loss(error: Tensor, points: Tensor, recipe: BackboneRecipe) -> Tensor:
     """Squared and a little absolute error [N, 3, H, W], weighted towards eyes and mouth."""
-    weight = 1 + recipe.detail_weight * detail_map(points, error.shape[-1]).to(error)
+    weight = 1 + recipe.detail_weight * detail_map(
+        detail_points(points, error.shape[-1]), error.shape[-1]
+    ).to(error)
     pixel = error.square() + recipe.absolute_weight * error.abs()
     return (weight[:, None] * pixel).mean() / weight.mean()
 
 
-def detail_map(points: Tensor, size: int) -> Tensor:
-    """[N, size, size], 1 at eyes and mouth, falling off within a few per cent of the frame; points [N, 68, 2]."""
-    centres = torch.stack(
-        [points[:, 36:42].mean(1), points[:, 42:48].mean(1), points[:, 48:68].mean(1)], dim=1
-    )
-    axis = torch.arange(size) + 0.5
-    dx = (axis[None, None, :] - centres[..., 0, None]) / (0.10 * size)
-    dy = (axis[None, None, :] - centres[..., 1, None]) / (0.07 * size)
-    return torch.exp(-0.5 * (dy[..., :, None] ** 2 + dx[..., None, :] ** 2)).amax(1)
+def detail_points(points: Tensor, size: int) -> Tensor:
+    """[N, 3, 2] eyes and mouth, in [-1, 1] across the frame, of landmarks [N, 68, 2] in pixels."""
+    centres = [points[:, 36:42].mean(1), points[:, 42:48].mean(1), points[:, 48:68].mean(1)]
+    return torch.stack(centres, dim=1) / (size / 2) - 1
 
 
 def augment(images: Tensor, points: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -294,7 +292,7 @@ class LatentData:
 def detail_weights(points: Tensor, config: BackboneConfig, recipe: BackboneRecipe) -> Tensor:
     """[P, h, w]: eyes and mouth weigh more, since the mouth covers one or two of 64 positions."""
     side = config.latent_size
-    weight = 1 + recipe.detail_weight * detail_map(points * (side / config.size), side)
+    weight = 1 + recipe.detail_weight * detail_map(detail_points(points, config.size), side)
     return weight / weight.mean()
 
 

@@ -10,13 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from privtalk.methods.backbone.conditioning import UPPER_FACE
 from privtalk.methods.backbone.config import BackboneConfig
+from privtalk.methods.backbone.detail import mouth_centre
 
-NOSE = (UPPER_FACE.index(27), UPPER_FACE.index(33))
-"""The top of the nose's bridge and its base, by which the mouth is found: its own landmarks are no condition."""
-BELOW = 0.63
-"""Mouth's centre below the nose's base, in lengths of the nose (least squares over public people)."""
 REACH = 0.24
 """Half the side of the square around the mouth, of the frame's half side."""
 CROP = 4
@@ -46,9 +42,7 @@ class SynchronyEncoder(nn.Module):
 
 def mouth_crop(latents: Tensor, landmarks: Tensor) -> Tensor:
     """Returns [N, C, 4, 4] the latents around the mouth, sampled bilinearly."""
-    points = landmarks.unflatten(-1, (-1, 2))
-    bridge, base = points[:, NOSE[0]], points[:, NOSE[1]]
-    centre = base + BELOW * (base - bridge)
+    centre = mouth_centre(landmarks)
     axis = torch.linspace(-REACH, REACH, CROP).to(landmarks)
     square = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
     return F.grid_sample(latents, centre[:, None, None] + square, padding_mode="border", align_corners=False)

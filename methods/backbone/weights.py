@@ -70,10 +70,10 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def _of_today(raw: Any) -> Any:
-    """A manifest as it is written now: until references could be aligned, none was."""
+    """A manifest as it is written now: until references could be aligned none was, and no place weighed more."""
     config = raw.get("config") if isinstance(raw, dict) else None
-    if isinstance(config, dict) and "alignment" not in config:
-        return raw | {"config": config | {"alignment": "none"}}
+    if isinstance(config, dict):
+        return raw | {"config": {"alignment": "none", "detail": 0.0} | config}
     return raw
 
 

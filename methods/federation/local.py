@@ -46,9 +46,14 @@ class LocalStep:
     """The local steps that a client takes before this one if it takes part in every round."""
 
     def errors(self) -> Tensor:
-        """[K·W, F, C, h, w] squared error of the prediction, with gradient; its mean is the diffusion loss."""
+        """[K·W, F, C, h, w] squared error of the prediction, with gradient; its mean is the diffusion loss.
+
+        Weighted by place as in pre-training: without it adapters trade the mouth for the background.
+        """
         truth = self.backbone.diffusion.velocity(self.draw.batch.latents, self.draw.noise, self.draw.t)
-        return (self.v - truth).square()
+        squares = (self.v - truth).square()
+        weights = self.backbone.weights(self.draw.batch.landmarks)
+        return squares if weights is None else squares * weights[:, :, None]
 
     def predicted_noise(self) -> Tensor:
         """ε̂ [K·W, F, C, h, w]."""

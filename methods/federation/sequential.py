@@ -88,8 +88,7 @@ def _train_one(
         )
         optimizer.zero_grad()
         taken = _step(network, parameters, start, drawn, memory, round_ * config.local_steps + step)
-        truth = network.diffusion.velocity(drawn.batch.latents, drawn.noise, drawn.t)
-        loss = (taken.v - truth).square().mean()
+        loss = taken.errors().mean()
         extra = objective.extra_loss(taken)
         (loss if extra is None else loss + extra.sum()).backward()
         gradient += (

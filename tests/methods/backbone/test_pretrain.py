@@ -12,12 +12,13 @@ from sklearn.decomposition import PCA
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.autoencoder import to_images
 from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.detail import detail_map
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, learning_rate
 from privtalk.methods.backbone.pretrain import (
     BackboneRecipe,
     LatentData,
     PublicData,
-    detail_map,
+    detail_points,
     draw_references,
     mix_patches,
     patch_components,
@@ -183,7 +184,7 @@ def test_recolouring_stays_in_range_and_mixing_keeps_pixels() -> None:
 def test_the_detail_map_peaks_at_eyes_and_mouth() -> None:
     points = torch.full((1, 68, 2), 16.0)
     points[:, 48:68] = torch.tensor([16.0, 26.0])
-    weight = detail_map(points, 32)[0]
+    weight = detail_map(detail_points(points, 32), 32)[0]
     assert weight[25, 16] > 0.9
     assert weight[2, 2] < 0.01
     assert weight.max() <= 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.backbone.synchrony import BELOW, NOSE, contrast, mouth_crop
+from privtalk.methods.backbone.detail import BELOW, NOSE
+from privtalk.methods.backbone.synchrony import contrast, mouth_crop
 
 
 def landmarks(x: float, y: float) -> torch.Tensor:

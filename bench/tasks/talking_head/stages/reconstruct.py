@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,14 +122,19 @@ def _told(report: Report, scene: ReconstructionSetting, attack: str) -> Callable
 
 def likeness(clips: Iterable[Clip], corpus: str) -> Likeness:
     """Perceptual distance and identity of made frames, by the networks that score this corpus; a face is looked for
-    where it is in the true frames.
+    where it is in the true frames. The same frames are measured once: the prior's face stands beside every attack's.
     """
     known = {clip.frames.tobytes(): clip for clip in clips}
 
-    def measure(truth: NDArray[np.uint8], made: NDArray[np.uint8]) -> dict[str, float]:
-        clip, using = known[truth.tobytes()], evaluators(corpus)
-        pair = ClipPair(Reading(made, clip.landmarks, using), true_reading(clip, using))
+    @cache
+    def measured(truth: bytes, made: bytes) -> dict[str, float]:
+        clip, using = known[truth], evaluators(corpus)
+        frames = np.frombuffer(made, dtype=np.uint8).reshape(clip.frames.shape).copy()
+        pair = ClipPair(Reading(frames, clip.landmarks, using), true_reading(clip, using))
         return {name: value for name in COMPARED if (value := _value(name, pair)) is not None}
+
+    def measure(truth: NDArray[np.uint8], made: NDArray[np.uint8]) -> dict[str, float]:
+        return dict(measured(truth.tobytes(), made.tobytes()))
 
     return measure
 

@@ -11,7 +11,13 @@ from privtalk.attacks.reconstruction.gallery import Gallery
 from privtalk.bench.corpus.rendered.embedded import character, film
 from privtalk.bench.corpus.spec import EMBEDDED
 from privtalk.bench.tasks.talking_head.settings import Reconstruction
-from privtalk.bench.tasks.talking_head.stages.reconstruct import likeness, picture, write_gallery
+from privtalk.bench.tasks.talking_head.stages import reconstruct
+from privtalk.bench.tasks.talking_head.stages.reconstruct import (
+    COMPARED,
+    likeness,
+    picture,
+    write_gallery,
+)
 from privtalk.bench.tasks.talking_head.stages.score import evaluators
 from privtalk.metrics import ClipPair, Reading, score_clip
 
@@ -57,6 +63,17 @@ def test_likeness_is_the_metrics():
     assert found["lpips[talkhead]"] == scores["lpips[talkhead]"]
     assert found["identity[talkhead]"] == scores["identity[talkhead]"]
     assert "lpips[alex]" not in found or scores["lpips[alex]"] is not None
+
+
+def test_the_same_frames_are_measured_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(reconstruct, "_value", lambda name, pair: float(asked.append(name) or len(asked)))
+    clip = film(character(0, "clients", 0), "test", 0, 3, 64)
+    measure = likeness([clip], EMBEDDED)
+    once = measure(clip.frames, 0 * clip.frames)
+    assert measure(clip.frames, 0 * clip.frames) == once
+    assert len(asked) == len(COMPARED)
+    assert measure(clip.frames, clip.frames) != once
 
 
 def test_a_suite_may_name_every_attack_there_is():

@@ -15,6 +15,7 @@ from privtalk.attacks.membership.registry import PERSON_ATTACKS, RELEASE_ATTACKS
 from privtalk.attacks.membership.release import OVER_BASE
 from privtalk.attacks.membership.shadow_attacks import SHADOW_ATTACKS, ShadowAttack
 from privtalk.attacks.pairs import MessageAttack
+from privtalk.attacks.personal import clip_in_personal, others_in_personal
 from privtalk.attacks.reconstruction.catalogue import ATTACKS as RECONSTRUCTIONS
 from privtalk.attacks.server import MESSAGE_ATTACKS, SUM_ATTACKS
 
@@ -56,6 +57,7 @@ def _all() -> Iterator[Declaration]:
     yield from (attack.declaration for attack in MESSAGE_ATTACKS.values())
     yield from (source_inference.DECLARATION, attribute_inference.DECLARATION)
     yield weights_to_identity.ATTACK.declaration
+    yield from (clip_in_personal.DECLARATION, others_in_personal.DECLARATION)
     yield from (attack.declaration for attack in SUM_ATTACKS.values())
     yield from (attack.declaration for attack in RECONSTRUCTIONS.values())
 

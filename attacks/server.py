@@ -1,4 +1,4 @@
-"""Everything a server can try: attacks on each client's messages, on their sums, and on personal adapters.
+"""Everything a server can try: attacks on each client's messages, and on their sums.
 
 What is costly, people's gradients, is computed once (`candidates`) and read by all attacks.
 
@@ -21,7 +21,6 @@ from privtalk.attacks.identity import (
     condition_extraction,
     span,
     subspace,
-    weights_to_identity,
 )
 from privtalk.attacks.identity.tokens import identity_tokens
 from privtalk.attacks.judgement import absent, judged
@@ -178,24 +177,6 @@ def _verified(outcome: AttackOutcome) -> AttackOutcome:
         return outcome
     extra = {"verification": condition_extraction.verification(outcome.evaluation)}
     return replace(outcome, measures={**outcome.measures, **extra})
-
-
-def attack_personal(
-    backbone: FrozenBackbone,
-    bank: Bank,
-    knowledge: Knowledge,
-    truth: PairLabels,
-    settings: ServerSettings = DEFAULT,
-) -> dict[str, AttackOutcome]:
-    """Asks of each of the K adapters of `bank` whose it is. `truth.own` numbers owners as the bank does.
-
-    Gradients are taken at the adapters' mean, which the attacker of a shared folder of them has.
-    """
-    moved = weights_to_identity.displacement(bank, knowledge.initial)
-    mean = knowledge.initial.unflatten(bank.flatten().mean(0, keepdim=True))
-    known = candidates(backbone, mean, knowledge, settings)
-    attack = weights_to_identity.ATTACK
-    return {attack.declaration.name: judged(attack, (moved,), known, truth, knowledge.stream)}
 
 
 def attack_sources(

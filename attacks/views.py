@@ -152,6 +152,25 @@ class ClientView:
         return cls(backbone=backbone, own=own, received=received, released=state.adapters[0].clone())
 
 
+@dataclass(frozen=True, kw_only=True)
+class PersonalView:
+    """The finder's of personal adapters: a stolen device's, or a published character's. Whose they are is not said."""
+
+    backbone: FrozenBackbone
+    start: Bank
+    """A bank of one, which is public: what was released, or the initial adapter where nothing is."""
+    adapters: Bank
+    """K adapters that leaked."""
+    adapt: Adapt = field(default=adapted, repr=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.start.flatten())
+        if count != 1:
+            raise ValueError(
+                f"private steps start from one public adapter, not from {count}; select one first"
+            )
+
+
 def _kept(parts: Mapping[int, Tensor], round_: int, name: str) -> Tensor:
     if round_ not in parts:
         raise ValueError(f"round {round_} has no {name}: train with keep=Keep({name}=True)")

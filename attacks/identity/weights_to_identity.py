@@ -1,8 +1,9 @@
 """Weights to identity: whose personal adapter is this? (cf. Yao, "Risks when sharing LoRA fine-tuned diffusion model
 weights", 2409.08482)
 
-A personal adapter never meets a server, but it is stored and shared as a file. What training moved, D_k = θ_k - θ_0, is
-compared with everybody in a gallery by two signals, each in standard deviations over the gallery:
+A personal adapter never meets a server, but it is stored and shared as a file. What private steps moved from the
+public adapter that they started from, D_k = θ_k - θ_0, is compared with everybody in a gallery by two signals, each in
+standard deviations over the gallery:
 
     score(k, p) = z_p[‖V_k e_p‖ / ‖e_p‖] + z_p[cos(D_k, Σ⁻¹ (-g_p))]
 
@@ -35,11 +36,11 @@ from privtalk.attacks.pairs import (
 from privtalk.attacks.views import Bank, ServerRound
 
 
-def displacement(bank: Bank, initial: Bank) -> ServerRound:
-    """K personal adapters as one round in which every owner, numbered as in the bank, sent what training moved."""
-    start = initial.flatten()[0]
-    moved = bank.flatten() - start
-    return ServerRound(number=0, adapter=start, cohort=tuple(range(len(moved))), messages=moved)
+def displacement(bank: Bank, start: Bank) -> ServerRound:
+    """K personal adapters as one round in which every owner, numbered as in the bank, sent what private steps moved."""
+    first = start.flatten()[0]
+    moved = bank.flatten() - first
+    return ServerRound(number=0, adapter=first, cohort=tuple(range(len(moved))), messages=moved)
 
 
 def standardised(scores: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ ATTACK = MessageAttack(
     declaration=Declaration(
         name="weights_to_identity",
         family="identity",
-        view="server",
+        view="personal",
         statistic="identity token inside ΔA's row space + matched filter of the person's step, on a personal adapter",
         source="cf. Yao 2024, 2409.08482",
         headline="rank1",

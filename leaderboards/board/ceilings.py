@@ -3,7 +3,8 @@
 Each view is bounded by the ε of its own adversary: the release and a client's successive globals by the outsider's,
 sums by that behind secure aggregation, single messages by the server's. Calling somebody a member is told apart from
 the same run without them: (ε, δ) at once. An identity attack asks which of two people stands behind a message; that is
-one client removed and another added, and group privacy makes it (2ε, (1 + e^ε) δ).
+one client removed and another added, and group privacy makes it (2ε, (1 + e^ε) δ). A personal adapter has no limit: of
+its owner's data nothing is guaranteed.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from privtalk.attacks.membership.registry import PERSON_ATTACKS, RELEASE_ATTACKS
 from privtalk.attacks.membership.release import OVER_BASE, aim, attack_release
 from privtalk.attacks.membership.shadow_attacks import SHADOW_ATTACKS, ShadowAttack
 from privtalk.attacks.pairs import MessageAttack, ScoreMatrix, over_rounds
+from privtalk.attacks.personal import clip_in_personal, others_in_personal
 from privtalk.attacks.reconstruction.catalogue import ATTACKS as RECONSTRUCTIONS
 from privtalk.attacks.server import MESSAGE_ATTACKS, SUM_ATTACKS, server_attacks
 from privtalk.attacks.views import ReleaseView
@@ -36,6 +37,8 @@ ELSEWHERE = {
     source_inference.DECLARATION.name,
     attribute_inference.NAME,
     weights_to_identity.ATTACK.declaration.name,
+    clip_in_personal.DECLARATION.name,
+    others_in_personal.DECLARATION.name,
     *RECONSTRUCTIONS,
 }
 """Attacks that need more than the shelves' functions are given; each has tests of its own."""

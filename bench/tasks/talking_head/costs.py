@@ -47,7 +47,7 @@ def costs(cell: TalkingHeadCell) -> dict[str, float]:
     if not alone:
         people = corpus.attacked + corpus.heldout
         asked = probe.windows * max(probe.frames, probe.exact) * len(probe.timesteps) * probe.draws
-        found["attacking"] = 12 * forward * people * asked
+        found["attacking"] = (12 + (probe.leaked if counts else 0)) * forward * people * asked
     if cell.method in METHODS and probe.victims:
         descent = (2 * probe.victims + PLANTED) * probe.inversion_steps
         simulated = corpus.shadows * REPEATS * federation.local_steps

@@ -15,7 +15,7 @@ from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.talking_head.networks import Means, open_backbone
 from privtalk.bench.tasks.talking_head.settings import PERSONAL, TalkingHeadCell, trains_alone
-from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, privacy
+from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, leak, privacy
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampling, set_stage, tested
 from privtalk.bench.tasks.talking_head.stages.personalise import banks_of, personalise_cell
@@ -88,12 +88,13 @@ def run(work: Work) -> CellOutcome:
     with clock.stage("loading"):
         stage = _stage(cell, world)
     shots = _generate(work, cell, world, stage, trained)
-    attacks, gallery = _attack(work, cell, world, trained)
+    attacks, gallery, leaked = _attack(work, cell, world, trained)
     with clock.stage("writing"):
         folder = place.artifacts(cell)
         artifacts = exhibits.exhibit(place.folder, folder, shots[0].shown, stage, trained)
         artifacts |= write_gallery(place.folder, folder, gallery)
-        variants = [_variant(work, cell, stage, shot, last=shot is shots[-1]) for shot in shots[1:]]
+        variants = [_variant(work, cell, stage, shot, None) for shot in shots[1:-1]]
+        variants += [_variant(work, cell, stage, shot, leaked) for shot in shots[1:][-1:]]
     with clock.stage("scoring"):
         metrics = shots[0].verdict.summary(cell.seed)
     return CellOutcome(
@@ -222,26 +223,32 @@ def _shoot(
         return Shot(at=at, shown=shown, verdict=judge.verdict())
 
 
-def _variant(work: Work, cell: TalkingHeadCell, stage: Stage, shot: Shot, *, last: bool) -> Variant:
-    """A shot as the record has it; the clips of the last are kept to look at."""
+def _variant(
+    work: Work, cell: TalkingHeadCell, stage: Stage, shot: Shot, leaked: dict[str, AttackResult] | None
+) -> Variant:
+    """A shot as the record has it; of the last, whose adapters are those that leak, clips are kept to look at."""
     count, run = shot.at[PERSONAL], work.place.folder
     folder = work.place.artifacts(cell) / f"{PERSONAL}-{count}"
     return Variant(
         at=shot.at,
         about=(ALONE if trains_alone(cell.method) else OWN).format(count=count),
         metrics=shot.verdict.summary(cell.seed),
-        artifacts=exhibits.clips(run, folder, shot.shown, stage) if last else {},
+        attacks=leaked or {},
+        artifacts={} if leaked is None else exhibits.clips(run, folder, shot.shown, stage),
     )
 
 
 def _attack(
     work: Work, cell: TalkingHeadCell, world: CellWorld, trained: Trained | None
-) -> tuple[dict[str, AttackResult], Gallery | None]:
-    """Attacks on what the row releases and says, and what was made of messages."""
+) -> tuple[dict[str, AttackResult], Gallery | None, dict[str, AttackResult]]:
+    """Attacks on what the row releases and says, what was made of messages, and attacks on the last variant's adapters.
+
+    A row that shares nothing is its last adapters itself, so that those attacks are its own.
+    """
     clock, report = work.clock, work.report
     means: Means = work.place.resources
     if trained is None or cell.training is None:
-        return {}, None
+        return {}, None, {}
     question = attack.Question(
         spec=cell.training.attack,
         seed=cell.seed,
@@ -255,7 +262,8 @@ def _attack(
     holders = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
     owners = [client.index for client in world.clients if client.index in holders]
     with clock.stage("attacking"):
-        found = attack.attack_cell(report, question, trained, world.clients, owners, trained.factor)
+        found = attack.attack_cell(report, question, trained, world.clients, trained.factor)
+        leaked = leak.on_personal_adapters(question, trained, world.clients, owners)
     with clock.stage("inverting"):
         made = reconstruct(
             ReconstructionSetting(
@@ -268,7 +276,9 @@ def _attack(
             ),
             report,
         )
-    return found | made.attacks, made.gallery
+    if trained.alone:
+        return found | leaked | made.attacks, made.gallery, {}
+    return found | made.attacks, made.gallery, leaked
 
 
 def _federation(trained: Trained, guarantee: Privacy, found: RoundChecks | None) -> FederationBlock:

@@ -104,6 +104,8 @@ class AttackSpec(Frozen):
     """Last rounds whose messages and sums are attacked and audited."""
     clients: int = Field(96, ge=1, le=MOST_PEOPLE)
     """Clients whose messages are attacked, at most."""
+    leaked: int = Field(4, ge=0, le=MOST_PEOPLE)
+    """Personal adapters that are asked about people who do not own them; 0: nobody is asked about."""
     worlds: int = Field(16, ge=0, le=MOST)
     """Shadow worlds, trained on corpus.shadows people; 0 leaves out the attacks that need them, and their strength."""
     world_steps: int = Field(48, ge=1, le=MOST)

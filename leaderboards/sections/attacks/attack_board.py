@@ -19,7 +19,7 @@ from privtalk.leaderboards.board.statistics import holm, p_of
 ALPHA = 0.05
 
 FAMILIES = ("membership", "identity", "reconstruction", "aggregation")
-VIEWS = ("release", "client", "sums", "server")
+VIEWS = ("release", "client", "personal", "sums", "server")
 """From the adversary that sees least to the one that sees most."""
 
 TITLES = {
@@ -37,6 +37,7 @@ QUESTIONS = {
 SEEN = {
     "release": "the released adapter",
     "client": "successive globals",
+    "personal": "personal adapters that leak",
     "sums": "sums of messages",
     "server": "each client’s message",
 }

@@ -22,6 +22,8 @@ from privtalk.leaderboards.sections.attacks.attack_board import (
 )
 
 UNKNOWN = "strength not shown"
+PERSONAL = "personal"
+"""The view that has a question of its own (`personal`)."""
 EVERY, ANY = "every method", "any method"
 
 
@@ -32,16 +34,17 @@ def attackers(attacks: AttackBoard) -> list[Finding]:
 
 def _family(attacks: AttackBoard, family: str) -> Finding | None:
     """One question; corrected over all attacks of the family and methods of a tier, and answered view by view."""
-    names, views = attacks.attacks_of(family), attacks.views(family)
+    views = [group for group in attacks.views(family) if group.view != PERSONAL]
+    names = [name for group in views for name in group.attacks]
     answers, lines, verdicts = [], [], set()
     for tier in attacks.board.tiers:
         rows = [row for row in attacks.board.methods(tier) if any(name in row.attacks for name in names)]
         verdicts |= {row.attacks[n].verdict for row in rows for n in names if n in row.attacks}
         told = [
-            f"{_from(group)}: {said}" for group in views if (said := _parts(attacks, rows, group.attacks))
+            f"{_from(group)}: {said}" for group in views if (said := clauses(attacks, rows, group.attacks))
         ]
         answers += [answer(attacks.board.at(tier), "; ".join(told))] if told else []
-        lines += [line for row in rows for group in views for line in _lines(attacks, row, group.attacks)]
+        lines += [line for row in rows for group in views for line in evidence(attacks, row, group.attacks)]
     tone: Tone = "warning" if "invalid" in verdicts else "plain"
     question = QUESTIONS.get(family, f"Did {family} attacks succeed?")
     return finding(question, answers, lines, tone) if answers else None
@@ -51,8 +54,8 @@ def _from(group: AttackGroup) -> str:
     return f"from {SEEN.get(group.view, group.view)}"
 
 
-def _parts(attacks: AttackBoard, rows: Sequence[BoardRow], names: Sequence[str]) -> str:
-    """Clauses on one view at one tier: who leaks most, who is not shown to, and what cannot be said."""
+def clauses(attacks: AttackBoard, rows: Sequence[BoardRow], names: Sequence[str]) -> str:
+    """Returns what some attacks say at one tier: who leaks most, who is not shown to, and what cannot be said."""
     tried = [row for row in rows if any(name in row.attacks for name in names)]
     leaking = [row for row in tried if any(attacks.leaks(row, name) for name in names)]
     quiet = [row for row in tried if row not in leaking and strongest(row, names) is not None]
@@ -132,7 +135,7 @@ def _seeing(power: Mapping[str, Sequence[str]], count: int) -> str:
     return ", ".join(said)
 
 
-def _lines(attacks: AttackBoard, row: BoardRow, names: Sequence[str]) -> list[EvidenceLine]:
+def evidence(attacks: AttackBoard, row: BoardRow, names: Sequence[str]) -> list[EvidenceLine]:
     """The attack that speaks for a row, or each that failed where none is valid."""
     leaking = [name for name in names if attacks.leaks(row, name)]
     where, best = row.where, strongest(row, leaking or names)

@@ -19,6 +19,7 @@ from privtalk.leaderboards.sections.attacks.controls import remarks
 from privtalk.leaderboards.sections.attacks.figures import draw_attacks, write_rocs
 from privtalk.leaderboards.sections.attacks.findings import attackers
 from privtalk.leaderboards.sections.attacks.galleries import CAPTION, galleries
+from privtalk.leaderboards.sections.attacks.personal import stolen
 from privtalk.leaderboards.sections.attacks.regression import attack_worse
 from privtalk.leaderboards.sections.attacks.summary import (
     StrengthLine,
@@ -76,8 +77,8 @@ class Attacks(Section):
         return bool(board.attacks)
 
     def findings(self) -> Sequence[Finding]:
-        """Returns a question a family."""
-        return attackers(self.attacks)
+        """Returns a question a family, and one of personal adapters that leak."""
+        return [*attackers(self.attacks), *stolen(self.attacks)]
 
     def remarks(self) -> Sequence[EvidenceLine]:
         """Returns controls that failed and ceilings that were broken through."""

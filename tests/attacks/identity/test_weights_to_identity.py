@@ -6,7 +6,8 @@ import torch
 from privtalk.attacks.identity.weights_to_identity import ATTACK, displacement, standardised
 from privtalk.attacks.judgement import judged
 from privtalk.attacks.pairs import PairLabels
-from privtalk.attacks.server import attack_personal
+from privtalk.attacks.personal.owners import attack_owners
+from privtalk.attacks.views import PersonalView
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.federation.clients import ClientData
 from tests.attacks.message_world import bank, normal, stream, world
@@ -51,7 +52,7 @@ def test_personal_adapters_are_named_in_a_gallery():
     truth = PairLabels(
         own={k: k for k in range(CLIENTS)}, strangers=tuple(range(CLIENTS, CLIENTS + STRANGERS))
     )
-    found = attack_personal(backbone, start.unflatten(adapters), knowledge(backbone), truth)
-    outcome = found["weights_to_identity"]
+    view = PersonalView(backbone=backbone, start=start, adapters=start.unflatten(adapters))
+    outcome = attack_owners(view, knowledge(backbone), truth)
     assert outcome.evaluation.auc.low > 0.5
     assert outcome.measures["rank1"].estimate.low > outcome.measures["rank1"].chance

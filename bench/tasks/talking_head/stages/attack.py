@@ -16,7 +16,6 @@ from torch import Tensor
 
 from privtalk.attacks.catalogue import CATALOGUE
 from privtalk.attacks.declaration import Sees
-from privtalk.attacks.identity import weights_to_identity
 from privtalk.attacks.knowledge import Knowledge
 from privtalk.attacks.membership import user_inference
 from privtalk.attacks.membership.malicious_client import attack_client
@@ -25,7 +24,7 @@ from privtalk.attacks.membership.release import ReleaseTarget, ask, outcomes
 from privtalk.attacks.membership.shadow_attacks import Outsiders, attack_with_shadows, outsiders
 from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.pairs import PairLabels
-from privtalk.attacks.server import attack_personal, attack_server, attack_sums, last_candidates
+from privtalk.attacks.server import attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ClientView, ReleaseView, ServerView
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
@@ -45,11 +44,8 @@ from privtalk.methods.adapters import AdapterBank, AdapterConfig
 from privtalk.methods.federated.method import FederatedMethod
 
 KEPT = "every client keeps its own adapter: none is released"
-ADDED = "not run: it reads adapters of the layers that federated training has, and a private part was added to them"
 QUESTIONS = 8
 """The questions whose answers a process keeps for further cells."""
-PERSONAL = weights_to_identity.ATTACK.declaration.name
-"""It asks whose a personal adapter is; it is run where those are what leaks."""
 LEAST_ROUNDS = 2
 """Globals that a client must have been sent for differences to exist."""
 
@@ -83,17 +79,15 @@ def attack_cell(
     question: Question,
     trained: Trained,
     clients: Sequence[Client],
-    owners: Sequence[int],
     factor: float,
 ) -> dict[str, AttackResult]:
-    """Every attack that the cell's adversaries can run.
+    """Every attack on what a row releases and says; those on personal adapters are `leak`'s.
 
-    `owners` are the clients of a bank of personal adapters; `factor` is how far a message moves the global adapter.
+    `factor` is how far a message moves the global adapter.
     """
     report("attacking", 0, 3)
     if len(trained.bank) > 1:
-        kept = {"user_inference": missing(user_inference.DECLARATION, KEPT)}
-        return kept | on_personal_adapters(question, trained, clients, owners)
+        return {"user_inference": missing(user_inference.DECLARATION, KEPT)}
     silent, unread = _inapplicable(trained.method)
     found = not_run(("release",), silent) if silent else on_release(question, trained)
     report("attacking", 1, 3)
@@ -116,7 +110,7 @@ def not_run(views: Sequence[Sees], reason: str) -> dict[str, AttackResult]:
     return {
         name: missing(about, f"not run: {reason}")
         for name, about in CATALOGUE.items()
-        if about.view in views and about.family != "reconstruction" and name != PERSONAL
+        if about.view in views and about.family != "reconstruction"
     }
 
 
@@ -152,24 +146,6 @@ def timed(found: Mapping[str, AttackOutcome], question: Question, started: float
     plan = question.worlds
     strengths = {} if plan is None else shadows.load(plan).strengths
     return all_recorded(strengthened(found, strengths), time.perf_counter() - started)
-
-
-def on_personal_adapters(
-    question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
-) -> dict[str, AttackResult]:
-    """Asks whose each adapter is; `owners` are client numbers in the order of the bank."""
-    if trained.bank.dim != trained.template.dim:
-        return {PERSONAL: missing(CATALOGUE[PERSONAL], ADDED)}
-    started = time.perf_counter()
-    labels = truth(question, clients)
-    own = {row: labels.own[index] for row, index in enumerate(owners) if index in labels.own}
-    found = attack_personal(
-        open_backbone(question.store.network),
-        trained.bank,
-        knowing(question),
-        PairLabels(own=own, strangers=labels.strangers),
-    )
-    return timed(found, question, started)
 
 
 def by_a_client(

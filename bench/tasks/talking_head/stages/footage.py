@@ -54,6 +54,37 @@ def exact(spec: AttackSpec, person: Person, store: FeatureStore) -> Batch:
     return take(join(used), start, spec.exact, portrait)
 
 
+def seen_or_not(spec: AttackSpec, person: Person, number: int, store: FeatureStore) -> tuple[Batch, Batch]:
+    """Windows of the training clip `number`, and of a fresh clip of the same person, cut at the same places.
+
+    Both have one portrait, frame 0 of another fresh clip, so that nothing but the clip tells them apart.
+    """
+    trained, clips = store.load(person, "train"), store.load(person, "fresh")
+    if len(clips) < 2:
+        raise ValueError(f"{person.name} has {len(clips)} fresh clip; attacks need a portrait's and another")
+    own = store.network.device
+    used = [clip_features(clips, 0, own), clip_features(trained, number, own), clip_features(clips, 1, own)]
+    portrait, seen = len(used[0].latents), len(used[1].latents)
+    places = _spread(min(seen, len(used[2].latents)), spec.exact, spec.windows)
+    frames, whole = min(spec.exact, seen, len(used[2].latents)), join(used)
+    cuts = [
+        take(whole, places + first, frames, torch.zeros_like(places)) for first in (portrait, portrait + seen)
+    ]
+    return cuts[0], cuts[1]
+
+
+def _spread(length: int, frames: int, windows: int) -> torch.Tensor:
+    """int64 [windows] starts of windows of `frames` frames, each in the middle of an equal part of a clip.
+
+    >>> _spread(16, 2, 2).tolist(), _spread(5, 1, 1).tolist(), _spread(3, 4, 2).tolist()
+    ([3, 11], [2], [0, 0])
+    """
+    last = max(length - frames, 0)
+    return torch.tensor(
+        [min(max(int((w + 0.5) * length / windows - frames / 2), 0), last) for w in range(windows)]
+    )
+
+
 def device(person: Person, store: FeatureStore) -> ClientData:
     """All that a person's device would train on."""
     clips = store.load(person, "train")

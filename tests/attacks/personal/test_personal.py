@@ -1,0 +1,98 @@
+"""Leaked personal adapters on the tiny backbone: clips are told, noise is not, and scratch tells nothing of others."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from privtalk.attacks.controls import CHANCE
+from privtalk.attacks.personal.clip_in_personal import ANOTHER, clip_in_personal, gains
+from privtalk.attacks.personal.others_in_personal import others_in_personal
+from privtalk.attacks.personal.target import PersonalTarget, each_loss
+from privtalk.attacks.probing import Suspect, person_losses
+from privtalk.attacks.views import PersonalView
+from privtalk.core.seeds import torch_stream
+
+STREAM = partial(torch_stream, 11)
+OWNERS = 6
+TIMESTEPS = (200, 500)
+
+
+@pytest.fixture(scope="module")
+def view(backbone, initial, taught, person):
+    """Adapters from scratch of one person each, who are 0 to 5."""
+    own = [taught([person(i)], steps=40).flatten() for i in range(OWNERS)]
+    return PersonalView(backbone=backbone, start=initial, adapters=initial.unflatten(torch.cat(own)))
+
+
+@pytest.fixture(scope="module")
+def clips(backbone, initial, person):
+    seen, unseen = ([person(i, footage=kind) for i in range(OWNERS)] for kind in ("exact", "another"))
+    return PersonalTarget.of(backbone, initial, seen, unseen, STREAM, TIMESTEPS)
+
+
+def at(view, flat):
+    return PersonalView(backbone=view.backbone, start=view.start, adapters=view.start.unflatten(flat))
+
+
+def test_a_clip_that_was_trained_on_is_told_from_one_that_was_not(view, clips):
+    found = clip_in_personal(view, clips, STREAM)
+    assert found.evaluation.auc.low > CHANCE
+    assert found.valid, found.controls
+    assert set(found.controls) == {"blind", "never_trained", "permuted_labels"}
+    common = found.measures[ANOTHER].estimate
+    assert common.low <= CHANCE <= common.high
+
+
+def test_an_adapter_that_was_never_trained_tells_of_no_clip(view, clips):
+    nothing = view.start.flatten().expand(OWNERS, -1)
+    found = clip_in_personal(at(view, nothing), clips, STREAM)
+    assert np.abs(gains(at(view, nothing), clips)).max() < 1e-6
+    assert found.evaluation.auc.low <= CHANCE <= found.evaluation.auc.high
+
+
+def test_adapters_that_share_passes_answer_as_each_does_alone(view, person, monkeypatch):
+    footage = [person(i, windows=2) for i in range(OWNERS)]
+    target = PersonalTarget.of(view.backbone, view.start, footage, footage, STREAM, TIMESTEPS)
+    monkeypatch.setattr("privtalk.attacks.probing.CHUNK", 12)
+    together = each_loss(view, footage, target.draws)
+    for k, flat in enumerate(view.adapters.flatten()):
+        suspect = Suspect(backbone=view.backbone, adapter=view.start.unflatten(flat[None]))
+        [alone] = person_losses(suspect, [footage[k]], target.draws)
+        assert together[k] == pytest.approx(alone, rel=1e-4)
+
+
+def test_what_does_not_fit_is_refused(view, clips, person):
+    with pytest.raises(ValueError, match=r"5 adapters and 12 clips; give two clips an adapter"):
+        clip_in_personal(at(view, view.adapters.flatten()[1:]), clips, STREAM)
+    with pytest.raises(ValueError, match=r"different numbers of windows; cut all of them alike"):
+        each_loss(view, [person(0, windows=1), person(1, windows=2)], clips.draws)
+    with pytest.raises(ValueError, match=r"start from one public adapter, not from 6"):
+        PersonalView(backbone=view.backbone, start=view.adapters, adapters=view.adapters)
+
+
+# ---- other people
+
+
+@pytest.fixture(scope="module")
+def others(backbone, initial, person):
+    """Who trained the global adapter `planted`, 0 to 5, and people who did not."""
+    footage = [person(i, windows=4, footage="fresh") for i in range(30)]
+    return PersonalTarget.of(backbone, initial, footage[:6], footage[6:], STREAM, TIMESTEPS)
+
+
+def test_adapters_from_scratch_tell_nothing_of_others(view, taught, person, others):
+    leaked = torch.cat([taught([person(i)], steps=40).flatten() for i in range(50, 52)])
+    found = others_in_personal(at(view, leaked), others, STREAM)
+    assert found.valid, found.controls
+    assert found.evaluation.auc.low <= CHANCE <= found.evaluation.auc.high
+
+
+def test_adapters_that_go_on_from_a_global_one_tell_what_it_tells(view, planted, others):
+    moved = 1e-4 * torch.randn((3, planted.dim), generator=STREAM("moved"))
+    found = others_in_personal(at(view, planted.flatten() + moved), others, STREAM)
+    assert found.valid, found.controls
+    assert found.evaluation.auc.low > CHANCE

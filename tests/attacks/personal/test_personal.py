@@ -24,7 +24,7 @@ TIMESTEPS = (200, 500)
 @pytest.fixture(scope="module")
 def view(backbone, initial, taught, person):
     """Adapters from scratch of one person each, who are 0 to 5."""
-    own = [taught([person(i)], steps=40).flatten() for i in range(OWNERS)]
+    own = [taught([person(i)], steps=120).flatten() for i in range(OWNERS)]
     return PersonalView(backbone=backbone, start=initial, adapters=initial.unflatten(torch.cat(own)))
 
 
@@ -85,7 +85,7 @@ def others(backbone, initial, person):
 
 
 def test_adapters_from_scratch_tell_nothing_of_others(view, taught, person, others):
-    leaked = torch.cat([taught([person(i)], steps=40).flatten() for i in range(50, 52)])
+    leaked = torch.cat([taught([person(i)], steps=120).flatten() for i in range(50, 52)])
     found = others_in_personal(at(view, leaked), others, STREAM)
     assert found.valid, found.controls
     assert found.evaluation.auc.low <= CHANCE <= found.evaluation.auc.high

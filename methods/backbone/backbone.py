@@ -25,6 +25,7 @@ from privtalk.methods.backbone.conditioning import (
     upper_face,
 )
 from privtalk.methods.backbone.config import (
+    Alignment,
     AudioConfig,
     AutoencoderConfig,
     BackboneConfig,
@@ -48,17 +49,22 @@ class Backbone(nn.Module):
         channels = config.autoencoder.latent_channels
         self.autoencoder = Autoencoder(config.autoencoder)
         self.conditioning = ConditionEncoder(config)
+        self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.synchrony = SynchronyEncoder(config)
         self.aligner = ReferenceAligner(channels) if config.aligns else None
         self.bypass = Bypass(input_channels(config), channels) if config.aligns else None
-        self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.diffusion = Diffusion(config.diffusion)
 
     @classmethod
-    def tiny(cls, seed: int = 0) -> Backbone:
-        """Frozen toy network with random weights, 32 px, for tests."""
+    def tiny(cls, seed: int = 0, alignment: Alignment = "none") -> Backbone:
+        """Frozen toy network with random weights, 32 px, for tests.
+
+        It aligns nothing unless asked to: toy landmarks are random, and a spline through them is wild.
+        """
         config = BackboneConfig(
             size=32,
+            alignment=alignment,
+            detail=0.0 if alignment == "none" else 3.0,
             autoencoder=AutoencoderConfig(
                 latent_channels=4, encoder_channels=(8, 8, 8), decoder_channels=(8, 8, 8)
             ),

@@ -10,7 +10,7 @@ from privtalk.methods.backbone.conditioning import Batch
 
 @pytest.fixture(scope="session")
 def backbone() -> Backbone:
-    return Backbone.tiny()
+    return Backbone.tiny(alignment="spline")
 
 
 @pytest.fixture

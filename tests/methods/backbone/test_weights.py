@@ -67,7 +67,7 @@ def test_a_manifest_alone_and_weights_of_another_network_are_refused(
 
 
 def test_weights_from_before_alignment_load_without_it_and_give_what_they_gave(tmp_path: Path) -> None:
-    tiny = Backbone.tiny().config
+    tiny = Backbone.tiny(alignment="spline").config
     old = Backbone.initial(tiny.model_copy(update={"alignment": "none"}), 1).freeze()
     manifest = weights.save(old, tmp_path, **PROVENANCE)
     tensors = {
@@ -86,7 +86,7 @@ def test_weights_from_before_alignment_load_without_it_and_give_what_they_gave(t
 
 
 def test_a_widened_network_gives_what_the_narrow_one_gave(batch: Batch, tmp_path: Path) -> None:
-    tiny = Backbone.tiny().config
+    tiny = Backbone.tiny(alignment="spline").config
     old = Backbone.initial(tiny.model_copy(update={"alignment": "none"}), 1)
     weights.save(old, tmp_path, **PROVENANCE)
     wide = weights.widened(tmp_path, tiny, 0).freeze()

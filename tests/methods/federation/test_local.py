@@ -22,7 +22,7 @@ OPTIONS = {"fedprox": {"mu": 0.5}, "privfedtalk": {"lambda_tdc": 0.5, "gamma": 0
 @pytest.fixture(scope="module")
 def exact() -> Backbone:
     """Double precision: Adam amplifies rounding where a gradient is close to zero."""
-    network = Backbone.tiny().double()
+    network = Backbone.tiny(alignment="spline").double()
     network.diffusion.signal, network.diffusion.noise = (
         network.diffusion.signal.double(),
         network.diffusion.noise.double(),

@@ -84,8 +84,7 @@ def load(folder: Path | None = None) -> Backbone:
     backbone = Backbone.initial(manifest.config, 0)
     tensors = read_tensors(folder, manifest)
     try:
-        # the encoder of lips and speech came after the first weights, which are whole without it
-        backbone.load_state_dict(_fresh(backbone, "synchrony.") | tensors)
+        backbone.load_state_dict(_later(backbone) | tensors)
     except RuntimeError as error:
         raise ValueError(
             f"{folder / WEIGHTS}: not the weights of its manifest's network ({_line(error)})"
@@ -112,8 +111,12 @@ def widened(folder: Path, config: BackboneConfig, seed: int) -> Backbone:
     return backbone
 
 
-def _fresh(backbone: Backbone, part: str) -> dict[str, Tensor]:
-    return {name: t for name, t in backbone.state_dict().items() if name.startswith(part)}
+LATER = ("synchrony.", "bypass.")
+"""Parts that came after the first weights, which are whole without them: a bypass begins at 0 and adds nothing."""
+
+
+def _later(backbone: Backbone) -> dict[str, Tensor]:
+    return {name: t for name, t in backbone.state_dict().items() if name.startswith(LATER)}
 
 
 def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:

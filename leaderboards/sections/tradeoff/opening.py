@@ -122,13 +122,15 @@ def _baseline(shown: OpeningBoard) -> dict[str, Any]:
 
 
 def _dodged(shown: OpeningBoard, rows: Table) -> Table:
-    """Rows of methods with their place on the axis, methods side by side."""
+    """Rows of methods with their place on the axis: methods side by side, and the stages of each a little apart."""
     step = min(0.11, 0.6 / max(len(shown.methods), 1))
-    middle = (len(shown.methods) - 1) / 2
-    return [
-        r | {"x": shown.places.index(r["place"]) + step * (shown.methods.index(r["label"]) - middle)}
-        for r in rows
-    ]
+    middle, half = (len(shown.methods) - 1) / 2, (len(shown.stages) - 1) / 2
+
+    def beside(row: dict[str, Any]) -> float:
+        stage = shown.stages.index(row["stage"]) - half
+        return step * (shown.methods.index(row["label"]) - middle) + 0.3 * step * stage
+
+    return [r | {"x": shown.places.index(r["place"]) + beside(r)} for r in rows]
 
 
 def _ends_of_methods(rows: Table) -> Table:

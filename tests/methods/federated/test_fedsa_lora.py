@@ -39,7 +39,8 @@ def test_with_one_client_it_is_that_clients_local_training(
     assert own is not None
     moved = (alone - template.flatten()).abs()[0]
     assert min(float(moved[part].mean()) for part in (template.of_a(), ~template.of_a())) > 0.01
-    torch.testing.assert_close(own, alone, rtol=1e-3, atol=1e-5)
+    # Adam makes of a gradient near 0 a step of either sign: rounding shows there
+    torch.testing.assert_close(own, alone, rtol=1e-3, atol=1e-4)
 
 
 def test_the_server_never_sees_b(play, template: AdapterBank) -> None:  # type: ignore[no-untyped-def]

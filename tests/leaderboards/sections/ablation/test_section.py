@@ -21,6 +21,7 @@ from privtalk.leaderboards.sections.ablation.section import Ablation
 from privtalk.leaderboards.sections.catalogue import findings, sections_of
 from privtalk.leaderboards.show import show
 from privtalk.leaderboards.site.publish import publish
+from tests.leaderboards.board.test_views import personalised
 
 PARTS = {
     "adapters only": {"isfa": False, "tdc": False},
@@ -178,19 +179,15 @@ def test_rows_at_one_tier_are_a_design_without_privacy(factorial):
     assert design.title == "PrivFedTalk, ε = 8"
 
 
-def test_rows_on_a_further_axis_form_a_design_of_their_own(factorial):
-    """Rows after private steps beside those that were released, as views of the same cells."""
-    further = factorial.changed(
-        lambda r: r.model_copy(
-            update={"at": {**r.at, "personal": "64"}, "cell_id": f"{r.cell_id}@personal=64"}
-        )
-    )
-    samples = factorial.samples | {f"{key}@personal=64": own for key, own in factorial.samples.items()}
-    design = [row for row in planned(factorial.records) if row.factors]
-    board = build([*factorial.records, *further.records], samples, design=design)
-    assert [len(found.rows) for found in designs(board)] == [8, 8]
-    assert "64" in designs(board)[1].place
-    assert designs(board)[1].rows[True, True, True].key.tier == "eps=8, personal=64"
+def test_rows_at_the_end_of_their_progress_form_a_design_of_their_own(factorial):
+    """Rows after private steps beside those that were released: of several counts of steps the last."""
+    board = board_of(personalised(factorial, {"16": 0.2, "64": 0.5}))
+    released, further = designs(board)
+    assert [len(found.rows) for found in (released, further)] == [8, 8]
+    assert (released.place, further.place) == ("", "personalised in 64 steps")
+    assert further.rows[True, True, True].key.tier == "eps=8, personal=64"
+    gain = [effects(board, design).cells[(0,), "psnr"].difference.value for design in (released, further)]
+    assert gain[0] == pytest.approx(gain[1]), "all rows gain alike from private steps"
 
 
 def test_the_finding_says_what_changes_and_what_does_not(board):

@@ -36,9 +36,10 @@ def places(batch):
     return batch.latents[..., 0, 0, 0].tolist(), batch.reference[..., 0, 0, 0].tolist()
 
 
-def test_exact_windows_come_from_the_middle_with_the_first_frame_as_portrait():
+def test_exact_windows_come_from_the_middle_with_another_clips_first_frame_as_portrait():
     spec = AttackSpec(exact=2)
-    assert places(exact(spec, MEMBER, Store())) == ([[2.0, 3.0]], [0.0])
+    assert places(exact(spec, MEMBER, Store())) == ([[2.0, 3.0]], [100.0])
+    assert places(exact(spec, MEMBER, Store(clips=1))) == ([[2.0, 3.0]], [0.0])
     assert places(exact(spec, MEMBER, Store())) == places(exact(spec, STRANGER, Store()))
 
 

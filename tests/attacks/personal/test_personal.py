@@ -17,14 +17,14 @@ from privtalk.attacks.views import PersonalView
 from privtalk.core.seeds import torch_stream
 
 STREAM = partial(torch_stream, 11)
-OWNERS = 6
+OWNERS = 10
 TIMESTEPS = (200, 500)
 
 
 @pytest.fixture(scope="module")
 def view(backbone, initial, taught, person):
-    """Adapters from scratch of one person each, who are 0 to 5."""
-    own = [taught([person(i)], steps=120).flatten() for i in range(OWNERS)]
+    """Adapters from scratch of one person each, who are 0 to 9."""
+    own = [taught([person(i)], steps=60).flatten() for i in range(OWNERS)]
     return PersonalView(backbone=backbone, start=initial, adapters=initial.unflatten(torch.cat(own)))
 
 
@@ -66,11 +66,11 @@ def test_adapters_that_share_passes_answer_as_each_does_alone(view, person, monk
 
 
 def test_what_does_not_fit_is_refused(view, clips, person):
-    with pytest.raises(ValueError, match=r"5 adapters and 12 clips; give two clips an adapter"):
+    with pytest.raises(ValueError, match=r"9 adapters and 20 clips; give two clips an adapter"):
         clip_in_personal(at(view, view.adapters.flatten()[1:]), clips, STREAM)
     with pytest.raises(ValueError, match=r"different numbers of windows; cut all of them alike"):
         each_loss(view, [person(0, windows=1), person(1, windows=2)], clips.draws)
-    with pytest.raises(ValueError, match=r"start from one public adapter, not from 6"):
+    with pytest.raises(ValueError, match=r"start from one public adapter, not from 10"):
         PersonalView(backbone=view.backbone, start=view.adapters, adapters=view.adapters)
 
 
@@ -85,7 +85,7 @@ def others(backbone, initial, person):
 
 
 def test_adapters_from_scratch_tell_nothing_of_others(view, taught, person, others):
-    leaked = torch.cat([taught([person(i)], steps=120).flatten() for i in range(50, 52)])
+    leaked = torch.cat([taught([person(i)], steps=40).flatten() for i in range(50, 52)])
     found = others_in_personal(at(view, leaked), others, STREAM)
     assert found.valid, found.controls
     assert found.evaluation.auc.low <= CHANCE <= found.evaluation.auc.high

@@ -13,6 +13,8 @@ from privtalk.bench.tasks.talking_head.stages.train import clip_features
 from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.federation.clients import ClientData, join, take
 
+LEAST_OF_A_CLIP = 2
+"""Windows by which a whole clip is judged, at least: a single one may be a frame that no step drew."""
 Cut = Callable[[AttackSpec, Person, FeatureStore], Batch]
 
 
@@ -65,7 +67,7 @@ def seen_or_not(spec: AttackSpec, person: Person, number: int, store: FeatureSto
     own = store.network.device
     used = [clip_features(clips, 0, own), clip_features(trained, number, own), clip_features(clips, 1, own)]
     portrait, seen = len(used[0].latents), len(used[1].latents)
-    places = _spread(min(seen, len(used[2].latents)), spec.exact, spec.windows)
+    places = _spread(min(seen, len(used[2].latents)), spec.exact, max(spec.windows, LEAST_OF_A_CLIP))
     frames, whole = min(spec.exact, seen, len(used[2].latents)), join(used)
     cuts = [
         take(whole, places + first, frames, torch.zeros_like(places)) for first in (portrait, portrait + seen)

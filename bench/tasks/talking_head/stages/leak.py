@@ -124,7 +124,7 @@ def owned(question: Question, clients: Sequence[Client], owners: Sequence[int]) 
 
 @lru_cache(maxsize=QUESTIONS)
 def clips_target(question: Question, held: tuple[Owned, ...]) -> PersonalTarget:
-    """A clip of each owner that was trained on and one that was not; the cells of a process share it."""
+    """A clip of each owner that was trained on, and one that was not; the cells of a process share them."""
     spec, store = question.spec, question.store
     cuts = [footage.seen_or_not(spec, one.person, one.clip, store) for one in held]
     return _target(question, [seen for seen, _ in cuts], [unseen for _, unseen in cuts])

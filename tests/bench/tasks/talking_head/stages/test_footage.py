@@ -8,7 +8,7 @@ import torch
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.tasks.talking_head.settings import AttackSpec
 from privtalk.bench.tasks.talking_head.stages.features import PersonFeatures
-from privtalk.bench.tasks.talking_head.stages.footage import device, exact, fresh
+from privtalk.bench.tasks.talking_head.stages.footage import device, exact, fresh, seen_or_not
 
 
 @dataclass
@@ -23,7 +23,9 @@ class Store:
         self.network = type("Network", (), {"device": "cpu"})()
 
     def load(self, person, purpose):
-        count = 100 * torch.arange(self.clips)[:, None] + torch.arange(self.frames)
+        count = (
+            1000 * (purpose == "fresh") + 100 * torch.arange(self.clips)[:, None] + torch.arange(self.frames)
+        )
         latents = count[..., None, None, None].float().expand(-1, -1, 1, 2, 2)
         zeros = torch.zeros(self.clips, self.frames, 3)
         return PersonFeatures(latents=latents, audio=zeros, landmarks=zeros, masked=None)
@@ -45,8 +47,16 @@ def test_exact_windows_come_from_the_middle_with_another_clips_first_frame_as_po
 
 def test_fresh_windows_never_come_from_the_portraits_clip():
     windows, portrait = places(fresh(AttackSpec(window=3, windows=2), MEMBER, Store()))
-    assert windows == [[100.0, 101.0, 102.0], [103.0, 104.0, 105.0]]
-    assert portrait == [0.0, 0.0]
+    assert windows == [[1100.0, 1101.0, 1102.0], [1103.0, 1104.0, 1105.0]]
+    assert portrait == [1000.0, 1000.0]
+
+
+def test_a_clip_that_was_trained_on_is_cut_as_one_that_was_not_with_the_same_portrait():
+    seen, unseen = seen_or_not(AttackSpec(exact=2, windows=1), MEMBER, 1, Store(frames=8))
+    assert places(seen) == ([[101.0, 102.0], [105.0, 106.0]], [1000.0, 1000.0])
+    assert places(unseen) == ([[1101.0, 1102.0], [1105.0, 1106.0]], [1000.0, 1000.0])
+    with pytest.raises(ValueError, match="a portrait's and another"):
+        seen_or_not(AttackSpec(), MEMBER, 0, Store(clips=1))
 
 
 def test_a_device_has_all_its_clips():

@@ -95,8 +95,7 @@ def _attackers(shown: OpeningBoard, theme: Theme, layout: Layout, width: int, *,
         for view in shown.views
         if any(r["view"] == view for r in rows)
     ]
-    floor = min([CHANCE, *(r["low"] if r["low"] is not None else r["value"] for r in rows)])
-    ends = (floor - 0.03, 1.02)
+    ends = (lowest(rows) - 0.03, 1.02)
     labels = [r | {"label": r["view"]} for r in last]
     layers += _side_labels(labels, chance, ends, theme, layout, width, 1, colours)
     title = {
@@ -104,6 +103,12 @@ def _attackers(shown: OpeningBoard, theme: Theme, layout: Layout, width: int, *,
         "subtitle": ["Strongest attack, down is more private;", "bars: the same attack, planted"],
     }
     return _panel(shown, layers, list(ends), title, theme, layout, width, untitled=untitled)
+
+
+def lowest(rows: Table) -> float:
+    """Returns the lowest AUC that is drawn: of an interval, a point, what was planted, or chance."""
+    drawn = [r[name] for r in rows for name in ("low", "value", "planted")]
+    return min([CHANCE, *(float(value) for value in drawn if value is not None)])
 
 
 def _heading(view: str, rows: Table) -> str:

@@ -8,7 +8,7 @@ from privtalk.core.records import Control, Estimate
 from privtalk.leaderboards.board.build import build
 from privtalk.leaderboards.charts.style import LAYOUTS, LIGHT, NARROW, WIDE, render
 from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
-from privtalk.leaderboards.sections.tradeoff.opening import opening
+from privtalk.leaderboards.sections.tradeoff.opening import lowest, opening
 from privtalk.leaderboards.sections.tradeoff.opening_rows import OpeningBoard
 from privtalk.leaderboards.site.publish import publish
 from tests.leaderboards.board.test_views import personalised
@@ -113,6 +113,14 @@ def test_up_is_better_whichever_way_a_metric_goes(board):
     assert low < high
     low, high = reach("lpips[talkhead]")
     assert low > high
+
+
+def test_what_was_planted_lies_within_the_panel_even_where_it_is_missed():
+    """A weak attack finds what is planted worse than chance: its bar must not hang below the axis."""
+    row = {"low": 0.4, "value": 0.6, "planted": 0.15}
+    assert lowest([row]) == 0.15
+    assert lowest([row | {"planted": None}]) == 0.4
+    assert lowest([row | {"planted": None, "low": None}]) == 0.5
 
 
 def test_without_attacks_or_progress_there_is_one_panel_with_names_at_the_lines(make):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import binom, binomtest
@@ -11,7 +11,6 @@ from scipy.stats import binom, binomtest
 from privtalk.attacks.audit.one_run import Guesses, guess, guesses_by_split, one_run_bound, p_value
 
 
-@settings(deadline=None)  # timing is for benchmarks
 @given(st.integers(1, 80), st.data(), st.floats(0, 4))
 def test_pure_dp_is_the_binomial_test(made, data, epsilon):
     correct = data.draw(st.integers(0, made))
@@ -19,7 +18,6 @@ def test_pure_dp_is_the_binomial_test(made, data, epsilon):
     assert p_value(Guesses(100, made, correct), epsilon, 0.0) == pytest.approx(oracle, rel=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.data(), st.floats(0, 3), st.floats(1e-6, 0.01))
 def test_approximate_dp_is_the_definition(made, data, epsilon, delta):
     correct = data.draw(st.integers(1, made))

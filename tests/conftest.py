@@ -1,4 +1,4 @@
-"""Settings of all tests: properties are not timed by the clock, since machines are noisy; timing belongs in benchmarks."""
+"""Settings of all tests: properties are not timed by the clock, as machines are noisy; benchmarks are."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ VOLATILE = ("timings", "started", "peak_memory_mib", "code", "environment")
 
 def essence(record: Record) -> dict:
     kept = record.model_dump(mode="json", exclude=set(VOLATILE))
-    for timed in (*kept["attacks"].values(), *kept["audits"]):
+    attacks = [*kept["attacks"].values(), *(a for v in kept["variants"] for a in v["attacks"].values())]
+    for timed in (*attacks, *kept["audits"]):
         del timed["seconds"]
     return kept
 

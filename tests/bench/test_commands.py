@@ -14,17 +14,17 @@ def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
 
     seen = {}
 
-    def pretrain(out, stage, config, recipe, pool, workers, tell):
-        seen.update(out=out, stage=stage, size=config.size, pool=pool, workers=workers)
+    def pretrain(out, stage, config, recipe, pool, workers, tell, start):
+        seen.update(out=out, stage=stage, size=config.size, pool=pool, workers=workers, start=start)
         tell("autoencoder", 1, 2, 0.5)
         tell("corpus", 2, 2, None)
         return SimpleNamespace(validation={"autoencoder_psnr": 30.25})
 
     monkeypatch.setattr(pretraining, "pretrain", pretrain)
-    options = ["--size", "128", "--people", "8", "--workers", "3", "-o", str(tmp_path / "w")]
+    options = ["--size", "128", "--people", "8", "--workers", "3", "-o", str(tmp_path / "w"), "--from", "old"]
     assert cli.guarded(["pretrain", "all", *options]) == 0
     assert (seen["stage"], seen["size"], seen["pool"].size, seen["pool"].people) == ("all", 128, 128, 8)
-    assert seen["workers"] == 3
+    assert (seen["workers"], str(seen["start"])) == (3, "old")
     out = capsys.readouterr().out
     assert "autoencoder_psnr: 30.250" in out
     assert f"--set backbone={tmp_path / 'w'}" in out.replace("\n", "")

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from privtalk.bench.cli_data import data
 from privtalk.bench.cli_weights import weights
 from privtalk.bench.pipes import forgiving
 from privtalk.core.errors import WorkFailed
@@ -33,7 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Benchmark privacy and utility of federated, personalised talking-head generation.",
 )
-data = typer.Typer(no_args_is_help=True, help="Prepare real videos; build the embedded corpus.")
 app.add_typer(data, name="data")
 app.add_typer(weights, name="weights")
 
@@ -311,50 +311,6 @@ def audit(
             )
         )
     )
-
-
-@data.command("prepare")
-def data_prepare(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of videos, one folder an identity.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the prepared corpus.")],
-    size: Annotated[int, typer.Option(help="Pixels a side: 64, 128 or 256.")] = 64,
-    seconds: Annotated[float, typer.Option(help="Length that segments come close to.")] = 3.0,
-    min_seconds: Annotated[float, typer.Option(help="Least length of a segment.")] = 2.0,
-    detector: Annotated[
-        Path | None, typer.Option(help="ONNX weights of a face detector (YuNet or SCRFD).")
-    ] = None,
-    landmarks: Annotated[
-        Path | None, typer.Option(help="ONNX weights of a 68-point landmark network.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
-) -> None:
-    """Turn a folder of videos into clips for `bench run --corpus`."""
-    from privtalk.bench.commands import data as command
-
-    raise typer.Exit(
-        command.prepare(
-            source,
-            out,
-            size=size,
-            seconds=seconds,
-            min_seconds=min_seconds,
-            detector=detector,
-            landmarks=landmarks,
-            workers=workers,
-        )
-    )
-
-
-@data.command("build")
-def data_build(
-    suite: Annotated[str, typer.Option("--suite", "-s", help="Whose corpus.")] = "privacy_utility",
-    preset: Annotated[str, typer.Option("--preset", "-p", help="At which size.")] = "small",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
-) -> None:
-    """Film a suite's embedded corpus into the cache, as `bench run` does when it is not there."""
-    from privtalk.bench.commands import data as command
-
-    command.build(suite, preset, workers)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from privtalk.metrics.distributions import Distributions
 from privtalk.metrics.evaluators.bundle import Evaluators
 
 STEPS = 4
-"""DDIM steps of the samples, as many as the embedded suites take."""
+"""DDIM steps of the samples."""
 
 KEPT = (
     "psnr",

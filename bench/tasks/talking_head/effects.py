@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from privtalk.bench.task import Condition
-from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell, trains_alone
+from privtalk.bench.tasks.talking_head.settings import (
+    PrivacySpec,
+    Training,
+    may_take_private_steps,
+    trains_alone,
+)
 from privtalk.methods.registry import METHODS, REFERENCES
 
 FILLED_IN: Mapping[str, str] = {
@@ -19,13 +24,14 @@ FILLED_IN: Mapping[str, str] = {
 """Setting -> the way to choose it. What says where figures come from is filled in by the program and by nobody else."""
 
 
-def _training(holds: Callable[[TalkingHeadCell], bool], rule: str) -> Condition:
-    return Condition(lambda cell: cell.training is not None and holds(cell), rule)
+def _training(holds: Callable[[str, Training], bool], rule: str) -> Condition:
+    """A condition of a row that trains, by its name and how it does."""
+    return Condition(lambda cell: cell.training is not None and holds(cell.method, cell.training), rule)
 
 
 def _federated(holds: Callable[[Any], bool], rule: str) -> Condition:
     """A condition of a method's row, by its `Training`."""
-    return _training(lambda cell: cell.method in METHODS and holds(cell.training), rule)
+    return _training(lambda row, training: row in METHODS and holds(training), rule)
 
 
 def _private(holds: Callable[[PrivacySpec], bool], rule: str) -> Condition:
@@ -35,8 +41,7 @@ def _private(holds: Callable[[PrivacySpec], bool], rule: str) -> Condition:
 def row_of(method: str, holds: Callable[[Any], bool] = lambda options: True, rule: str = "") -> Condition:
     """A condition of one method's row, by its options."""
     return _training(
-        lambda cell: cell.method == method and holds(cell.training.options) if cell.training else False,
-        f"a row of {method}{rule}",
+        lambda row, training: row == method and holds(training.options), f"a row of {method}{rule}"
     )
 
 
@@ -59,7 +64,7 @@ _WORLDS = _federated(
 _VICTIMS = _federated(
     lambda training: training.attack.victims > 0, "a federated row with attack.victims above 0"
 )
-_TRAINED = _training(lambda cell: True, "a row that trains")
+_TRAINED = _training(lambda row, training: True, "a row that trains")
 _SAMPLED = Condition(
     lambda cell: cell.method == "difftalk" or cell.training is not None, "a row that generates by sampling"
 )
@@ -68,16 +73,13 @@ _SAMPLED = Condition(
 def _private_steps(holds: Callable[[Any], bool], rule: str = "") -> Condition:
     """A condition of rows whose clients take private steps, by how they do."""
     return _training(
-        lambda cell: (
-            bool(cell.training and cell.training.private_steps(cell.method))
-            and holds(cell.training.personalisation if cell.training else None)
-        ),
+        lambda row, training: bool(training.private_steps(row)) and holds(training.personalisation),
         f"a row with private steps (personalisation.steps){rule}",
     )
 
 
 _IN_ROUNDS = _training(
-    lambda cell: not (trains_alone(cell.method) and cell.training and cell.training.personalisation.steps),
+    lambda row, training: not (trains_alone(row) and training.personalisation.steps),
     "a row that is trained in rounds",
 )
 _WEIGHED = row_of(
@@ -123,7 +125,7 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "personalisation": _private_steps(lambda using: True),
     "personalisation.steps": _training(
-        lambda cell: cell.method in METHODS or trains_alone(cell.method), "a federated row, or local_only"
+        lambda row, training: may_take_private_steps(row), "a federated row, or local_only"
     ),
     "personalisation.adapter": _private_steps(
         lambda using: using.part == "added", " and personalisation.part=added"

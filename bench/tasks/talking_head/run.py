@@ -93,8 +93,7 @@ def run(work: Work) -> CellOutcome:
         folder = place.artifacts(cell)
         artifacts = exhibits.exhibit(place.folder, folder, shots[0].shown, stage, trained)
         artifacts |= write_gallery(place.folder, folder, gallery)
-        variants = [_variant(work, cell, stage, shot, None) for shot in shots[1:-1]]
-        variants += [_variant(work, cell, stage, shot, leaked) for shot in shots[1:][-1:]]
+        variants = [_variant(work, cell, stage, shot, leaked, last=shot is shots[-1]) for shot in shots[1:]]
     with clock.stage("scoring"):
         metrics = shots[0].verdict.summary(cell.seed)
     return CellOutcome(
@@ -224,7 +223,13 @@ def _shoot(
 
 
 def _variant(
-    work: Work, cell: TalkingHeadCell, stage: Stage, shot: Shot, leaked: dict[str, AttackResult] | None
+    work: Work,
+    cell: TalkingHeadCell,
+    stage: Stage,
+    shot: Shot,
+    leaked: dict[str, AttackResult],
+    *,
+    last: bool,
 ) -> Variant:
     """A shot as the record has it; of the last, whose adapters are those that leak, clips are kept to look at."""
     count, run = shot.at[PERSONAL], work.place.folder
@@ -233,8 +238,8 @@ def _variant(
         at=shot.at,
         about=(ALONE if trains_alone(cell.method) else OWN).format(count=count),
         metrics=shot.verdict.summary(cell.seed),
-        attacks=leaked or {},
-        artifacts={} if leaked is None else exhibits.clips(run, folder, shot.shown, stage),
+        attacks=leaked if last else {},
+        artifacts=exhibits.clips(run, folder, shot.shown, stage) if last else {},
     )
 
 

@@ -28,6 +28,15 @@ def trains_alone(row: str) -> bool:
     return row in REFERENCES and REFERENCES[row].trains == "each client"
 
 
+def may_take_private_steps(row: str) -> bool:
+    """Whether a row's clients go on by themselves where steps are asked for: of a federated row, or each alone.
+
+    >>> may_take_private_steps("fedavg"), may_take_private_steps("centralised")
+    (True, False)
+    """
+    return row in METHODS or trains_alone(row)
+
+
 class PrivacySpec(Frozen):
     """Client-level differential privacy of one tier."""
 
@@ -170,9 +179,9 @@ class Training(Frozen):
 
         A row that trains each client alone takes as many as rounds would, where no count is given.
         """
-        if trains_alone(row):
-            return self.personalisation.steps or (self.federation.rounds * self.federation.local_steps,)
-        return self.personalisation.steps if row in METHODS else ()
+        if trains_alone(row) and not self.personalisation.steps:
+            return (self.federation.rounds * self.federation.local_steps,)
+        return self.personalisation.steps if may_take_private_steps(row) else ()
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())  # options are a mapping, which has no hash of its own

@@ -31,6 +31,7 @@ from privtalk.bench.tasks.talking_head.settings import (
     TalkingHeadCell,
     TalkingHeadSettings,
     Training,
+    may_take_private_steps,
     trains_alone,
 )
 from privtalk.core.errors import UserError
@@ -188,7 +189,7 @@ def _place(settings: TalkingHeadSettings, wanted: Wanted) -> dict[str, str]:
 
 
 def _training(settings: TalkingHeadSettings, wanted: Wanted) -> Training:
-    personal = wanted.method in METHODS or trains_alone(wanted.method)
+    personal = may_take_private_steps(wanted.method)
     target = {"epsilon": float(wanted.at["eps"]) if "eps" in wanted.at else None}
     return Training(
         adapter=settings.adapter,

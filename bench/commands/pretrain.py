@@ -15,6 +15,8 @@ from privtalk.core.locks import sole_writer
 
 READER = "mouth_reader"
 EVALUATORS = "evaluators"
+GOES_ON = ("denoiser", "all")
+"""The parts that can go on from other weights."""
 
 
 def pretrain(
@@ -25,6 +27,8 @@ def pretrain(
         raise UserError(f"{out} is a file; name a folder with -o")
     if part not in parts():
         raise unknown("part", part, parts())
+    if start is not None and part not in GOES_ON:
+        raise UserError(f"--from is where the denoiser goes on, {part} does not; leave it out")
     with sole_writer(out, "bench pretrain"):
         _pretrain(part, out, size, people, workers or usable_cores(), start)
 

@@ -84,7 +84,8 @@ def pretrain(
     `autoencoder` stops after that stage, and None is returned; `denoiser` insists that it is finished; `all` does
     what is left. With `start`, a folder of weights, the denoiser goes on from those, on their autoencoder.
     """
-    config, recipe, pool = config or BackboneConfig(), recipe or BackboneRecipe(), pool or Pool()
+    recipe, pool = recipe or BackboneRecipe(), pool or Pool()
+    config = (config or BackboneConfig()).model_copy(update={"detail": recipe.detail_weight})
     checkpoints = out / "checkpoints"
     if stage == "denoiser" and start is None:
         _require_finished(checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)
@@ -95,23 +96,18 @@ def pretrain(
     def place(name: str) -> tuple[Path, Callable[[int, int, float], None]]:
         return checkpoints / f"{name}.safetensors", partial(tell, name)
 
+    further = start is not None
+    backbone = widened(start, config, recipe.seed) if start else Backbone.initial(config, recipe.seed)
     data = PublicData.gather(film(pool.training(), workers, tell))
-    if start is None:
-        backbone = Backbone.initial(config, recipe.seed)
-        curves = {
-            "autoencoder": pretrain_autoencoder(
-                backbone.autoencoder, data, recipe, stream, *place("autoencoder")
-            )
-        }
+    curves = {}
+    if not further:
+        made = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream, *place("autoencoder"))
+        curves["autoencoder"] = made
         if stage == "autoencoder":
             return None
-    else:
-        backbone, curves = widened(start, config, recipe.seed).freeze(), {}
     latents = LatentData.encode(backbone, data, recipe)
-    name = "denoiser" if start is None else "further"
-    curves[name] = pretrain_denoiser(
-        backbone, latents, recipe, stream, *place(name), further=start is not None
-    )
+    name = "further" if further else "denoiser"
+    curves[name] = pretrain_denoiser(backbone, latents, recipe, stream, *place(name), further=further)
     held_out = film(pool.validation(), workers, tell)
     return save(
         backbone.freeze(),

@@ -96,7 +96,8 @@ def _affine(points: Tensor) -> Tensor:
 class ReferenceAligner(nn.Module):
     """The reference's pixels, carried to each frame and folded to the latents' grid: 3 · 64 channels a position.
 
-    Pixels come from latents by one convolution, not by the decoder: 29.9 dB of its 31.6, at a hundredth of the work.
+    Pixels come from latents by one convolution, not by the decoder: fitted by least squares it gives 29.9 dB of the
+    decoder's 31.6 on public frames, at a seventieth of the work.
     """
 
     def __init__(self, channels: int) -> None:

@@ -32,7 +32,7 @@ from privtalk.methods.backbone.config import (
     DenoiserConfig,
     Track,
 )
-from privtalk.methods.backbone.denoiser import Bypass, Diffusion, build_unet, input_channels
+from privtalk.methods.backbone.denoiser import Diffusion, build_unet
 from privtalk.methods.backbone.detail import detail_centres, detail_weights
 from privtalk.methods.backbone.synchrony import SynchronyEncoder
 
@@ -52,7 +52,6 @@ class Backbone(nn.Module):
         self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.synchrony = SynchronyEncoder(config)
         self.aligner = ReferenceAligner(channels) if config.aligns else None
-        self.bypass = Bypass(input_channels(config), channels) if config.aligns else None
         self.diffusion = Diffusion(config.diffusion)
 
     @classmethod
@@ -186,8 +185,6 @@ class Backbone(nn.Module):
         stacked = stacked if carried is None else torch.cat([stacked, carried], dim=1)
         steps = t.to(noisy.device).repeat_interleave(frames)
         v = self.denoiser(stacked, steps, tokens, class_labels=vector, return_dict=False)[0]
-        if self.bypass is not None:
-            v = v + self.bypass(stacked, *self.diffusion.rates(steps, stacked))
         return v.unflatten(0, (-1, frames))
 
     def predict_noise(self, noisy: Tensor, t: Tensor, batch: Batch) -> Tensor:

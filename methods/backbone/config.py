@@ -68,7 +68,7 @@ class BackboneConfig(Frozen):
     conditions: tuple[Condition, ...] = CONDITIONS
     alignment: Alignment = "spline"
     detail: float = 3.0
-    """Extra weight of eyes and mouth in the loss that adapters are trained by, as in pre-training."""
+    """Extra weight of eyes and mouth in the loss that adapters are trained by: what pre-training had."""
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     audio: AudioConfig = AudioConfig()
     diffusion: DiffusionConfig = DiffusionConfig()

@@ -285,11 +285,11 @@ class LatentData:
                 torch.from_numpy(np.flatnonzero(person == p)) for p in range(person.max() + 1)
             ),
             person=torch.from_numpy(person),
-            weight=detail_weights(data.points, backbone.config, recipe),
+            weight=position_weights(data.points, backbone.config, recipe),
         )
 
 
-def detail_weights(points: Tensor, config: BackboneConfig, recipe: BackboneRecipe) -> Tensor:
+def position_weights(points: Tensor, config: BackboneConfig, recipe: BackboneRecipe) -> Tensor:
     """[P, h, w]: eyes and mouth weigh more, since the mouth covers one or two of 64 positions."""
     side = config.latent_size
     weight = 1 + recipe.detail_weight * detail_map(detail_points(points, config.size), side)

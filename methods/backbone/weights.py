@@ -96,8 +96,12 @@ def widened(folder: Path, config: BackboneConfig, seed: int) -> Backbone:
     """Untrained backbone of `config` that begins as the weights in `folder` do: what those lack is new, and further
     inputs of the denoiser start with weight 0, so that it gives what it gave.
     """
-    backbone = Backbone.initial(config, seed)
-    new, old = backbone.state_dict(), read_tensors(folder, load_manifest(folder))
+    manifest, backbone = load_manifest(folder), Backbone.initial(config, seed)
+    if manifest.config.size != config.size:
+        raise ValueError(
+            f"{folder}: weights for {manifest.config.size} pixels, not {config.size}; name others"
+        )
+    new, old = backbone.state_dict(), read_tensors(folder, manifest)
     entry = "denoiser.conv_in.weight"
     wide = torch.zeros_like(new[entry])
     wide[:, : old[entry].shape[1]] = old[entry]
@@ -106,13 +110,13 @@ def widened(folder: Path, config: BackboneConfig, seed: int) -> Backbone:
     except RuntimeError as error:
         raise ValueError(
             f"{folder / WEIGHTS}: weights of another network ({_line(error)}); name a folder that `bench pretrain` "
-            "wrote at the same size"
+            "wrote"
         ) from error
     return backbone
 
 
-LATER = ("synchrony.", "bypass.")
-"""Parts that came after the first weights, which are whole without them: a bypass begins at 0 and adds nothing."""
+LATER = "synchrony."
+"""The encoder of lips and speech came after the first weights, which are whole without it."""
 
 
 def _later(backbone: Backbone) -> dict[str, Tensor]:

@@ -30,6 +30,20 @@ def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
     assert f"--set backbone={tmp_path / 'w'}" in out.replace("\n", "")
 
 
+@pytest.mark.parametrize("part", ["autoencoder", "sync", "evaluators"])
+def test_only_the_denoiser_goes_on_from_weights(part, capsys, tmp_path):
+    assert cli.guarded(["pretrain", part, "--from", str(tmp_path), "-o", str(tmp_path / "w")]) == 2
+    assert "--from is where the denoiser goes on" in capsys.readouterr().err
+
+
+def test_weights_to_go_on_from_are_looked_for_before_anything_is_filmed(monkeypatch, capsys, tmp_path):
+    from privtalk.bench.pretraining import backbone as pretraining
+
+    monkeypatch.setattr(pretraining, "film", lambda *_: pytest.fail("filmed first"))
+    assert cli.guarded(["pretrain", "denoiser", "--from", str(tmp_path), "-o", str(tmp_path / "w")]) == 2
+    assert "no manifest.json there" in capsys.readouterr().err
+
+
 def test_build_films_the_corpus_of_a_preset(monkeypatch, capsys, tmp_path):
     from privtalk.bench.commands import data
     from privtalk.bench.tasks.talking_head.stages import prepare

@@ -99,7 +99,7 @@ def test_a_widened_network_gives_what_the_narrow_one_gave(batch: Batch, tmp_path
     assert not torch.allclose(wide.predict(noisy, t, batch), given)
 
 
-def test_weights_of_another_size_are_not_gone_on_from(backbone: Backbone, tmp_path: Path) -> None:
+def test_weights_of_another_network_are_not_gone_on_from(backbone: Backbone, tmp_path: Path) -> None:
     weights.save(backbone, tmp_path, **PROVENANCE)
     other = backbone.config.model_copy(
         update={"autoencoder": backbone.config.autoencoder.model_copy(update={"latent_channels": 8})}
@@ -107,3 +107,10 @@ def test_weights_of_another_size_are_not_gone_on_from(backbone: Backbone, tmp_pa
     with pytest.raises(ValueError, match=r"weights of another network") as caught:
         weights.widened(tmp_path, other, 0)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_for_another_size_are_not_gone_on_from(backbone: Backbone, tmp_path: Path) -> None:
+    """A convolution takes any size: only the manifest tells."""
+    weights.save(backbone, tmp_path, **PROVENANCE)
+    with pytest.raises(ValueError, match="weights for 32 pixels, not 64"):
+        weights.widened(tmp_path, backbone.config.model_copy(update={"size": 64}), 0)

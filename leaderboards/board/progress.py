@@ -59,7 +59,9 @@ def started(board: Board) -> Board:
 def _with(board: Board, kept: set[RowKey]) -> Board:
     if len(kept) == len(board.rows):
         return board
-    return replace(board, rows=tuple(row for row in board.rows if row.key in kept))
+    rows = tuple(row for row in board.rows if row.key in kept)
+    attacks = tuple(name for name in board.attacks if any(name in row.attacks for row in rows))
+    return replace(board, rows=rows, attacks=attacks)
 
 
 def _ends(track: Mapping[float | None, BoardRow]) -> list[BoardRow]:

@@ -61,3 +61,17 @@ def with_alone(runs: Runs, gain: Mapping[str, float] = ALONE) -> Runs:
         change = {"cell": cell, "cell_id": content_hash(cell), "at": {"personal": last}}
         found.add(record.model_copy(update=change | {"variants": tuple(variants)}), samples)
     return found
+
+
+def leaking(runs: Runs) -> Runs:
+    """The runs with an attack on the personal adapters of every variant, and on nothing else of it."""
+
+    def leak(record: Record) -> Record:
+        if not record.variants:
+            return record
+        like = next(iter(record.attacks.values()))
+        seen = {"clip_in_personal": like.model_copy(update={"view": "personal"})}
+        told = tuple(v.model_copy(update={"attacks": seen}) for v in record.variants)
+        return record.model_copy(update={"variants": told})
+
+    return runs.changed(leak)

@@ -19,7 +19,7 @@ from privtalk.leaderboards.sections.guarantee.findings import price_of_privacy
 from privtalk.leaderboards.show import show
 from privtalk.leaderboards.site.publish import publish
 from tests.leaderboards.conftest import Runs, make_runs
-from tests.leaderboards.progressed import GAIN, STEPS, personalised
+from tests.leaderboards.progressed import GAIN, STEPS, leaking, personalised
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +124,12 @@ def test_a_run_folder_with_variants_is_shown_published_and_compared(varied, tmp_
         target.write_bytes((tmp_path / "site/data" / sub / f"{record.cell_id}.{suffix}").read_bytes())
     assert kept.has(record.cell_id)  # what is offered for download is what was recorded
     assert compare_runs(runs, load([folder])).exit_code == OK
+
+
+def test_a_board_of_starts_has_no_attack_that_only_dropped_rows_have(varied):
+    """Without the row that trains alone, personal adapters are attacked on personalised rows and nowhere else."""
+    leaky = leaking(varied)
+    board = build(leaky.records, leaky.samples)
+    assert "clip_in_personal" in board.attacks
+    assert "clip_in_personal" not in started(board).attacks
+    assert set(started(board).attacks) == {name for row in started(board).rows for name in row.attacks}

@@ -14,11 +14,14 @@ def aggregation(board: Board, attack: str, series: str, theme: Theme, layout: La
     """One panel a method, a curve a tier; clients on a logarithmic axis."""
     rows = [r for r in curve_rows(board, attack, series) if r["kind"] == "method"]
     labels = list(dict.fromkeys(row["label"] for row in rows))
+    told = {row["tier"] for row in rows}
+    tiers = [board.at(tier) for tier in board.tiers if tier in told]
     ends = [r["y"] for r in rows] + ([CHANCE, 1.0] if is_auc(series) else [])
     margin = 0.03 * (max(ends) - min(ends))
     y = {"domain": [min(ends) - margin, max(ends) + margin], "nice": False, "zero": False}
     panels = [
-        _panel(board, [r for r in rows if r["label"] == label], series, y, theme, layout) | {"title": label}
+        _panel(board, [r for r in rows if r["label"] == label], tiers, series, y, theme, layout)
+        | {"title": label}
         for label in labels
     ]
     return whole({"concat": panels, "columns": layout.columns}, theme, layout)
@@ -39,8 +42,9 @@ def axis_titles(series: str) -> tuple[str, str]:
     return x, "AUC" if y == "auc" else y
 
 
-def _panel(board: Board, rows: Table, series: str, y: Spec, theme: Theme, layout: Layout) -> Spec:
-    tiers = [board.at(t) for t in board.tiers if any(row.attacks for row in board.methods(t))]
+def _panel(
+    board: Board, rows: Table, tiers: list[str], series: str, y: Spec, theme: Theme, layout: Layout
+) -> Spec:
     across, up = axis_titles(series)
     counts = sorted({row["x"] for row in rows})
     log = counts[0] > 0

@@ -10,6 +10,7 @@ from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.attacks.charts.aggregation import aggregation
 from privtalk.leaderboards.sections.attacks.charts.matrix import leak_matrix, state
 from tests.leaderboards.attacked import GAINS, KINDS
+from tests.leaderboards.progressed import leaking, personalised
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,16 @@ def test_aggregation_draws_a_curve_a_tier(board, layout):
     svg = render(spec)
     assert "clients in the sum" in svg
     assert "href" not in svg
+
+
+def test_places_without_the_attack_stand_in_no_legend(attacked_runs):
+    """Personal adapters are attacked too, but not by what sums are attacked by."""
+    runs = leaking(personalised(attacked_runs, {"4": 0.2}))
+    board = build(runs.records, runs.samples)
+    spec = aggregation(board, "distinguishing", "auc by clients in the sum", LIGHT, WIDE)
+    for panel in spec["concat"]:
+        domain = panel["layer"][1]["encoding"]["color"]["scale"]["domain"]
+        assert domain == ["no DP", "ε = 8", "ε = 2"]
 
 
 def test_a_curve_of_one_point_still_draws(attacked_runs):

@@ -10,6 +10,7 @@ import pytest
 from privtalk.core.records import RunStore, Sample, load_record
 from privtalk.leaderboards.site import publish as site
 from tests.leaderboards.attacked import GAINS, KINDS, audit
+from tests.leaderboards.progressed import leaking, personalised
 from tests.leaderboards.site.test_site import Page, page_attributes
 
 ROOT = Path(__file__).parents[3]
@@ -68,6 +69,16 @@ def test_a_reader_finds_who_leaks_how_strongly_and_by_what(text):
         assert said in words, said
     for name in (*KINDS, *GAINS):
         assert f'id="attack-{name}"' in text
+
+
+def test_gains_of_reconstruction_are_told_of_rows_that_it_was_run_on(attacked_runs, tmp_path):
+    leaking(personalised(attacked_runs.changed(trimmed), {"4": 0.2})).write(tmp_path / "run")
+    site.publish([tmp_path / "run"], tmp_path / "site")
+    page = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    table = page.split('aria-label="Gains of the reconstruction attacks"')[1].split("</table>")[0]
+    assert "FedAvg" in table
+    assert "personalised" in page
+    assert "personalised" not in table
 
 
 def test_a_violation_is_the_first_finding_and_is_repeated_with_the_audits(text):

@@ -19,6 +19,7 @@ from privtalk.methods.backbone.pretrain import (
     LatentData,
     PublicData,
     detail_points,
+    draw_batch,
     draw_references,
     mix_patches,
     patch_components,
@@ -26,6 +27,7 @@ from privtalk.methods.backbone.pretrain import (
     pretrain_denoiser,
     recolour,
     reframe,
+    synchrony_contrast,
 )
 
 
@@ -64,7 +66,7 @@ def data() -> PublicData:
 
 
 def fresh(seed: int = 0) -> Backbone:
-    return Backbone.tiny(seed)
+    return Backbone.tiny(seed, alignment="spline")
 
 
 def weights_of(module: torch.nn.Module) -> Sequence[torch.Tensor]:
@@ -103,6 +105,31 @@ def test_training_the_denoiser_lowers_its_loss_and_leaves_the_autoencoder(data: 
     assert curve[-1][1] < 0.9 * curve[0][1]
     assert all(torch.equal(a, b) for a, b in zip(before, weights_of(backbone.autoencoder), strict=True))
     assert not any(p.requires_grad for p in backbone.parameters())
+
+
+def test_going_on_has_steps_batches_and_draws_of_its_own(data: PublicData) -> None:
+    recipe = BackboneRecipe(denoiser=optimiser(2), further=optimiser(4, batch=6))
+    drawn: list[tuple[str | int, ...]] = []
+
+    def watched(*names: str | int) -> torch.Generator:
+        drawn.append(names)
+        return stream(*names)
+
+    backbone = fresh()
+    curve = pretrain_denoiser(
+        backbone, LatentData.encode(backbone, data, recipe), recipe, watched, further=True
+    )
+    assert curve[-1][0] == 4
+    assert drawn == [("further", step) for step in range(4)]
+
+
+def test_the_encoder_of_lips_and_speech_moves_no_audio_feature(data: PublicData) -> None:
+    backbone = fresh().requires_grad_(True)
+    latents = LatentData.encode(backbone, data, BackboneRecipe())
+    batch, _ = draw_batch(backbone, latents, BackboneRecipe(), 4, stream("batch"))
+    synchrony_contrast(backbone, batch).backward()
+    assert all(p.grad is not None for p in backbone.synchrony.parameters())
+    assert all(p.grad is None for p in backbone.conditioning.audio.parameters())
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(data: PublicData, tmp_path: Path) -> None:

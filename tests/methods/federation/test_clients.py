@@ -84,6 +84,15 @@ def test_references_from_other_clips_are_uniform_over_their_frames() -> None:
     assert (counts / counts.sum() - 0.2).abs().max() < 0.02
 
 
+def test_a_local_step_takes_references_as_the_federation_says(stream: Stream) -> None:
+    client = numbered((6, 6))
+    for reference in ("own_clip", "other_clip"):
+        config = FederationConfig(windows=20, window_frames=2, reference=reference)  # type: ignore[arg-type]
+        batch = draw([client], config, 1000, stream, 0, 0).batch
+        same = batch.reference[:, 0, 0, 0] == batch.latents[:, 0, 0, 0, 0]
+        assert same.all() if reference == "own_clip" else not same.any()
+
+
 def test_pooled_clients_keep_people_apart() -> None:
     together = pooled([numbered((3, 3), ("a", "b")), numbered((4,)), numbered((2, 2))])
     assert together.people == (0, 1, 2, 3, 3)

@@ -91,6 +91,19 @@ def test_loss_is_the_backbone_s(
     assert torch.equal(loss, backbone.loss(drawn.batch, drawn.t, drawn.noise))
 
 
+def test_loss_weighs_places_as_pre_training_did(
+    exact: Backbone, clients: tuple[ClientData, ...], config: FederationConfig, stream: Stream
+) -> None:
+    template = AdapterBank.initial(exact.denoiser, AdapterConfig(), stream)
+    drawn = draw(doubled(clients), config, 1000, stream, 0, 0)
+    theta = template.repeat(5).flatten()
+    _, loss = forward(exact, template, theta, theta, drawn)
+    even = torch.ones_like(drawn.batch.latents[:, :, 0])
+    weights = exact.weights(drawn.batch.landmarks)
+    torch.testing.assert_close(loss, exact.loss(drawn.batch, drawn.t, drawn.noise, weights))
+    assert not torch.allclose(loss, exact.loss(drawn.batch, drawn.t, drawn.noise, even))
+
+
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 def test_chunks_change_rounding_only(
     exact: Backbone, clients: tuple[ClientData, ...], stream: Stream, chunk: int

@@ -78,6 +78,16 @@ def test_a_clients_steps_are_its_own_whoever_else_takes_some(training, using, cl
         assert (other - alone).abs().max() > 1e-3
 
 
+def test_an_added_part_begins_at_the_loss_of_what_it_is_added_to(training):
+    """Its B is 0: the first step's loss is the released adapter's, on the same windows and noise."""
+    whole, added = (take_steps(training(using), (1,)).loss[0] for using in (WHOLE, ADDED))
+    assert added == pytest.approx(whole, rel=1e-5)
+    bare = replace(
+        training(ADDED), start=training(ADDED).start.unflatten(0 * training(ADDED).start.flatten())
+    )
+    assert take_steps(bare, (1,)).loss[0] != pytest.approx(whole, rel=1e-5)
+
+
 def test_an_added_part_leaves_the_released_adapter_as_it_is(training):
     own = training(ADDED)
     before = own.start.flatten().clone()

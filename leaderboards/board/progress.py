@@ -50,6 +50,17 @@ def ends(board: Board) -> Board:
     return _with(board, kept)
 
 
+def furthest(board: Board) -> frozenset[RowKey]:
+    """Returns the last row of every track: a reference that progresses is shown where it ends."""
+    return frozenset(list(rows.values())[-1].key for rows in tracks(board).values())
+
+
+def compared(board: Board) -> Board:
+    """Returns the board with the methods' rows at either end, and with references where they end."""
+    last = furthest(board)
+    return _with(board, {row.key for row in ends(board).rows if row.kind == "method" or row.key in last})
+
+
 def started(board: Board) -> Board:
     """Returns the board without the methods' rows that have progressed; references are at their end."""
     rows = [r for r in ends(board).rows if r.kind != "method" or track_of(r.key, board.display)[1] is None]

@@ -25,8 +25,9 @@ def featured(board: Board) -> list[RowKey]:
     The best method is the one whose end gains most on the headline at the weakest guarantee: by rule, not by eye.
     """
     base = [board.baseline] if board.baseline else []
+    last = progress.furthest(board)
     others = [row.key for row in board.references() if row.kind == "reference" and row.key not in base]
-    ended = [key for key in others if board.display.split(key.tier)[1] is None]
+    ended = [key for key in others if key in last]
     return [*base, *_of_best(board), *ended]
 
 

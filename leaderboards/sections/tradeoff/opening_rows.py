@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -22,10 +21,7 @@ class OpeningBoard:
 
     def __init__(self, board: Board, metric: str) -> None:
         self.whole = board
-        kept = progress.ends(board).rows
-        self.board = replace(
-            board, rows=tuple(row for row in kept if row.kind == "method" or _ended(board, row))
-        )
+        self.board = progress.compared(board)
         self.metric = board.metric(metric)
 
     @cached_property
@@ -123,8 +119,3 @@ class OpeningBoard:
     def _stage(self, row: BoardRow) -> str:
         axis, value = self.board.display.progress, self.board.display.split(row.key.tier)[1]
         return "" if axis is None or value is None else axis.text(value)
-
-
-def _ended(board: Board, row: BoardRow) -> bool:
-    """Whether a reference is where it ends: its record's own row, and none of the stages on the way there."""
-    return board.display.split(row.key.tier)[1] is None

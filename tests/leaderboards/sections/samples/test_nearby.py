@@ -11,7 +11,7 @@ from privtalk.leaderboards.board.loading import load
 from privtalk.leaderboards.sections.samples import media
 from privtalk.leaderboards.sections.samples.nearby import featured, side_by_side
 from privtalk.leaderboards.site.publish import publish
-from tests.leaderboards.board.test_views import personalised
+from tests.leaderboards.progressed import personalised, with_alone
 
 CLIP = "c000-u0"
 
@@ -78,6 +78,12 @@ def test_a_board_without_progress_shows_what_was_released(runs):
         ("privfedtalk", "eps=8"),
         ("local", "none"),
     ]
+
+
+def test_a_reference_that_takes_private_steps_is_shown_after_the_last(make):
+    runs = with_alone(personalised(make(seeds=(0,), clients=6)))
+    made = build(runs.records, runs.samples)
+    assert [key[:2] for key in featured(made) if key.method == "local"] == [("local", "personal=64")]
 
 
 def test_strips_alone_have_nothing_to_stand_side_by_side(run_folder):

@@ -11,7 +11,7 @@ from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.tradeoff.opening import lowest, opening
 from privtalk.leaderboards.sections.tradeoff.opening_rows import OpeningBoard
 from privtalk.leaderboards.site.publish import publish
-from tests.leaderboards.board.test_views import personalised
+from tests.leaderboards.progressed import personalised, with_alone
 
 GAIN = {"16": 0.3, "64": 0.8}
 """dB that private steps gain on what was released."""
@@ -113,6 +113,13 @@ def test_up_is_better_whichever_way_a_metric_goes(board):
     assert low < high
     low, high = reach("lpips[talkhead]")
     assert low > high
+
+
+def test_a_reference_that_takes_private_steps_is_a_band_where_it_ends(make):
+    runs = with_alone(personalised(make(seeds=(0,), clients=6), GAIN))
+    shown = OpeningBoard(build(runs.records, runs.samples), "psnr")
+    bands = [(row["label"], row["tier"]) for row in shown.quality if row["kind"] == "reference"]
+    assert [tier for label, tier in bands if label == "Local only"] == ["personal=64"]
 
 
 def test_what_was_planted_lies_within_the_panel_even_where_it_is_missed():

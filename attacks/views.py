@@ -138,7 +138,9 @@ class ClientView:
     received: dict[int, Tensor]
     """Round in which it took part -> [d] that the round started from."""
     released: Tensor
-    """[d] final adapter."""
+    """[d] the adapter that is given away."""
+    parts: Mapping[int, float] = field(default_factory=dict)
+    """Round in which it took part -> share of the move in it that the release has moved by; 1 where left out."""
 
     @classmethod
     def of(cls, backbone: FrozenBackbone, state: TrainingState, own: ClientData) -> ClientView:
@@ -149,7 +151,13 @@ class ClientView:
             for log in said.log
             if own.index in log.cohort and log.round >= min(said.adapters, default=0)
         }
-        return cls(backbone=backbone, own=own, received=received, released=state.adapters[0].clone())
+        return cls(
+            backbone=backbone,
+            own=own,
+            received=received,
+            released=state.released[0].clone(),
+            parts={r: state.part_of(r) for r in received},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Literal
 
@@ -96,6 +97,9 @@ class FederationConfig(Frozen):
     """Factor on the mean update (PrivFedTalk: .5)."""
     server_momentum: float = Field(0.0, ge=0, lt=1)
     """FedAvgM (Hsu et al. 2019); 0 is FedAvg."""
+    averaged_share: float = Field(0.0, ge=0, le=1)
+    """Share of the rounds, the last, whose global adapters are averaged into the released one (Polyak and Juditsky
+    1992); 0: the last adapter. It takes noise out, that of privacy too, and costs none: it is post-processing."""
     pooled_windows: int = Field(24, ge=1, le=1_000_000)
     """Windows in a step of the pooled row, which sees as many windows in a round as an expected cohort does."""
     reference_frames: int | None = Field(None, ge=1)
@@ -112,6 +116,15 @@ class FederationConfig(Frozen):
     """Largest coordinate of an update that secure aggregation takes where nothing is clipped."""
     chunk: int = Field(24, ge=1, le=1_000_000)
     """Windows in one stacked pass; bounds the memory. Results depend on it by rounding only."""
+
+    @property
+    def averaged_rounds(self) -> int:
+        """Rounds whose adapters are averaged into what is released.
+
+        >>> FederationConfig(rounds=16, averaged_share=0.5).averaged_rounds, FederationConfig().averaged_rounds
+        (8, 1)
+        """
+        return max(1, math.ceil(self.averaged_share * self.rounds))
 
     @property
     def separation(self) -> int:

@@ -48,9 +48,12 @@ def centralised(
         server = plain.server_update(
             ServerState(template, state.adapters[0], state.server), update.double(), config
         )
+        mean, averaged = state.averaging(server.adapter[None], config)
         state = TrainingState(
             round=state.round + 1,
             adapters=server.adapter[None],
+            mean=mean,
+            averaged=averaged,
             server=server.tensors,
             curves=_extended(state, result.loss, server.adapter - state.adapters[0]),
         )

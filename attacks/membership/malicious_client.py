@@ -66,6 +66,9 @@ def steps(view: ClientView, own: Mapping[int, Tensor]) -> Tensor:
         )
     seen = torch.stack([*(view.received[r] for r in rounds), view.released])
     parts = torch.stack([own.get(r, torch.zeros_like(view.released)) for r in rounds])
+    # a release that is a mean of adapters has not moved by all that the client sent: it takes the rest back
+    missing = torch.tensor([1 - view.parts.get(r, 1.0) for r in rounds]).to(parts)
+    parts[-1] -= missing @ parts
     return seen.diff(dim=0) - parts
 
 

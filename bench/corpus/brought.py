@@ -169,6 +169,7 @@ def settings(name: str, spec: CorpusSpec) -> dict[str, Any]:
         "name": f"{name}-{digest}",
         "version": 0,
         "size": spec.size,
+        "camera": "studio",
         "clients": clients,
         "heldout": len(cast["heldout"]),
         "shadows": len(cast["shadow"]),

@@ -44,6 +44,7 @@ def recorded_settings(name: str, spec: CorpusSpec) -> dict[str, Any]:
         "name": f"{PREFIX}{found.digest}",
         "version": 0,
         "size": spec.size,
+        "camera": "studio",
         "clients": found.clients,
         "heldout": found.heldout,
         "shadows": found.shadows,

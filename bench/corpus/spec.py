@@ -17,6 +17,10 @@ EMBEDDED = "embedded"
 """Name of the embedded corpus."""
 
 
+CameraName = Literal["studio", "phone"]
+"""Who films the embedded corpus: the cameras of the public pool, or phones, which that pool has never seen."""
+
+
 class Footage(Frozen):
     """How much is filmed of a person for one purpose."""
 
@@ -36,6 +40,8 @@ class CorpusSpec(Frozen):
     """Population's seed: cells of several seeds train on the same people."""
     size: int = Field(64, ge=32, le=1024)
     """Pixels a side."""
+    camera: CameraName = "studio"
+    """Camera of clients, held-out and shadow people of the embedded corpus; `phone` is a shift that all share."""
     clients: int = Field(ge=2, le=MOST_PEOPLE)
     """People who train."""
     heldout: int = Field(ge=2, le=MOST_PEOPLE)

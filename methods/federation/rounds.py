@@ -143,9 +143,12 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     down = federation.method.download_length(federation.template)
     log = _log(state, numbers, norm(updates), weights, found.width, down)
     moved = float(norm(server.adapter - state.adapters[0]))
+    mean, averaged = state.averaging(server.adapter[None], federation.config)
     return TrainingState(
         round=state.round + 1,
         adapters=server.adapter[None],
+        mean=mean,
+        averaged=averaged,
         server=server.tensors,
         clients=kept_after(state.clients, cohort, report.own),
         curves=state.curves_with(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from privtalk.core.tensor_files import save_tensors
 from privtalk.methods.adapters import AdapterBank
+from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.transcript import RoundLog, Transcript
 
 Curves = Mapping[str, tuple[float | None, ...]]
@@ -27,6 +28,9 @@ class TrainingState:
     round: int
     adapters: Tensor
     """float32 [K, d]: one global adapter, or one a client."""
+    mean: Tensor | None = None
+    """float32 [K, d] mean of the adapters after the last `averaged` rounds; None: nothing is averaged, or not yet."""
+    averaged: int = 0
     server: Mapping[str, Tensor] = field(default_factory=dict)
     """[m] what the server keeps for the method, by name."""
     clients: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
@@ -44,9 +48,26 @@ class TrainingState:
         adapters = template.flatten().cpu().expand(k, -1).contiguous()
         return cls(round=0, adapters=adapters, server=dict(server or {}))
 
+    @property
+    def released(self) -> Tensor:
+        """float32 [K, d] what training gives away when it ends with this round."""
+        return self.adapters if self.mean is None else self.mean
+
+    def part_of(self, round_: int) -> float:
+        """The share of what moved the global adapter in a round that the released one has moved by."""
+        averaged = max(1, self.averaged)
+        return min(averaged, self.round - round_) / averaged
+
+    def averaging(self, adapters: Tensor, config: FederationConfig) -> tuple[Tensor | None, int]:
+        """`mean` and `averaged` after one more round, which came to `adapters`."""
+        last, count = config.averaged_rounds, self.averaged + 1
+        if last == 1 or self.round < config.rounds - last:
+            return None, 0
+        return (adapters.clone() if self.mean is None else self.mean + (adapters - self.mean) / count), count
+
     def bank(self, template: AdapterBank) -> AdapterBank:
-        """The K adapters; `template` is the initial bank."""
-        return template.unflatten(self.adapters.to(next(iter(template.factors.values())).b))
+        """The K released adapters; `template` is the initial bank."""
+        return template.unflatten(self.released.to(next(iter(template.factors.values())).b))
 
     def curves_with(self, values: Mapping[str, float | None]) -> Curves:
         """The curves with one more round."""
@@ -55,13 +76,14 @@ class TrainingState:
     def save(self, path: Path, of: str = "") -> None:
         """Write one safetensors file, whole or not at all; `of` says which training it belongs to."""
         said = self.transcript
-        tensors = {"adapters": self.adapters}
+        tensors = {"adapters": self.adapters} | ({} if self.mean is None else {"mean": self.mean})
         tensors |= {f"server.{name}": t for name, t in self.server.items()}
         tensors |= {f"client.{k}.{name}": t for k, own in self.clients.items() for name, t in own.items()}
         tensors |= {f"messages.{r}": t for r, t in said.messages.items()}
         tensors |= {f"adapters.{r}": t for r, t in said.adapters.items()}
         log = [entry.model_dump() for entry in said.log]
         about = {"round": self.round, "curves": self.curves, "log": log, "clip": self.clip, "of": of}
+        about |= {"averaged": self.averaged}
         save_tensors(path, tensors, {"state": json.dumps(about)})
 
     @classmethod
@@ -75,6 +97,8 @@ class TrainingState:
             state = cls(
                 round=about.round,
                 adapters=tensors["adapters"],
+                mean=tensors.get("mean"),
+                averaged=about.averaged,
                 server=_named(tensors, "server."),
                 clients=_by_client(tensors),
                 curves=about.curves,
@@ -129,6 +153,7 @@ class _About(BaseModel):
     log: tuple[RoundLog, ...]
     clip: float | None = Field(gt=0)
     of: str = ""
+    averaged: int = Field(0, ge=0)
 
 
 def _check(state: TrainingState, tensors: int) -> None:
@@ -137,10 +162,16 @@ def _check(state: TrainingState, tensors: int) -> None:
     if state.adapters.dtype != torch.float32 or state.adapters.ndim != 2 or not len(state.adapters):
         raise ValueError("its adapters are not float32 [K, d]")
     dim = state.adapters.shape[1]
+    mean = state.mean
+    if mean is not None and (mean.dtype != torch.float32 or mean.shape != state.adapters.shape):
+        raise ValueError("its mean is not of its adapters' kind")
+    if (mean is None) != (state.averaged == 0) or state.averaged > state.round:
+        raise ValueError(f"it has {'no' if mean is None else 'a'} mean, over {state.averaged} rounds")
+    held = [t for t in (state.adapters, state.mean) if t is not None]
     kept = [*state.server.values(), *(t for own in state.clients.values() for t in own.values())]
     if not all(t.is_floating_point() for t in kept):
         raise ValueError("what its server and clients keep is not of floating point")
-    if tensors != 1 + len(kept) + len(said.messages) + len(said.adapters):
+    if tensors != len(held) + len(kept) + len(said.messages) + len(said.adapters):
         raise ValueError("it holds tensors that a state does not have")
     numbers = [entry.round for entry in said.log]
     if numbers not in ([], list(range(state.round))):
@@ -153,7 +184,7 @@ def _check(state: TrainingState, tensors: int) -> None:
     for r, adapter in said.adapters.items():
         if r not in numbers or adapter.shape != (dim,):
             raise ValueError(f"its adapter of round {r} is not one of {dim} numbers")
-    if not all(bool(t.isfinite().all()) for t in (state.adapters, *kept)):
+    if not all(bool(t.isfinite().all()) for t in (*held, *kept)):
         raise ValueError("it holds NaN or infinite numbers")
 
 

@@ -115,6 +115,15 @@ def test_a_client_sees_the_rounds_it_took_part_in(run, state):
         assert torch.equal(view.released, state.adapters[0])
 
 
+def test_every_view_of_an_averaged_release_is_of_the_mean(run):
+    averaged = replace(run, config=run.config.model_copy(update={"averaged_share": 1.0}))
+    state = list(federate(averaged))[-1]
+    own = run.clients[state.transcript.log[0].cohort[0]]
+    view = ClientView.of(run.backbone, state, own)
+    assert torch.equal(view.released, state.mean[0])
+    assert view.parts == {r: pytest.approx((3 - r) / 3) for r in view.received}
+
+
 def test_what_was_not_kept_is_asked_for(run):
     bare = list(federate(replace(run, keep=Keep())))[-1]
     with pytest.raises(ValueError, match=r"round 0 has no adapters: train with keep=Keep\(adapters=True\)"):

@@ -97,7 +97,7 @@ def test_an_id_is_pinned():
             "training": None,
         }
     )
-    assert cell.id == "82ab90f99b5fee4d"
+    assert cell.id == "ea14d865dfe917ad"
 
 
 def test_cells_survive_json():

@@ -109,20 +109,25 @@ def last(states: object) -> TrainingState:
     return list(states)[-1]  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
 @pytest.mark.parametrize("row", ["centralised", "fedavg"])
 def test_rows_resume(
     row: str,
+    share: float,
     backbone: Backbone,
     template: AdapterBank,
     clients: tuple[ClientData, ...],
     config: FederationConfig,
     stream: Stream,
 ) -> None:
+    config = config.model_copy(update={"averaged_share": share})
     run = partial(train, row, backbone, template, clients, config, stream)
     states = list(run())
     assert [state.round for state in states] == [1, 2, 3]
     resumed = list(run(state=states[0]))
     assert torch.equal(resumed[-1].adapters, states[-1].adapters)
+    assert torch.equal(resumed[-1].released, states[-1].released)
+    assert torch.equal(states[-1].released, states[-1].adapters) == (share == 0)
     assert resumed[-1].curves == states[-1].curves
     assert list(run(state=states[-1])) == []
 

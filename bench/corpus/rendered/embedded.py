@@ -20,6 +20,7 @@ from privtalk.bench.corpus.population import Purpose, Role, identity_name
 from privtalk.bench.corpus.rendered import figure as figures
 from privtalk.bench.corpus.rendered import look as looks
 from privtalk.bench.corpus.rendered import motion, renderer
+from privtalk.bench.corpus.rendered.sensor import Sensor
 from privtalk.bench.corpus.speech import sentences
 from privtalk.bench.corpus.speech import voices as speech
 from privtalk.core.seeds import Name, numpy_stream
@@ -76,11 +77,13 @@ def character(seed: int, role: Role, index: int) -> Character:
     )
 
 
-def film_all(person: Character, purpose: Purpose, clips: int, frames: int, size: int) -> Iterator[Clip]:
+def film_all(
+    person: Character, purpose: Purpose, clips: int, frames: int, size: int, sensor: Sensor | None = None
+) -> Iterator[Clip]:
     """The first clips of a purpose."""
     figure = figures.build(person.look)
     for number in range(clips):
-        yield film(person, purpose, number, frames, size, figure)
+        yield film(person, purpose, number, frames, size, figure, sensor)
 
 
 def film(
@@ -90,10 +93,11 @@ def film(
     frames: int,
     size: int,
     figure: figures.FigureMesh | None = None,
+    sensor: Sensor | None = None,
 ) -> Clip:
     """Clip `number` of a purpose: `frames` frames of `size` x `size` pixels, cut so that speech fills them.
 
-    `figure`: of the person's look, where it is at hand.
+    `figure`: of the person's look, where it is at hand. `sensor`: the kind of camera.
     """
     utterance, start = say(person, purpose, number, frames)
     whole = motion.perform(
@@ -103,8 +107,8 @@ def film(
         person.style,
     )
     performance = cut(whole, start, frames)
-    camera = person.stream(purpose, number, "render")
-    rendered = renderer.render(person.look, performance, size, rng=camera, figure=figure)
+    noise = person.stream(purpose, number, "render")
+    rendered = renderer.render(person.look, performance, size, rng=noise, figure=figure, sensor=sensor)
     truth = {field.name: getattr(performance, field.name) for field in fields(Performance)}
     return Clip(
         frames=rendered.frames,

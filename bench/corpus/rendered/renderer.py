@@ -18,6 +18,7 @@ from privtalk.bench.corpus.rendered.face_mesh import HEAD_HEIGHT
 from privtalk.bench.corpus.rendered.figure import FigureMesh
 from privtalk.bench.corpus.rendered.look import Look
 from privtalk.bench.corpus.rendered.materials import linear
+from privtalk.bench.corpus.rendered.sensor import Sensor
 
 DISTANCE = 80.0
 """From the camera to the plane of the face, centimetres."""
@@ -101,12 +102,16 @@ def _light(look: Look) -> NDArray[np.float32]:
     return np.array([*light.direction, *light.key, *light.above, *light.below, *light.rim], dtype=np.float32)
 
 
-def develop(picture: NDArray[np.float32], look: Look, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Linear RGB [size, size, 3] to 8-bit sRGB: white balance, tone curve, gamma, noise."""
-    value = picture * np.asarray(look.camera.balance, dtype=np.float32)
+def develop(
+    picture: NDArray[np.float32], look: Look, rng: np.random.Generator, sensor: Sensor | None = None
+) -> NDArray[np.uint8]:
+    """Linear RGB [size, size, 3] to 8-bit sRGB: sensor, white balance, tone curve, gamma, noise."""
+    taken = picture if sensor is None else sensor.sense(picture)
+    gamma = look.camera.gamma if sensor is None else look.camera.gamma * sensor.gamma
+    value = taken * np.asarray(look.camera.balance, dtype=np.float32)
     value = np.clip(value, 0, None)
     value = value * (1 + value * 0.12) / (1 + value * 0.55)
-    value = np.clip(value * 1.25, 0, 1) ** np.float32(look.camera.gamma / 2.2)
+    value = np.clip(value * 1.25, 0, 1) ** np.float32(gamma / 2.2)
     noise = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(look.camera.noise)
     return np.clip(value * 255 + noise + 0.5, 0, 255).astype(np.uint8)
 
@@ -132,10 +137,12 @@ def render(
     *,
     rng: np.random.Generator,
     figure: FigureMesh | None = None,
+    sensor: Sensor | None = None,
 ) -> Rendered:
     """Film a performance. The generator is used for the camera's noise alone.
 
-    `figure`: ``figure.build(look)``, given where several performances of one person are filmed.
+    `figure`: ``figure.build(look)``, given where several performances of one person are filmed. `sensor`: the kind of
+    camera; None takes light as it is.
     """
     figure = figure or figures.build(look)
     moved = heads.animate(figure.head, performance)
@@ -149,7 +156,7 @@ def render(
         points = posed(figure, moved[t], performance.pose[t])
         screen = _draw(figure, points, canvas, behind, light, masks[t])
         landmarks[t] = screen[heads.LANDMARK_VERTICES, :2] / 2
-        frames[t] = develop(canvas.picture, look, rng)
+        frames[t] = develop(canvas.picture, look, rng, sensor)
     return Rendered(frames=frames, landmarks=landmarks, masks=masks)
 
 

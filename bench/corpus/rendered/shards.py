@@ -7,7 +7,7 @@ hash of what else determines the bytes, so presets that agree on it share their 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,8 @@ from privtalk.bench.corpus.population import (
     Role,
     identity_name,
 )
-from privtalk.bench.corpus.spec import CorpusSpec
+from privtalk.bench.corpus.rendered.sensor import SENSORS
+from privtalk.bench.corpus.spec import CameraName, CorpusSpec
 from privtalk.bench.execution.task import Job, Report
 from privtalk.core.cache import (
     cache_folder,
@@ -52,10 +53,13 @@ class Shard:
     """Clips a person."""
     frames: int
     """Frames a clip."""
+    camera: CameraName = "studio"
 
     @property
     def origin(self) -> str:
-        return content_hash({"version": EMBEDDED_VERSION, "seed": self.seed, "size": self.size})
+        filmed: dict[str, Any] = {"version": EMBEDDED_VERSION, "seed": self.seed, "size": self.size}
+        sensor = SENSORS[self.camera]
+        return content_hash(filmed if sensor is None else filmed | {"sensor": asdict(sensor)})
 
     @property
     def name(self) -> str:
@@ -96,6 +100,7 @@ class EmbeddedPopulation:
                 people=min(SHARD, people - first),
                 clips=footage.clips,
                 frames=footage.frames,
+                camera="studio" if role == "public" else self.spec.camera,
             )
 
     def groups(self) -> list[FootageGroup]:
@@ -161,7 +166,7 @@ def build(report: Report, shard: Shard) -> int:
     for place, index in enumerate(range(shard.first, shard.first + shard.people)):
         report("filming", place, shard.people)
         person = character(shard.seed, shard.role, index)
-        clips = film_all(person, shard.purpose, shard.clips, shard.frames, shard.size)
+        clips = film_all(person, shard.purpose, shard.clips, shard.frames, shard.size, SENSORS[shard.camera])
         for number, clip in enumerate(clips):
             arrays, note = pack(clip)
             tensors |= {f"{person.name}/{number:03d}/{name}": array for name, array in arrays.items()}

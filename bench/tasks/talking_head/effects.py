@@ -101,6 +101,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "federation": _TRAINED,
     "federation.rounds": _IN_ROUNDS,
     "federation.local_steps": _IN_ROUNDS,
+    "federation.averaged_share": _IN_ROUNDS,
     "federation.sampling": _FEDERATED,
     "federation.server_lr": _served("federation.server_lr"),
     "federation.server_momentum": _served("federation.server_momentum"),

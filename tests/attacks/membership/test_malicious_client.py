@@ -54,6 +54,15 @@ def test_a_client_that_did_everything_itself_sees_nobody():
     np.testing.assert_allclose(steps(view, dict(enumerate(moves))), 0, atol=1e-6)
 
 
+def test_a_client_that_did_everything_itself_sees_nobody_in_a_mean_either():
+    """The release is the mean of the adapters after each of three rounds."""
+    moves = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    seen = torch.cat([torch.zeros(1, 5), moves.cumsum(0)])
+    view = client(None, {r: seen[r] for r in range(3)}, seen[1:].mean(0))
+    view = replace(view, parts={r: (3 - r) / 3 for r in range(3)})
+    np.testing.assert_allclose(steps(view, dict(enumerate(moves))), 0, atol=1e-6)
+
+
 def test_steps_need_rounds_of_the_client():
     with pytest.raises(ValueError, match="client 7 took part in no round"):
         steps(client(None, {}, torch.zeros(2)), {})

@@ -157,6 +157,35 @@ def test_transcript(federation: Federation) -> None:
     assert not list(federate(replace(federation, keep=Keep())))[-1].transcript.messages
 
 
+def averaging(federation: Federation, share: float) -> list[TrainingState]:
+    config = federation.config.model_copy(update={"rounds": 5, "averaged_share": share})
+    return list(federate(replace(federation, config=config)))
+
+
+def test_what_is_released_is_the_mean_over_the_last_rounds(federation: Federation) -> None:
+    plain, states = averaging(federation, 0.0), averaging(federation, 0.6)
+    for one, other in zip(plain, states, strict=True):
+        assert torch.equal(one.adapters, other.adapters)
+        assert torch.equal(one.released, one.adapters)
+    assert [state.averaged for state in states] == [0, 0, 1, 2, 3]
+    mean = torch.stack([state.adapters for state in plain[2:]]).mean(0)
+    torch.testing.assert_close(states[-1].released, mean)
+    assert not torch.equal(states[-1].released, states[-1].adapters)
+    bank = states[-1].bank(federation.template)
+    assert torch.equal(bank.flatten(), states[-1].released)
+
+
+def test_the_released_mean_has_moved_by_a_part_of_every_round(federation: Federation) -> None:
+    """released = start + Σ_r part_r · (move in round r), as an attacker who sent messages reckons."""
+    states = averaging(federation, 0.6)
+    before = [federation.template.flatten(), *(state.adapters for state in states)]
+    parts = [states[-1].part_of(r) for r in range(5)]
+    assert parts == pytest.approx([1, 1, 1, 2 / 3, 1 / 3])
+    moved = sum(part * (before[r + 1] - before[r]) for r, part in enumerate(parts))
+    torch.testing.assert_close(states[-1].released, before[0] + moved)
+    assert averaging(federation, 0.0)[-1].part_of(4) == 1
+
+
 def test_training_lowers_the_clients_loss(federation: Federation) -> None:
     """On draws that training did not see, paired."""
     config = federation.config.model_copy(update={"rounds": 8, "rate": 1.0, "lr": 0.05})

@@ -24,6 +24,8 @@ LOG = tuple(
 STATE = TrainingState(
     round=2,
     adapters=torch.ones(1, 3),
+    mean=torch.full((1, 3), 0.5),
+    averaged=2,
     server={"momentum": torch.zeros(3, dtype=torch.float64), "control": torch.ones(2)},
     clients={0: {"control": torch.ones(2)}, 11: {"control": torch.full((2,), 0.1)}},
     curves={"loss": (0.1, None), "odd": (float("nan"), 1.0)},
@@ -40,6 +42,8 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     assert str(found.curves) == str(STATE.curves)
     assert torch.equal(found.transcript.messages[1], STATE.transcript.messages[1])
     assert torch.equal(found.adapters, STATE.adapters)
+    assert torch.equal(found.released, torch.full((1, 3), 0.5))
+    assert found.averaged == 2
     assert list(found.server) == ["control", "momentum"]
     assert {k: own["control"].tolist() for k, own in found.clients.items()} == {
         k: own["control"].tolist() for k, own in STATE.clients.items()
@@ -65,6 +69,12 @@ CHANGES: dict[str, Change] = {
     "a client without a number": lambda t, m: t.update({"client.x.control": torch.zeros(2)}),
     "a client that keeps no number": lambda t, m: t.update({"client.0.control": torch.full((2,), torch.inf)}),
     "not finite": lambda t, m: t.update(adapters=torch.full((1, 3), torch.nan)),
+    "a mean of another size": lambda t, m: t.update(mean=torch.ones(1, 4)),
+    "a mean of other floats": lambda t, m: t.update(mean=torch.ones(1, 3, dtype=torch.float16)),
+    "a mean that is not finite": lambda t, m: t.update(mean=torch.full((1, 3), torch.nan)),
+    "a mean over nothing": lambda t, m: m.update(averaged=0),
+    "a mean over more rounds than there were": lambda t, m: m.update(averaged=3),
+    "no mean": lambda t, m: t.pop("mean"),
     "left over": lambda t, m: t.update(x=torch.ones(1)),
     "a message of no round": lambda t, m: t.update({"messages.7": torch.ones(2, 4)}),
     "a message too few": lambda t, m: t.update({"messages.1": torch.ones(1, 4)}),

@@ -69,7 +69,7 @@ def _held(trained: Trained, clients: Sequence[ClientData]) -> Tensor | None:
     if trained.method is None:
         return None
     state, numbers = trained.state, [client.index for client in clients]
-    return personal_adapters(trained.method, trained.template, state.adapters[0], numbers, state.clients)
+    return personal_adapters(trained.method, trained.template, state.released[0], numbers, state.clients)
 
 
 def _check(steps: PrivateSteps) -> None:

@@ -120,11 +120,15 @@ def show(
     markdown: Annotated[
         Path | None, typer.Option(help="Write it as Markdown instead; - for standard output.")
     ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(help="Write two small tables of differences as Markdown instead, for a README."),
+    ] = None,
 ) -> None:
     """Print the overview and the findings of runs, as `bench run` does at its end."""
     from privtalk.bench.commands import boards
 
-    boards.show(runs, whole=whole, markdown=markdown)
+    boards.show(runs, whole=whole, markdown=markdown, summary=summary)
 
 
 @app.command("list")

@@ -39,13 +39,18 @@ def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: i
     >>> markdown_table(["row", "dB"], [["a|b", "1"]], right=1)
     ['| row | dB |', '|---|---:|', '| a\\\\|b | 1 |', '']
     """
+    return escaped_table(list(map(markdown, heads)), [list(map(markdown, row)) for row in rows], right)
+
+
+def escaped_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: int = 0) -> list[str]:
+    """`markdown_table` of cells that are Markdown already."""
     rule = [":" if right and index >= right else "" for index in range(len(heads))]
     lines = [_line(heads), f"|{'|'.join(f'---{colon}' for colon in rule)}|"]
     return [*lines, *map(_line, rows), ""]
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(markdown, cells))} |"
+    return f"| {' | '.join(cells)} |"
 
 
 def _table(shown: Sequence[Column]) -> list[str]:

@@ -20,6 +20,7 @@ from privtalk.leaderboards.markdown import to_markdown
 from privtalk.leaderboards.regression import regression, reports, table
 from privtalk.leaderboards.regression.comparison import Comparison
 from privtalk.leaderboards.regression.tolerances import read_tolerances
+from privtalk.leaderboards.summary import summary as summarised
 
 STDOUT = Path("-")
 
@@ -41,13 +42,17 @@ def show(
     *,
     whole: bool = False,
     markdown: Path | None = None,
+    summary: Path | None = None,
 ) -> None:
     """The overview and the findings of all records in run folders; `whole`: every table."""
     console = console or Console()
     runs = loading.load(_existing(folders))
     boards = board.build_all(runs)
-    if markdown is not None and boards:
-        write_report(markdown, "\n".join(to_markdown(made, whole=whole) for made in boards.values()))
+    if boards and (markdown is not None or summary is not None):
+        if markdown is not None:
+            write_report(markdown, "\n".join(to_markdown(made, whole=whole) for made in boards.values()))
+        if summary is not None:
+            write_report(summary, "\n".join(summarised(made) for made in boards.values()))
         return
     for made in boards.values():
         terminal.show(made, console, whole=whole)

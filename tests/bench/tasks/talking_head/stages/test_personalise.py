@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -42,12 +43,14 @@ def cell_of(row, *changes, suite="methods"):
 def personalised(backbone, clients, tmp_path):
     """Private steps of a row whose training ended with `adapter` (or the initial one), and what was reported."""
 
-    def make(row, *changes, shift=0.0, kept=None, folder=tmp_path):
+    def make(row, *changes, shift=0.0, mean=None, kept=None, folder=tmp_path):
         cell, said = cell_of(row, *changes), []
         template = AdapterBank.initial(
             backbone.denoiser, cell.training.adapter, partial(torch_stream, cell.seed)
         )
         state = TrainingState(round=1, adapters=template.flatten() + shift, clients=kept or {})
+        if mean is not None:
+            state = replace(state, mean=template.flatten() + mean, averaged=1)
         alone = row == "local_only"
         method = None if alone else build(row)
         trained = Trained(state=state, template=template, method=method, alone=alone)
@@ -74,6 +77,13 @@ def test_a_row_whose_training_moved_nothing_is_local_only_bit_for_bit(personalis
             assert torch.equal(found.personal[count].flatten(), alone.personal[count].flatten())
     moved, _ = personalised("fedavg", shift=0.01, folder=tmp_path / "other")
     assert not torch.equal(moved.personal[3].flatten(), alone.personal[3].flatten())
+
+
+@pytest.mark.parametrize("row", ["fedavg", "fedsa_lora", "ditto"])
+def test_devices_go_on_from_the_mean_where_a_mean_is_released(personalised, tmp_path, row):
+    released, _ = personalised(row, shift=0.01)
+    averaged, _ = personalised(row, shift=5.0, mean=0.01, folder=tmp_path / "other")
+    assert torch.equal(averaged.personal[3].flatten(), released.personal[3].flatten())
 
 
 def test_the_row_that_shares_nothing_is_what_its_last_steps_made(personalised):

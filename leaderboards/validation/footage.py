@@ -13,6 +13,7 @@ from functools import lru_cache
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.population import Role
 from privtalk.bench.corpus.rendered import shards, studio
+from privtalk.bench.corpus.spec import CameraName
 from privtalk.bench.execution import Job
 from privtalk.bench.pretraining.backbone import Pool
 
@@ -23,7 +24,11 @@ FRAMES = 96
 PEOPLE = 64
 LEAST = 16
 """People below which most intervals mean nothing."""
-POPULATIONS = {"public": "unseen people of the public world", "heldout": "people of the broader world"}
+POPULATIONS = {
+    "public": "unseen people of the public world",
+    "heldout": "people of the broader world",
+    "phone": "people of the broader world, filmed with phones",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +46,8 @@ class ValidationFootage:
         """The sittings of twice as many people, of `POPULATIONS`."""
         start = UNSEEN if population == "public" else 0
         role: Role = "public" if population == "public" else "heldout"
-        return studio.files(role, 2 * self.people, size=self.size, start=start)
+        camera: CameraName = "phone" if population == "phone" else "studio"
+        return studio.files(role, 2 * self.people, size=self.size, start=start, camera=camera)
 
     def missing(self) -> list[tuple[Job, float]]:
         """The films that are missing, with their cost in seconds, the longest first."""

@@ -21,6 +21,8 @@ from privtalk.metrics.evaluators.fitting.identity_fitting import area, equal_err
 
 Array = NDArray[np.float64]
 BAR = 0.99
+UNFAMILIAR = 0.975
+"""The bar on cameras that embedders were not fitted on; on them a stranger is taken for the person more often."""
 RESAMPLES = 500
 POSES = (0.0, 8.0, 16.0, 180.0)
 """Edges of differences in the head's direction, degrees."""
@@ -241,9 +243,11 @@ def lights(wanted: Sequence[Sittings]) -> Array:
     return np.array(found, dtype=np.float64)
 
 
-def check(name: str, population: str, found: Verified | None, reason: str = "") -> BarCheck:
+def check(
+    name: str, population: str, found: Verified | None, reason: str = "", least: float = BAR
+) -> BarCheck:
     """The bar on the templates of one population."""
-    title, bar = f"{name}: {population}", f"AUC of templates at least {BAR}"
+    title, bar = f"{name}: {population}", f"AUC of templates at least {least}"
     if found is None:
         return not_done("identity", title, bar, reason)
     auc, eer = found.templates, found.templates_eer
@@ -251,7 +255,7 @@ def check(name: str, population: str, found: Verified | None, reason: str = "") 
         f"AUC {auc.value:.4f} [{auc.low:.4f}, {auc.high:.4f}], "
         f"EER {100 * eer.value:.1f} % [{100 * eer.low:.1f}, {100 * eer.high:.1f}], {found.people} people"
     )
-    return judged("identity", title, bar, auc.value >= BAR, measured, auc.value, auc.low, auc.high)
+    return judged("identity", title, bar, auc.value >= least, measured, auc.value, auc.low, auc.high)
 
 
 def _directions(turns: NDArray[np.floating]) -> Array:

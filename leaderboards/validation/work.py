@@ -148,7 +148,12 @@ def conclude(scene: ValidationSetting, results: Mapping[str, Any]) -> Measured:
 def checks(measured: Measured) -> list[BarCheck]:
     """Every bar."""
     found = [
-        identity.check(f"identity[{network}]", POPULATIONS[population], *_either(value))
+        identity.check(
+            f"identity[{network}]",
+            POPULATIONS[population],
+            *_either(value),
+            least=identity.UNFAMILIAR if population == "phone" else identity.BAR,
+        )
         for (network, population), value in sorted(measured.verified.items(), key=_own_first)
     ]
     for network, synced in measured.synced.items():

@@ -6,7 +6,8 @@ shift that a whole population shares, that pre-training has not seen, and that f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,3 +45,13 @@ SENSORS: dict[CameraName, Sensor | None] = {
     ),
 }
 """By a corpus' setting; None takes light as it is. A phone in tube light: dull colours, a green cast, hard contrast."""
+
+
+def told(camera: CameraName) -> dict[str, Any]:
+    """The part of a file's hash that a camera adds; the studio's adds nothing, so that files of before keep their name.
+
+    >>> told("studio"), list(told("phone"))
+    ({}, ['sensor'])
+    """
+    sensor = SENSORS[camera]
+    return {} if sensor is None else {"sensor": asdict(sensor)}

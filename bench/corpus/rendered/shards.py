@@ -7,7 +7,7 @@ hash of what else determines the bytes, so presets that agree on it share their 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from privtalk.bench.corpus.population import (
     Role,
     identity_name,
 )
-from privtalk.bench.corpus.rendered.sensor import SENSORS
+from privtalk.bench.corpus.rendered.sensor import SENSORS, told
 from privtalk.bench.corpus.spec import CameraName, CorpusSpec
 from privtalk.bench.execution.task import Job, Report
 from privtalk.core.cache import (
@@ -57,9 +57,8 @@ class Shard:
 
     @property
     def origin(self) -> str:
-        filmed: dict[str, Any] = {"version": EMBEDDED_VERSION, "seed": self.seed, "size": self.size}
-        sensor = SENSORS[self.camera]
-        return content_hash(filmed if sensor is None else filmed | {"sensor": asdict(sensor)})
+        filmed = {"version": EMBEDDED_VERSION, "seed": self.seed, "size": self.size}
+        return content_hash(filmed | told(self.camera))
 
     @property
     def name(self) -> str:

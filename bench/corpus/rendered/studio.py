@@ -19,6 +19,8 @@ from privtalk.bench.corpus.performance import ARTICULATORS, VISEMES, Performance
 from privtalk.bench.corpus.population import EMBEDDED_VERSION, Role
 from privtalk.bench.corpus.rendered.look import Look, sample_look
 from privtalk.bench.corpus.rendered.motion import GAZE_LIMITS, POSE_LIMITS
+from privtalk.bench.corpus.rendered.sensor import SENSORS, told
+from privtalk.bench.corpus.spec import CameraName
 from privtalk.bench.execution.task import Job, Report
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 
@@ -43,6 +45,7 @@ class Sittings:
     """Frames a sitting."""
     made_up: bool = False
     """Looks drawn anew from the broader world, so that judges know its hair, beards and glasses without its people."""
+    camera: CameraName = "studio"
 
     @property
     def name(self) -> str:
@@ -51,7 +54,8 @@ class Sittings:
 
     @property
     def path(self) -> Path:
-        origin = content_hash({"version": [EMBEDDED_VERSION, VERSION], "seed": self.seed, "size": self.size})
+        filmed = {"version": [EMBEDDED_VERSION, VERSION], "seed": self.seed, "size": self.size}
+        origin = content_hash(filmed | told(self.camera))
         return cache_folder() / "studio" / origin / f"{self.name}.safetensors"
 
 
@@ -85,6 +89,7 @@ def files(
     frames: int = 4,
     made_up: bool = False,
     start: int = 0,
+    camera: CameraName = "studio",
 ) -> list[Sittings]:
     """The files of `people` of a role, from number `start` on."""
     return [
@@ -96,6 +101,7 @@ def files(
             sittings=sittings,
             frames=frames,
             made_up=made_up,
+            camera=camera,
         )
         for first in range(start, start + people, FILE)
     ]
@@ -142,7 +148,7 @@ def _sit(file: Sittings, index: int) -> Iterator[dict[str, NDArray[np.generic]]]
     for number in range(file.sittings):
         rng = person.stream("studio", number)
         look, performance = redressed(own, rng), posed(rng, file.frames)
-        shown = renderer.render(look, performance, file.size, rng=rng)
+        shown = renderer.render(look, performance, file.size, rng=rng, sensor=SENSORS[file.camera])
         controls = np.concatenate([performance.articulators, performance.pose, performance.blink], 1)
         yield {
             "frames": shown.frames,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,14 @@ def test_random_vectors_fail():
     assert identity.check("identity[toy]", "toys", found).verdict == "fail"
     assert found.templates.low < 0.5 < found.templates.high
     assert abs(found.templates_eer.value - 0.5) < 0.1
+
+
+def test_a_camera_that_nobody_was_fitted_on_has_a_bar_of_its_own(good):
+    near = replace(good, templates=identity.PeopleInterval(0.985, 0.98, 0.99))
+    assert identity.check("identity[toy]", "toys", near).verdict == "fail"
+    check = identity.check("identity[toy]", "toys", near, least=identity.UNFAMILIAR)
+    assert check.verdict == "pass"
+    assert check.bar == "AUC of templates at least 0.975"
 
 
 def test_an_absent_network_is_not_a_pass():

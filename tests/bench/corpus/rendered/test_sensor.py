@@ -8,6 +8,7 @@ import pytest
 from privtalk.bench.corpus.rendered import embedded
 from privtalk.bench.corpus.rendered.sensor import SENSORS, Sensor
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.corpus.rendered.studio import _sit, files
 from privtalk.bench.corpus.spec import CorpusSpec
 
 PHONE = SENSORS["phone"]
@@ -62,3 +63,13 @@ def test_footage_of_another_camera_is_another_file():
     paths = [{shard.role: shard.path for shard in population.files()} for population in (studio, phone)]
     assert paths[0]["public"] == paths[1]["public"]
     assert all(paths[0][role] != paths[1][role] for role in ("clients", "heldout", "shadow"))
+
+
+def test_sittings_before_a_phone_show_the_same_people_in_other_colours():
+    studio, phone = (
+        files("heldout", 2, size=32, sittings=1, frames=2, camera=camera)[0] for camera in ("studio", "phone")
+    )
+    assert studio.path != phone.path
+    shown = [next(iter(_sit(file, 0))) for file in (studio, phone)]
+    np.testing.assert_array_equal(shown[0]["landmarks"], shown[1]["landmarks"])
+    assert not np.array_equal(shown[0]["frames"], shown[1]["frames"])

@@ -122,7 +122,7 @@ def show(
     ] = None,
     summary: Annotated[
         Path | None,
-        typer.Option(help="Write two small tables of differences as Markdown instead, for a README."),
+        typer.Option(help="Write three small tables as Markdown instead, for a README."),
     ] = None,
 ) -> None:
     """Print the overview and the findings of runs, as `bench run` does at its end."""

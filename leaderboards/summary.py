@@ -1,12 +1,15 @@
-"""A board in two small tables, for a README: every method at each place, and the best one by metric."""
+"""A board in three small tables, for a README: methods by place, the best one by metric, what attackers got."""
 
 from __future__ import annotations
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board import columns, progress
+from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.model import Board, BoardMetric, BoardRow
 from privtalk.leaderboards.escaping import markdown
 from privtalk.leaderboards.markdown import escaped_table
+from privtalk.leaderboards.sections.attacks.attack_board import SEEN, TITLES, AttackBoard
+from privtalk.leaderboards.sections.attacks.summary import SummaryLine, summary_lines
 from privtalk.leaderboards.sections.samples.nearby import featured
 
 ARROWS = {"higher": "↑", "lower": "↓", "reference": ""}
@@ -16,12 +19,13 @@ def summary(board: Board) -> str:
     """Differences to the baseline as Markdown, with 95 % intervals; bold where they are clear of zero.
 
     First the headline of every method at each place, as released and at its furthest stage, then the leading metrics
-    of every family for the baseline, the best method and the references (`featured`).
+    of every family for the baseline, the best method and the references (`featured`), then the strongest attack of
+    each kind at each place, bold where it is above chance after Holm's correction.
     """
     if board.headline is None or board.baseline is None:
         return f"{markdown(board.suite)}, {markdown(board.preset)}: no row was compared with a baseline.\n"
     headline = board.metric(board.headline)
-    lines = [*_by_place(board, headline), _scale(board, headline), "", *_by_metric(board)]
+    lines = [*_by_place(board, headline), _scale(board, headline), "", *_by_metric(board), *_by_attack(board)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -80,6 +84,39 @@ def _by_metric(board: Board) -> list[str]:
         for metric in metrics
     ]
     return escaped_table([markdown(head) for head in heads], cells)
+
+
+def _by_attack(board: Board) -> list[str]:
+    """A row a family and view, a column a place; private steps do not move a place."""
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for line in summary_lines(AttackBoard(board)):
+        if line.row is None or line.result is None or line.row.kind != "method":
+            continue
+        place = board.display.split(line.row.key.tier)[0]
+        asked = f"{TITLES.get(line.group.family, line.group.family)}, from {SEEN.get(line.group.view, line.group.view)}"
+        cells.setdefault((line.group.family, asked), {})[place] = _got(line, line.row, line.result)
+    if not cells:
+        return []
+    places = sorted({place for row in cells.values() for place in row}, key=board.display.at_order)
+    rows = [
+        [markdown(asked), *(found.get(p, formats.MISSING) for p in places)]
+        for (_, asked), found in cells.items()
+    ]
+    return escaped_table(
+        [markdown(head) for head in ("strongest attack", *(board.at(p) for p in places))], rows
+    )
+
+
+def _got(line: SummaryLine, row: BoardRow, result: AttackSummary) -> str:
+    """The strongest attack's figure, escaped, with what it is, on which method, and what it finds when planted."""
+    head = result.headline
+    digits = 2 if head.bounded else 1
+    value = markdown(formats.number(head.estimate.value, digits, signed=not head.bounded))
+    around = markdown(formats.interval(head.estimate, digits, signed=not head.bounded))
+    planted = None if result.strength is None else result.strength.estimate.value
+    told = f"{head.label} by {line.attack} on {row.label}"
+    told += "" if planted is None else f"; planted {formats.number(planted, digits)}"
+    return f"{f'**{value}**' if line.leaks else value} {around} {markdown(told)}"
 
 
 def _apart(row: BoardRow | None, metric: BoardMetric) -> str:

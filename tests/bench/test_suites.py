@@ -52,6 +52,16 @@ def test_published_weights_are_those_of_the_paper(preset):
         assert [own[name] for name in sorted(weights)] == [0.1, 0.1, 0.05, 0.05]
 
 
+def test_in_the_overfit_preset_every_client_is_attacked_and_trains_far_longer_than_by_default():
+    found = {}
+    for preset in ("overfit", "small"):
+        cell = next(p.cell for p in expand(preset=preset, methods=["fedavg"]).cells)
+        federation = cell.training.federation
+        assert preset == "small" or cell.corpus.attacked == cell.corpus.clients
+        found[preset] = federation.rounds * federation.rate * federation.local_steps
+    assert found["overfit"] >= 10 * found["small"]
+
+
 @pytest.mark.parametrize("suite", suites.names())
 @pytest.mark.parametrize("preset", ["smoke", "small", "paper"])
 def test_every_preset_of_every_suite_expands_to_distinct_cells(suite, preset):

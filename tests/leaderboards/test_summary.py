@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.build import build
+from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
+from privtalk.leaderboards.sections.attacks.summary import summary_lines
 from privtalk.leaderboards.summary import summary
 from tests.leaderboards.conftest import make_runs
 from tests.leaderboards.progressed import personalised, with_alone
@@ -25,7 +27,7 @@ def board_of(runs):
 
 def test_every_method_has_its_difference_at_every_place(runs):
     board = board_of(runs)
-    (heads, *lines), _ = tables(summary(board))
+    (heads, *lines), *_ = tables(summary(board))
     places = [board.at(tier) for tier in board.tiers]
     assert heads[1:] == places
     assert {line[0] for line in lines} == {row.label for row in board.methods()}
@@ -41,14 +43,14 @@ def test_every_method_has_its_difference_at_every_place(runs):
 
 def test_some_differences_are_clear_of_zero_and_some_are_not(make):
     gains = {("difftalk", "none"): 0.0, ("fedavg", "none"): 1.0, ("fedprox", "none"): 0.0}
-    (_, *lines), _ = tables(summary(board_of(make_runs(gains))))
+    (_, *lines), *_ = tables(summary(board_of(make_runs(gains))))
     bold = {line[0]: "**" in line[1] for line in lines}
     assert bold == {"FedAvg": True, "FedProx": False}
 
 
 def test_personalised_rows_stand_below_what_was_released(make):
     board = board_of(with_alone(personalised(make(seeds=(0,), clients=6))))
-    (_, *lines), (heads, *_) = tables(summary(board))
+    (_, *lines), (heads, *_), *_ = tables(summary(board))
     released = [", personalised in" not in line[0] for line in lines]
     assert released == sorted(released, reverse=True)
     assert True in released
@@ -70,5 +72,26 @@ def test_a_method_that_lacks_a_place_has_a_dash(make):
         ("fedavg", "eps=8"): 0.5,
         ("fedprox", "none"): 0.2,
     }
-    (_, *lines), _ = tables(summary(board_of(make_runs(gains))))
+    (_, *lines), *_ = tables(summary(board_of(make_runs(gains))))
     assert next(line for line in lines if line[0] == "FedProx")[2] == formats.MISSING
+
+
+def test_the_strongest_attacks_are_those_of_the_board(runs):
+    board = board_of(runs)
+    heads, *lines = tables(summary(board))[-1]
+    assert heads == ["strongest attack", *(board.at(tier) for tier in board.tiers)]
+    told = {line[0]: line[1:] for line in lines}
+    asked = "Who took part, from the released adapter"
+    for line in summary_lines(AttackBoard(board)):
+        if line.row is None or line.row.kind != "method" or line.group.view != "release":
+            continue
+        cell = told[asked][board.tiers.index(line.row.key.tier)]
+        assert f"by {line.attack} on {line.row.label}" in cell.replace("\\", "")
+        assert ("**" in cell) == line.leaks
+
+
+def test_a_board_without_attacks_has_two_tables(make):
+    runs = make()
+    for index, record in enumerate(runs.records):
+        runs.records[index] = record.model_copy(update={"attacks": {}})
+    assert len(tables(summary(board_of(runs)))) == 2

@@ -18,6 +18,7 @@ from privtalk.bench.tasks.talking_head.settings import PERSONAL, TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, leak, privacy
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.generate import Stage, part, sampling, set_stage, tested
+from privtalk.bench.tasks.talking_head.stages.leak_strength import Recipe
 from privtalk.bench.tasks.talking_head.stages.personalise import banks_of, personalise_cell
 from privtalk.bench.tasks.talking_head.stages.reconstruct import (
     ReconstructionSetting,
@@ -268,7 +269,8 @@ def _attack(
     owners = [client.index for client in world.clients if client.index in holders]
     with clock.stage("attacking"):
         found = attack.attack_cell(report, question, trained, world.clients, trained.factor)
-        leaked = leak.on_personal_adapters(question, trained, world.clients, owners)
+        recipe = Recipe(cell.training.federation, cell.training.personalisation)
+        leaked = leak.on_personal_adapters(question, trained, world.clients, owners, recipe)
     with clock.stage("inverting"):
         made = reconstruct(
             ReconstructionSetting(

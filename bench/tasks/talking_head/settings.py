@@ -94,6 +94,10 @@ Reconstruction = Literal[
 """Keys of `attacks.reconstruction.catalogue.ATTACKS`."""
 
 
+FEWEST_WORLDS = 3
+"""Shadow worlds below which the spread of a person's loss over worlds that never met them is not known."""
+
+
 class AttackSpec(Frozen):
     """The footage that attackers hold of a person, and how much they compute."""
 
@@ -127,6 +131,15 @@ class AttackSpec(Frozen):
     """By which attacks. `gidm` needs the clients' noise, which no server sees; the others guess what they lack."""
     inversion_steps: int = Field(30, ge=1, le=1_000_000)
     """The steps of the search for a face that explains a message."""
+
+    @field_validator("worlds")
+    @classmethod
+    def _enough(cls, worlds: int) -> int:
+        if 0 < worlds < FEWEST_WORLDS:
+            raise ValueError(
+                f"a world is told from {FEWEST_WORLDS - 1} others at least: give {FEWEST_WORLDS} or more, or 0 for none"
+            )
+        return worlds
 
 
 class BackboneSpec(Frozen):

@@ -11,6 +11,7 @@ import torch
 from privtalk.attacks.controls import CHANCE
 from privtalk.attacks.personal.clip_in_personal import ANOTHER, clip_in_personal, gains
 from privtalk.attacks.personal.others_in_personal import others_in_personal
+from privtalk.attacks.personal.planted import clip_strength, others_strength
 from privtalk.attacks.personal.target import PersonalTarget, each_loss
 from privtalk.attacks.probing import Suspect, person_losses
 from privtalk.attacks.views import PersonalView
@@ -97,3 +98,40 @@ def test_adapters_that_go_on_from_a_global_one_tell_what_it_tells(view, planted,
     found = others_in_personal(at(view, planted.flatten() + moved), others, STREAM)
     assert found.valid, found.controls
     assert found.evaluation.auc.low > CHANCE
+
+
+# ---- strength
+
+
+def test_the_strength_on_clips_is_what_the_attack_finds(view, clips):
+    found = clip_strength(view, clips, STREAM, "adapters of one person each")
+    assert found.planted == "adapters of one person each"
+    assert found.estimate == clip_in_personal(view, clips, STREAM).evaluation.auc
+    assert found.estimate.low > CHANCE
+
+
+def test_the_strength_of_telling_of_others_is_measured_one_adapter_at_a_time(view, taught, person):
+    """Two adapters of 50 and 51 go on from others of people 0 to 5 and 6 to 11; the owners are not asked about."""
+    members = np.zeros((2, 14), dtype=bool)
+    members[0, :6] = members[1, 6:12] = True
+    starts = [taught([person(i) for i in range(first, first + 6)]).flatten() for first in (0, 6)]
+    footage = [person(i, windows=4, footage="fresh") for i in range(14)]
+    target = PersonalTarget.of(view.backbone, view.start, footage, (), STREAM, TIMESTEPS)
+    leaked = at(view, torch.cat(starts))
+    found = others_strength(leaked, target, [12, 13], members, "two")
+    assert found.estimate.value > 0.8
+    swapped = others_strength(leaked, target, [12, 13], members[::-1], "two")
+    assert swapped.estimate.value < 0.5
+    nobody = others_strength(at(view, view.start.flatten().expand(2, -1)), target, [12, 13], members, "none")
+    assert nobody.estimate.value == 0.5
+
+
+def test_an_owner_is_not_asked_about(view, person):
+    """The owner's own face would say nothing of what the others trained."""
+    members = np.array([[True, False, True, False]])
+    footage = [person(i, windows=4, footage="fresh") for i in range(4)]
+    target = PersonalTarget.of(view.backbone, view.start, footage, (), STREAM, TIMESTEPS)
+    of_three = at(view, view.adapters.flatten()[[3]])
+    with_owner = others_strength(of_three, target, [-1], members, "x").estimate.value
+    without = others_strength(of_three, target, [3], members, "x").estimate.value
+    assert with_owner < without

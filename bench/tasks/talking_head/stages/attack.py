@@ -22,7 +22,7 @@ from privtalk.attacks.membership.malicious_client import attack_client
 from privtalk.attacks.membership.passes import Asked
 from privtalk.attacks.membership.release import ReleaseTarget, ask, outcomes
 from privtalk.attacks.membership.shadow_attacks import Outsiders, attack_with_shadows, outsiders
-from privtalk.attacks.outcome import AttackOutcome
+from privtalk.attacks.outcome import AttackOutcome, StrengthOutcome
 from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.server import attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ClientView, ReleaseView, ServerView
@@ -141,11 +141,17 @@ def on_messages(question: Question, trained: Trained, clients: Sequence[Client])
     return single | timed(attack_sums(view, knowledge, labels, known=known), question, started)
 
 
-def timed(found: Mapping[str, AttackOutcome], question: Question, started: float) -> dict[str, AttackResult]:
-    """Recorded, with the strengths that shadow worlds gave the attacks and the seconds since `started`."""
+def timed(
+    found: Mapping[str, AttackOutcome],
+    question: Question,
+    started: float,
+    known: Mapping[str, StrengthOutcome] | None = None,
+) -> dict[str, AttackResult]:
+    """Recorded, with the seconds since `started` and the strengths `known`; None: those that shadow worlds gave."""
     plan = question.worlds
-    strengths = {} if plan is None else shadows.load(plan).strengths
-    return all_recorded(strengthened(found, strengths), time.perf_counter() - started)
+    if known is None:
+        known = {} if plan is None else shadows.load(plan).strengths
+    return all_recorded(strengthened(found, known), time.perf_counter() - started)
 
 
 def by_a_client(

@@ -6,13 +6,14 @@ Of a federated row they are its last variant's; of the row that shares nothing, 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from privtalk.attacks.catalogue import CATALOGUE
 from privtalk.attacks.identity import weights_to_identity
+from privtalk.attacks.outcome import StrengthOutcome
 from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.personal import clip_in_personal, others_in_personal
 from privtalk.attacks.personal.owners import attack_owners
@@ -24,6 +25,7 @@ from privtalk.bench.corpus.population import Person
 from privtalk.bench.tasks.talking_head.networks import open_backbone
 from privtalk.bench.tasks.talking_head.stages import footage
 from privtalk.bench.tasks.talking_head.stages.attack import QUESTIONS, Question, knowing, timed, truth
+from privtalk.bench.tasks.talking_head.stages.leak_strength import Recipe, strengths
 from privtalk.bench.tasks.talking_head.stages.recording import missing
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core.records import AttackResult
@@ -37,6 +39,10 @@ SILENT = "not run: attack.leaked is 0"
 ALL_OWN = "not run: every attacked client owns a leaked adapter; lower attack.leaked or raise corpus.attacked"
 
 
+Known = Mapping[str, StrengthOutcome]
+"""Attack -> its strength, of those whose is known."""
+
+
 class Owned(NamedTuple):
     """An adapter of the bank whose owner is asked about."""
 
@@ -48,9 +54,12 @@ class Owned(NamedTuple):
 
 
 def on_personal_adapters(
-    question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int]
+    question: Question, trained: Trained, clients: Sequence[Client], owners: Sequence[int], recipe: Recipe
 ) -> dict[str, AttackResult]:
-    """Every attack on the last personal adapters; `owners` are client numbers in the order of the bank."""
+    """Every attack on the last personal adapters; `owners` are client numbers in the order of the bank.
+
+    `recipe` is how they were trained, which the attacker knows.
+    """
     if not trained.personal:
         return {}
     bank = list(trained.personal.values())[-1]
@@ -59,13 +68,19 @@ def on_personal_adapters(
         start=trained.template if trained.alone else trained.bank,
         adapters=bank,
     )
-    found = whose(question, view, bank.dim == trained.template.dim, clients, owners)
-    found |= of_clips(question, view, clients, owners)
-    return found | of_others(question, view, clients, owners)
+    known = strengths(question, recipe).named((WHO, CLIP, OTHERS))
+    found = whose(question, view, bank.dim == trained.template.dim, clients, owners, known)
+    found |= of_clips(question, view, clients, owners, known)
+    return found | of_others(question, view, clients, owners, known)
 
 
 def whose(
-    question: Question, view: PersonalView, comparable: bool, clients: Sequence[Client], owners: Sequence[int]
+    question: Question,
+    view: PersonalView,
+    comparable: bool,
+    clients: Sequence[Client],
+    owners: Sequence[int],
+    known: Known,
 ) -> dict[str, AttackResult]:
     """Asks whose each adapter is."""
     if not comparable:
@@ -76,11 +91,11 @@ def whose(
     if not own:
         return {WHO: missing(CATALOGUE[WHO], NOBODY)}
     gallery = PairLabels(own=own, strangers=labels.strangers)
-    return timed({WHO: attack_owners(view, knowing(question), gallery)}, question, started)
+    return timed({WHO: attack_owners(view, knowing(question), gallery)}, question, started, known)
 
 
 def of_clips(
-    question: Question, view: PersonalView, clients: Sequence[Client], owners: Sequence[int]
+    question: Question, view: PersonalView, clients: Sequence[Client], owners: Sequence[int], known: Known
 ) -> dict[str, AttackResult]:
     """Asks whether a clip of the owner was in the adapter."""
     held = owned(question, clients, owners)
@@ -90,11 +105,11 @@ def of_clips(
     asked = clips_target(question, held)
     leaked = _only(view, [one.row for one in held])
     found = clip_in_personal.clip_in_personal(leaked, asked, question.stream)
-    return timed({CLIP: found}, question, started)
+    return timed({CLIP: found}, question, started, known)
 
 
 def of_others(
-    question: Question, view: PersonalView, clients: Sequence[Client], owners: Sequence[int]
+    question: Question, view: PersonalView, clients: Sequence[Client], owners: Sequence[int], known: Known
 ) -> dict[str, AttackResult]:
     """Asks the first few adapters whether people who own none of them took part."""
     count = question.spec.leaked
@@ -108,7 +123,7 @@ def of_others(
     started = time.perf_counter()
     leaked = _only(view, range(min(count, len(owners))))
     found = others_in_personal.others_in_personal(leaked, people_target(question, others), question.stream)
-    return timed({OTHERS: found}, question, started)
+    return timed({OTHERS: found}, question, started, known)
 
 
 def owned(question: Question, clients: Sequence[Client], owners: Sequence[int]) -> tuple[Owned, ...]:

@@ -9,6 +9,7 @@ import pytest
 from privtalk.bench import suites
 from privtalk.bench.suites.schema import RowGrid
 from privtalk.bench.tasks.talking_head.options import owned
+from privtalk.bench.tasks.talking_head.settings import AttackSpec
 from privtalk.core.errors import UserError
 from privtalk.methods import registry
 from privtalk.methods.federated.fedavg import FedAvg
@@ -92,3 +93,10 @@ def test_the_short_spelling_is_for_options_of_one_method(mine):
     with pytest.raises(UserError, match=r"2 methods .* write options\.fedprox\.mu or options\.mine\.mu"):
         owned({"options": {"mu": 1}})
     assert owned({"options": {"sharpness": 1}}) == {"options": {"mine": {"sharpness": 1}}}
+
+
+@pytest.mark.parametrize("worlds", [1, 2])
+def test_too_few_shadow_worlds_are_refused_before_anything_is_trained(worlds):
+    with pytest.raises(ValueError, match="give 3 or more, or 0 for none"):
+        AttackSpec(worlds=worlds)
+    assert [AttackSpec(worlds=count).worlds for count in (0, 3)] == [0, 3]

@@ -52,6 +52,23 @@ def test_who_is_asked_about(records):
         assert set(found[name].controls) == {"blind", "never_trained", "permuted_labels"}
 
 
+def test_strength_is_measured_on_the_attackers_own_people(request_for):
+    """Where there are no shadow worlds nobody looked; where there are, all three say on what."""
+    changes = (*(c for c in QUICK if "worlds" not in c), "attack.worlds=3", "attack.world_steps=1")
+    request = request_for("fedavg", tiers=("none",), changes=(*changes, "corpus.shadows=8"))
+    assert command.run(request) == command.OK
+    [record] = RunStore(request.out)
+    found = record.variants[-1].attacks
+    assert "4 adapters of the attacker's people, 2 private steps" in found[leak.CLIP].strength.planted
+    assert found[leak.WHO].strength.planted == found[leak.CLIP].strength.planted
+    assert "3 adapters, each of one person 2 private steps" in found[leak.OTHERS].strength.planted
+    assert all(0 <= found[name].strength.estimate.value <= 1 for name in NAMES)
+
+
+def test_without_shadow_worlds_strength_is_unknown(records):
+    assert {attack.strength for attack in records["fedavg"].variants[-1].attacks.values()} == {None}
+
+
 @pytest.mark.parametrize(
     ("changes", "name", "reason"),
     [

@@ -90,7 +90,7 @@ def _facts(board: Board) -> str:
     days = sorted({record.started[:10] for record in records})
     codes = sorted({formats.code_name(record.code) for record in records})
     return (
-        f"{len(board.rows)} rows, {_count(len(board.seeds), "seed")}, {len(clips)} test clips of {len(clients)} clients. "
+        f"{len(board.rows)} rows, {_count(len(board.seeds), 'seed')}, {len(clips)} test clips of {len(clients)} clients. "
         f"Run {days[0] if len(days) == 1 else f'{days[0]} to {days[-1]}'} with {formats.listing(codes)}."
     )
 

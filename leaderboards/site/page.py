@@ -89,8 +89,9 @@ def _facts(board: Board) -> str:
     clients, clips = {key[1] for key in keys}, {key[1:] for key in keys}
     days = sorted({record.started[:10] for record in records})
     codes = sorted({formats.code_name(record.code) for record in records})
+    seeds = _count(len(board.seeds), "seed")
     return (
-        f"{len(board.rows)} rows, {_count(len(board.seeds), 'seed')}, {len(clips)} test clips of {len(clients)} clients. "
+        f"{len(board.rows)} rows, {seeds}, {len(clips)} test clips of {len(clients)} clients. "
         f"Run {days[0] if len(days) == 1 else f'{days[0]} to {days[-1]}'} with {formats.listing(codes)}."
     )
 

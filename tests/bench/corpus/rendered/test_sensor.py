@@ -7,9 +7,10 @@ import pytest
 
 from privtalk.bench.corpus.rendered import embedded
 from privtalk.bench.corpus.rendered.sensor import SENSORS, Sensor
-from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation, missing
 from privtalk.bench.corpus.rendered.studio import _sit, files
 from privtalk.bench.corpus.spec import CorpusSpec
+from privtalk.bench.execution import Succeeded, execute
 
 PHONE = SENSORS["phone"]
 FOOTAGE = {
@@ -73,3 +74,15 @@ def test_sittings_before_a_phone_show_the_same_people_in_other_colours():
     shown = [next(iter(_sit(file, 0))) for file in (studio, phone)]
     np.testing.assert_array_equal(shown[0]["landmarks"], shown[1]["landmarks"])
     assert not np.array_equal(shown[0]["frames"], shown[1]["frames"])
+
+
+def test_what_a_phone_corpus_holds_was_filmed_by_a_phone(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path))
+    population = EmbeddedPopulation(CorpusSpec.model_validate(FOOTAGE | {"camera": "phone"}))
+    for outcome in execute(missing(population.files()), workers=1):
+        assert isinstance(outcome, Succeeded), outcome
+    for role in ("clients", "heldout", "shadow"):
+        person = population.people(role)[0]
+        [clip] = population.clips(person, "fresh")
+        filmed = embedded.film(embedded.character(0, role, 0), "fresh", 0, 2, 32, sensor=PHONE)
+        np.testing.assert_array_equal(clip.frames, filmed.frames)

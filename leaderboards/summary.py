@@ -24,8 +24,9 @@ def summary(board: Board) -> str:
     """
     if board.headline is None or board.baseline is None:
         return f"{markdown(board.suite)}, {markdown(board.preset)}: no row was compared with a baseline.\n"
-    headline = board.metric(board.headline)
-    lines = [*_by_place(board, headline), _scale(board, headline), "", *_by_metric(board), *_by_attack(board)]
+    headline, base = board.metric(board.headline), board.row(*board.baseline)
+    lines = [*_by_place(board, headline), _scale(board, base, headline), ""]
+    lines += [*_by_metric(board, base), *_by_attack(board)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -40,7 +41,7 @@ def _by_place(board: Board, metric: BoardMetric) -> list[str]:
     found: dict[tuple[str, str], dict[str, BoardRow]] = {}
     for track, rows in tracks.items():
         for row in rows:
-            found.setdefault((_stage(board, row), row.label), {})[track.tier] = row
+            found.setdefault((progress.stage(row, board.display), row.label), {})[track.tier] = row
     heads = [f"{metric.name} {formats.MINUS} {board.base}", *map(board.at, places)]
     cells = [
         [
@@ -52,15 +53,14 @@ def _by_place(board: Board, metric: BoardMetric) -> list[str]:
     return escaped_table([markdown(head) for head in heads], cells)
 
 
-def _scale(board: Board, metric: BoardMetric) -> str:
+def _scale(board: Board, base: BoardRow, metric: BoardMetric) -> str:
     """A sentence with the baseline's own value and the references' differences."""
     rows = [
         row
         for row in progress.compared(board).references()
-        if row.key != board.baseline and row.cells[metric.name].difference.value is not None
+        if row.key != base.key and row.cells[metric.name].difference.value is not None
     ]
-    assert board.baseline is not None
-    own = board.row(*board.baseline).cells[metric.name].estimate
+    own = base.cells[metric.name].estimate
     value = f"{formats.number(own.value, metric.digits)} {metric.unit}".strip()
     told = [f"{markdown(_named(board, row))} {_apart(row, metric)}" for row in rows]
     return f"{markdown(f'{board.base} has {value}')}." + (
@@ -68,12 +68,10 @@ def _scale(board: Board, metric: BoardMetric) -> str:
     )
 
 
-def _by_metric(board: Board) -> list[str]:
+def _by_metric(board: Board, base: BoardRow) -> list[str]:
     """A row a metric, a column a featured row."""
-    rows = [board.row(*key) for key in featured(board) if key != board.baseline]
+    rows = [board.row(*key) for key in featured(board) if key != base.key]
     metrics = [metric for family in board.families for metric in columns.main(board, family)]
-    assert board.baseline is not None
-    base = board.row(*board.baseline)
     heads = [f"difference to {board.base}", board.base, *(_named(board, row) for row in rows)]
     cells = [
         [
@@ -132,11 +130,5 @@ def _apart(row: BoardRow | None, metric: BoardMetric) -> str:
 
 def _named(board: Board, row: BoardRow) -> str:
     """A method with its place, a reference with its stage alone: it has no guarantee to speak of."""
-    stage = _stage(board, row)
+    stage = progress.stage(row, board.display)
     return row.where if row.kind == "method" else f"{row.label}, {stage}" if stage else row.label
-
-
-def _stage(board: Board, row: BoardRow) -> str:
-    """The stage of progress that a row is at, in words; empty as it was released."""
-    axis, value = board.display.progress, board.display.split(row.key.tier)[1]
-    return "" if axis is None or value is None else axis.text(value)

@@ -44,6 +44,12 @@ def tracks(board: Board) -> Mapping[Track, Mapping[float | None, BoardRow]]:
     return found
 
 
+def stage(row: BoardRow, display: Display) -> str:
+    """Returns the stage of progress that a row is at, in words; empty as it was released."""
+    axis, value = display.progress, display.split(row.key.tier)[1]
+    return "" if axis is None or value is None else axis.text(value)
+
+
 def ends(board: Board) -> Board:
     """Returns the board with the first and the furthest row of every track: what an overview has room for."""
     kept = {row.key for track in tracks(board).values() for row in _ends(track)}

@@ -117,5 +117,4 @@ class OpeningBoard:
         return self.board.display.split(row.key.tier)[0]
 
     def _stage(self, row: BoardRow) -> str:
-        axis, value = self.board.display.progress, self.board.display.split(row.key.tier)[1]
-        return "" if axis is None or value is None else axis.text(value)
+        return progress.stage(row, self.board.display)

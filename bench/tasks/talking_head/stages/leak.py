@@ -25,11 +25,10 @@ from privtalk.bench.corpus.population import Person
 from privtalk.bench.tasks.talking_head.networks import open_backbone
 from privtalk.bench.tasks.talking_head.stages import footage
 from privtalk.bench.tasks.talking_head.stages.attack import QUESTIONS, Question, knowing, timed, truth
-from privtalk.bench.tasks.talking_head.stages.leak_strength import Recipe, strengths
+from privtalk.bench.tasks.talking_head.stages.leak_strength import Recipe, strengths, target
 from privtalk.bench.tasks.talking_head.stages.recording import missing
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core.records import AttackResult
-from privtalk.methods.backbone.conditioning import Batch
 
 WHO = weights_to_identity.ATTACK.declaration.name
 CLIP, OTHERS = clip_in_personal.DECLARATION.name, others_in_personal.DECLARATION.name
@@ -142,7 +141,7 @@ def clips_target(question: Question, held: tuple[Owned, ...]) -> PersonalTarget:
     """A clip of each owner that was trained on, and one that was not; the cells of a process share them."""
     spec, store = question.spec, question.store
     cuts = [footage.seen_or_not(spec, one.person, one.clip, store) for one in held]
-    return _target(question, [seen for seen, _ in cuts], [unseen for _, unseen in cuts])
+    return target(question, [seen for seen, _ in cuts], [unseen for _, unseen in cuts], question.stream)
 
 
 @lru_cache(maxsize=QUESTIONS)
@@ -153,14 +152,7 @@ def people_target(question: Question, others: tuple[Person, ...]) -> PersonalTar
         [shortened(footage.fresh(spec, person, store), spec.frames) for person in people]
         for people in (others, question.nonmembers)
     )
-    return _target(question, positives, negatives)
-
-
-def _target(question: Question, positives: Sequence[Batch], negatives: Sequence[Batch]) -> PersonalTarget:
-    spec, backbone = question.spec, open_backbone(question.store.network)
-    return PersonalTarget.of(
-        backbone, question.initial(), positives, negatives, question.stream, spec.timesteps, spec.draws
-    )
+    return target(question, positives, negatives, question.stream)
 
 
 def _only(view: PersonalView, rows: Sequence[int]) -> PersonalView:

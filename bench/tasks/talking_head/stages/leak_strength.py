@@ -90,7 +90,9 @@ def _others(
         f"{worlds} adapters, each of one person {count} private steps after what {size} others trained in "
         f"{question.spec.world_steps} steps, asked about these"
     )
-    return others_strength(_view(question, went_on), _target(question, fresh, ()), owners, members, about)
+    return others_strength(
+        _view(question, went_on), target(question, fresh, (), stream), owners, members, about
+    )
 
 
 def _private(
@@ -137,17 +139,20 @@ def _gallery(question: Question, people: Sequence[Person], half: int) -> tuple[K
 def _clips(question: Question, owners: Sequence[Person]) -> PersonalTarget:
     """A clip of each owner that was trained on, and one that was not."""
     cuts = [footage.seen_or_not(question.spec, person, 0, question.store) for person in owners]
-    return _target(question, [seen for seen, _ in cuts], [unseen for _, unseen in cuts])
+    return target(question, [seen for seen, _ in cuts], [unseen for _, unseen in cuts], _stream(question))
 
 
-def _target(question: Question, positives: Sequence[Batch], negatives: Sequence[Batch]) -> PersonalTarget:
+def target(
+    question: Question, positives: Sequence[Batch], negatives: Sequence[Batch], stream: Stream
+) -> PersonalTarget:
+    """The footage that personal adapters are asked about: first what the answer is yes to."""
     spec = question.spec
     return PersonalTarget.of(
         open_backbone(question.store.network),
         question.initial(),
         positives,
         negatives,
-        _stream(question),
+        stream,
         spec.timesteps,
         spec.draws,
     )

@@ -53,7 +53,7 @@ def test_who_is_asked_about(records):
 
 
 def test_strength_is_measured_on_the_attackers_own_people(request_for):
-    """Where there are no shadow worlds nobody looked; where there are, all three say on what."""
+    """Each of the three attacks on a personal adapter states the adapters that its strength was measured on."""
     changes = (*(c for c in QUICK if "worlds" not in c), "attack.worlds=3", "attack.world_steps=1")
     request = request_for("fedavg", tiers=("none",), changes=(*changes, "corpus.shadows=8"))
     assert command.run(request) == command.OK

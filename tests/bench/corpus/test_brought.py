@@ -64,6 +64,11 @@ def opened(spec=SPEC, name="small"):
     return open_population(spec, name), spec
 
 
+def test_recordings_keep_their_own_camera(enter):
+    enter(Small)
+    assert recorded_settings("small", SPEC.model_copy(update={"camera": "phone"}))["camera"] == "studio"
+
+
 def test_settings_are_what_there_is_at_most_what_was_asked_for(enter):
     enter(Small)
     population, spec = opened()

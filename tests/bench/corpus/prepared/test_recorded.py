@@ -244,3 +244,8 @@ def test_an_index_that_promises_more_frames_than_there_are_is_found_out(crowd):
     people = [*population.people("clients"), *population.people("heldout")]
     with pytest.raises(ValueError, match=r"p0/a\.npz: it is a of p0, 40 frames .* says otherwise"):
         population.clips(next(person for person in people if person.name == "p0"), "train")
+
+
+def test_recordings_keep_their_own_camera(crowd):
+    phone = SPEC.model_copy(update={"camera": "phone"})
+    assert phone.model_copy(update=recorded_settings(crowd, phone)).camera == "studio"

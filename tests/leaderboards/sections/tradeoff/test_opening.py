@@ -11,7 +11,7 @@ from privtalk.leaderboards.sections.attacks.attack_board import AttackBoard
 from privtalk.leaderboards.sections.tradeoff.opening import lowest, opening
 from privtalk.leaderboards.sections.tradeoff.opening_rows import OpeningBoard
 from privtalk.leaderboards.site.publish import publish
-from tests.leaderboards.progressed import personalised, with_alone
+from tests.leaderboards.progressed import moved, personalised, variant, with_alone
 
 GAIN = {"16": 0.3, "64": 0.8}
 """dB that private steps gain on what was released."""
@@ -170,3 +170,19 @@ def test_the_page_opens_with_it(attacked_runs, tmp_path):
     assert text.index("<main") < first < text.index('<section id="findings">')
     assert text.count("privacy-utility-psnr-wide-light.svg") == 1
     assert "each client’s message at no DP: fedmia has AUC 0.9" in text
+
+
+def test_a_reference_that_is_scored_before_its_steps_too_is_one_band_at_their_end(make):
+    runs = make(seeds=(0,), clients=6)
+    for index, record in enumerate(runs.records):
+        if record.method == "local":
+            plain = runs.samples[record.cell_id]
+            own = moved(plain, 0.8, {"personal": "64"})
+            runs.records[index] = record.model_copy(
+                update={"variants": (variant(record, own, {"personal": "64"}),)}
+            )
+            runs.samples[record.cell_id] = plain + own
+    board = build(runs.records, runs.samples)
+    assert [row.key.tier for row in board.rows if row.key.method == "local"] == ["none", "personal=64"]
+    bands = [row["tier"] for row in OpeningBoard(board, "psnr").quality if row["label"] == "Local only"]
+    assert bands == ["personal=64"]

@@ -51,6 +51,7 @@ def _record(planned: Planned, place: Place, outcome: CellOutcome, clock: Clock, 
         federation=outcome.federation,
         attacks=dict(outcome.attacks),
         audits=outcome.audits,
+        protection=outcome.protection,
         variants=outcome.variants,
         artifacts=dict(outcome.artifacts),
     )

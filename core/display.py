@@ -55,6 +55,8 @@ class AxisDisplay(Frozen):
     """The order of values that are numbers, or all values in their order; rows at the default come first."""
     progress: bool = False
     """Its values are how far a row has come, such as steps: curves go along it, and overviews show its ends alone."""
+    apart: bool = False
+    """Rows on it have a section of their own, and no other section shows them."""
 
     @property
     def heading(self) -> str:
@@ -216,7 +218,7 @@ class Display(Frozen):
     @property
     def at_heading(self) -> str:
         """Head of the column that places rows."""
-        return ", ".join(axis.heading for axis in self.axes if not axis.progress) or "tier"
+        return ", ".join(axis.heading for axis in self.axes if not (axis.progress or axis.apart)) or "tier"
 
     @property
     def progress(self) -> AxisDisplay | None:
@@ -234,6 +236,16 @@ class Display(Frozen):
         if at is None or axis is None or axis.name not in at:
             return tier, None
         return tier_of({name: value for name, value in at.items() if name != axis.name}), at[axis.name]
+
+    def apart(self, tier: str) -> str | None:
+        """The axis with a section of its own on which a place is; None where it is on none.
+
+        >>> shown = Display(axes=(AxisDisplay(name="attacker", apart=True),))
+        >>> shown.apart("budget=8, attacker=blur"), shown.apart("budget=8")
+        ('attacker', None)
+        """
+        at = _at(tier) or {}
+        return next((axis.name for axis in self.axes if axis.apart and axis.name in at), None)
 
     def _axes(self, at: Mapping[str, str]) -> list[AxisDisplay]:
         """The axes of the task, then those that only the row names."""

@@ -247,3 +247,25 @@ class Variant(Frozen):
         {'eps': '8', 'personal': '16'}
         """
         return {**own, **self.at}
+
+
+class ControlCheck(Frozen):
+    """A control of a protection: what was published in its place, and what was retained."""
+
+    estimate: Estimate
+    about: str
+    decides: bool
+    """Whether the row is invalid where it fails; if not, it is only shown."""
+    passed: bool
+
+
+class ProtectionBlock(Frozen):
+    """The block of rows that protect portraits."""
+
+    budget: float
+    """Levels of 255 that a pixel may change."""
+    bounded: bool
+    """Whether the protection keeps the budget."""
+    largest: int
+    """The largest change that was published, in levels."""
+    controls: dict[str, ControlCheck] = Field(default_factory=dict)

@@ -29,6 +29,7 @@ from privtalk.core.record_parts import (
     Measure,
     OperatingPoint,
     Privacy,
+    ProtectionBlock,
     RoundChecks,
     Score,
     Strength,
@@ -54,6 +55,7 @@ __all__ = [
     "NewerRecord",
     "OperatingPoint",
     "Privacy",
+    "ProtectionBlock",
     "Record",
     "RoundChecks",
     "RunStore",
@@ -65,9 +67,10 @@ __all__ = [
     "load_record",
 ]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did. 3: before a record
-held the hash of its samples. 4: before a record named its task (`upgrade`). 5: before it held variants."""
+held the hash of its samples. 4: before a record named its task (`upgrade`). 5: before it held variants. 6: before it
+held the block of a protection."""
 Kind = Literal["method", "floor", "ceiling", "reference"]
 """The part that a row plays on a board."""
 
@@ -134,6 +137,8 @@ class Record(Frozen):
     """Guarantee, curves and communication, of tasks that train on clients' data."""
     attacks: dict[str, AttackResult] = Field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
+    protection: ProtectionBlock | None = None
+    """Budget and controls, of tasks that protect portraits."""
     variants: tuple[Variant, ...] = ()
     """The same run at other places on axes that no suite plans; their samples stand among its own."""
     artifacts: dict[str, str] = Field(default_factory=dict)

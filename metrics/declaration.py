@@ -8,7 +8,19 @@ from typing import Literal
 Direction = Literal["higher", "lower", "reference"]
 """The way that is better; `reference` for a value that is only to be compared with ground truth's."""
 
-Family = Literal["quality", "distribution", "identity", "landmarks", "temporal", "sync", "mesh"]
+Family = Literal[
+    "quality",
+    "distribution",
+    "identity",
+    "landmarks",
+    "temporal",
+    "sync",
+    "mesh",
+    "control",
+    "intactness",
+    "portrait",
+    "published",
+]
 """The kind of question that a metric answers; boards group their columns by it."""
 
 Need = Literal["truth", "landmarks", "audio", "mouth_reader", "weights", "vertices"]

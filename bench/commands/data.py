@@ -19,7 +19,7 @@ from privtalk.core.errors import UserError
 
 def build(suite: str, preset: str, workers: int | None) -> None:
     """Films the embedded corpus of a suite's preset."""
-    from privtalk.bench.tasks.talking_head.stages.prepare import footage
+    from privtalk.bench.corpus.filming import footage
 
     settings = suites.expand(suites.load(suite), preset).settings
     if not isinstance(settings, TalkingHeadSettings):

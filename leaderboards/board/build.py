@@ -67,10 +67,12 @@ def build(
     base = next((key for key in grouped if key.method == wanted), None)
     seeds = tuple(sorted({r.seed for r in kept}))
     metrics = assembly.metrics_of(grouped)
-    rows = [
+    made = [
         assembly.make_row(key, rs, shown, scores, base, metrics, seeds, missing)
         for key, rs in grouped.items()
     ]
+    apart = [row for row in made if shown.apart(row.key.tier)]
+    rows = [row for row in made if row not in apart]
     chosen = assembly.headline_of(metrics, headline, shown.headline)
     rows = assembly.completed(rows, metrics, scores, chosen)
     rows = assembly.ranked(floors.judged_by_floors(rows, scores, metrics, shown), scores, metrics)
@@ -85,6 +87,7 @@ def build(
         metrics=metrics,
         attacks=tuple(dict.fromkeys(name for row in rows for name in row.attacks)),
         rows=tuple(sorted(rows, key=lambda row: assembly.row_order(row, metrics, chosen, shown))),
+        apart=tuple(sorted(apart, key=lambda row: (row.key.method, shown.at_order(row.key.tier)))),
         seeds=seeds,
         problems=(*problems, *repeated, *lacking, *assembly.warnings_of(kept, shown.shared)),
         planned=planned,

@@ -155,6 +155,8 @@ class Board:
     attacks: tuple[str, ...]
     rows: tuple[BoardRow, ...]
     """Floors, references and ceilings first, then methods by tier; best first."""
+    apart: tuple[BoardRow, ...] = ()
+    """Rows on an axis that has a section of its own (`AxisDisplay.apart`); nobody ranks them."""
     seeds: tuple[int, ...]
     problems: tuple[str, ...]
     """The problems that a reader must know before believing the rows."""

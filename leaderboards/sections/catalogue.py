@@ -14,6 +14,7 @@ from privtalk.leaderboards.sections.audits.section import Audits
 from privtalk.leaderboards.sections.conditions.section import Conditions
 from privtalk.leaderboards.sections.guarantee.section import Guarantee
 from privtalk.leaderboards.sections.progress.section import Progress
+from privtalk.leaderboards.sections.protection.section import Protections
 from privtalk.leaderboards.sections.published.section import Published
 from privtalk.leaderboards.sections.records.section import Records
 from privtalk.leaderboards.sections.samples.section import Samples
@@ -23,6 +24,7 @@ from privtalk.leaderboards.sections.trust import trust
 from privtalk.leaderboards.sections.utility.section import Utility
 
 SECTIONS: tuple[type[Section], ...] = (
+    Protections,
     Utility,
     Tradeoff,
     Progress,

@@ -123,6 +123,14 @@ class Backbone(nn.Module):
         return torch.from_numpy(frame_windows(mel, frames, fps, self.config.audio))
 
     @torch.no_grad()
+    def speech_features(self, audio: NDArray[np.float32], frames: int, fps: float) -> Tensor:
+        """Smoothed audio features [T, D] of so many frames of `audio` [S] at 16 kHz."""
+        windows = self.audio_windows(audio, frames, fps)
+        near = windows[torch.from_numpy(neighbourhood(frames, self.config.audio.neighbours))]
+        heard: Tensor = self.conditioning.audio(near.to(self.device))
+        return heard
+
+    @torch.no_grad()
     def features(
         self,
         frames: NDArray[np.uint8],
@@ -138,9 +146,7 @@ class Backbone(nn.Module):
                 f"{self.config.size} x {self.config.size}; prepare the corpus at that size"
             )
         points = torch.from_numpy(upper_face(landmarks, self.config.size))
-        windows = self.audio_windows(audio, len(frames), fps)
-        near = windows[torch.from_numpy(neighbourhood(len(frames), self.config.audio.neighbours))]
-        heard = self.conditioning.audio(near.to(self.device))
+        heard = self.speech_features(audio, len(frames), fps)
         hidden = self._encode_masked(torch.as_tensor(frames), points) if masked else None
         return ClipFeatures(self.encode(frames), heard, points.to(self.device), hidden)
 

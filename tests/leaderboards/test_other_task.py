@@ -101,7 +101,7 @@ def test_the_terminal_shows_its_rows_its_axis_and_what_is_missing(tmp_path):
     for words in ("Coin", "Loaded dice", "one throw", "4 throws", "Fortune: whether it wins"):
         assert (words in text) == (words != "Fortune: whether it wins")  # its one column is in the overview
     assert text.index("4 throws") < text.index("16 throws"), "numbers, not letters, order an axis"
-    assert "Does training beat a plain coin on luck?" in text
+    assert "Does a method beat a plain coin on luck?" in text
     assert "Loaded dice, 64 throws: planned, and nothing is recorded" in text
     for foreign in ("Guarantee", "DP", "ε", "attack", "audit"):
         assert foreign not in text, foreign
@@ -130,7 +130,7 @@ def test_a_task_that_nobody_knows_and_that_says_nothing_is_shown_under_its_own_n
     folder = written(tmp_path / "run", None)
     text = printed(folder)
     assert "throws = 16" in text
-    assert "Does training beat" not in text
+    assert "beat a plain coin" not in text
     assert not any(
         "compare with" in problem for b in build_all(load([folder])).values() for problem in b.problems
     )

@@ -12,8 +12,8 @@ from privtalk.attacks.reconstruction.gallery import Gallery
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.partition import Client, partition
 from privtalk.bench.corpus.population import Person, Population
+from privtalk.bench.networks import Means, open_backbone
 from privtalk.bench.task import CellOutcome, Work
-from privtalk.bench.tasks.talking_head.networks import Means, open_backbone
 from privtalk.bench.tasks.talking_head.settings import PERSONAL, TalkingHeadCell, trains_alone
 from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, leak, privacy
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore

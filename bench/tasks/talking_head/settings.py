@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from privtalk.bench import task
 from privtalk.bench.corpus.spec import MOST, MOST_PEOPLE, CorpusSpec, PartitionSpec
+from privtalk.bench.networks import BackboneSpec
 from privtalk.core.frozen import Frozen
 from privtalk.core.upgrade import tier_of
 from privtalk.methods.config import AdapterConfig, FederationConfig, PersonalisationConfig
@@ -140,15 +141,6 @@ class AttackSpec(Frozen):
                 f"a world is told from {FEWEST_WORLDS - 1} others at least: give {FEWEST_WORLDS} or more, or 0 for none"
             )
         return worlds
-
-
-class BackboneSpec(Frozen):
-    """The frozen network. Filled in when a suite is expanded, from the weights at hand."""
-
-    name: Literal["weights", "tiny"] = "weights"
-    """`tiny`: toy weights, for tests."""
-    sha256: str = ""
-    """The hash of the weights' file."""
 
 
 class TalkingHeadSettings(Frozen):

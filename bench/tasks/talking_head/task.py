@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from privtalk.bench import task
+from privtalk.bench.networks import Means, choose_device, find_network
 from privtalk.bench.task import (
     Axis,
     CellOutcome,
@@ -23,7 +24,6 @@ from privtalk.bench.task import (
 from privtalk.bench.tasks.talking_head import effects
 from privtalk.bench.tasks.talking_head import settings as own_settings
 from privtalk.bench.tasks.talking_head.display import DISPLAY
-from privtalk.bench.tasks.talking_head.networks import Means, choose_device, find_network
 from privtalk.bench.tasks.talking_head.options import BRANCH, owned
 from privtalk.bench.tasks.talking_head.settings import (
     PERSONAL,

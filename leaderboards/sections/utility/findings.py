@@ -32,7 +32,8 @@ def against_baseline(board: Board) -> Finding | None:
         )
     named = board.display.baseline
     name = named.phrase if named and named.phrase and named.row == board.baseline.method else board.base
-    return finding(f"Does training beat {name} on {metric}?", answers, lines)
+    who = "training" if board.federated else "a method"
+    return finding(f"Does {who} beat {name} on {metric}?", answers, lines)
 
 
 def beyond_the_headline(board: Board) -> Finding | None:

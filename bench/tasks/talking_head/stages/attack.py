@@ -29,7 +29,7 @@ from privtalk.attacks.views import ClientView, ReleaseView, ServerView
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
-from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.settings import AttackSpec
 from privtalk.bench.tasks.talking_head.stages import footage, shadows
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore

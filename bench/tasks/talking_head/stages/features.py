@@ -16,7 +16,7 @@ from torch import Tensor
 
 from privtalk.bench.corpus.population import FootageGroup, Person, Population, Purpose
 from privtalk.bench.execution.task import Job, Report
-from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
+from privtalk.bench.networks import Network, open_backbone
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 
 VERSION = 1

@@ -22,7 +22,7 @@ from privtalk.attacks.server import shortened
 from privtalk.attacks.views import PersonalView
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
-from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.stages import footage
 from privtalk.bench.tasks.talking_head.stages.attack import QUESTIONS, Question, knowing, timed, truth
 from privtalk.bench.tasks.talking_head.stages.leak_strength import Recipe, strengths, target

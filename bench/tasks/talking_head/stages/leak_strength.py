@@ -18,7 +18,7 @@ from privtalk.attacks.server import shortened
 from privtalk.attacks.shadows import drawn_members, train_worlds
 from privtalk.attacks.views import PersonalView
 from privtalk.bench.corpus.population import Person
-from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.stages import footage
 from privtalk.bench.tasks.talking_head.stages.attack import QUESTIONS, Question
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import FEWEST

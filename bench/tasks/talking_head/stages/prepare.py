@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from privtalk.bench.corpus.filming import footage
 from privtalk.bench.corpus.opening import open_population
-from privtalk.bench.corpus.population import ROLES, Population, check_disjoint
-from privtalk.bench.corpus.rendered import shards
-from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.corpus.population import Population
+from privtalk.bench.networks import Means, Network
 from privtalk.bench.task import Preparation
-from privtalk.bench.tasks.talking_head.networks import Means, Network
 from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
-from privtalk.core.cache import cache_folder
-from privtalk.core.files import sweep_folder
 
 
 def preparations(cells: Sequence[TalkingHeadCell], means: Means) -> Iterator[Preparation]:
@@ -22,20 +19,6 @@ def preparations(cells: Sequence[TalkingHeadCell], means: Means) -> Iterator[Pre
     yield footage(population)
     yield features(population, means.network, masked)
     yield worlds(cells, means)
-
-
-def footage(population: Population) -> Preparation:
-    """Returns the filming of what is missing of an embedded population. Checks that roles are disjoint.
-
-    First removes from the cache what killed processes were writing.
-    """
-    sweep_folder(cache_folder())
-    check_disjoint({role: population.people(role) for role in ROLES})
-    if not isinstance(population, EmbeddedPopulation):
-        return Preparation(title="filming", jobs=())
-    files = population.files()
-    costs = {shard.name: shards.cost(shard) for shard in files}
-    return Preparation(title="filming", jobs=shards.missing(files), costs=costs)
 
 
 def features(population: Population, network: Network, masked: bool) -> Preparation:

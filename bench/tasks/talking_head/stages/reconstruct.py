@@ -27,7 +27,7 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.execution.task import Report
 from privtalk.bench.media import write_strip
-from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.recording import all_recorded, missing

@@ -14,7 +14,7 @@ from privtalk.bench import plugins
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.corpus.spec import CorpusSpec
-from privtalk.bench.tasks.talking_head.networks import Network, open_backbone
+from privtalk.bench.networks import Network, open_backbone
 from privtalk.bench.tasks.talking_head.settings import AttackSpec, TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.core.cache import (

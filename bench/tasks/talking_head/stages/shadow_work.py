@@ -22,7 +22,7 @@ from privtalk.attacks.planted_messages import message_strengths, own_federation
 from privtalk.attacks.shadows import Worlds, drawn_members, train_worlds
 from privtalk.attacks.views import ReleaseView
 from privtalk.bench.execution.task import Report
-from privtalk.bench.tasks.talking_head.networks import open_backbone
+from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.settings import AttackSpec
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.footage import Cut, device, exact, fresh

@@ -16,7 +16,7 @@ from privtalk.attacks.membership.scenes import Untrained
 from privtalk.attacks.membership.shadow_attacks import ShadowAnswers
 from privtalk.attacks.outcome import StrengthOutcome
 from privtalk.bench.execution.task import Job
-from privtalk.bench.tasks.talking_head.networks import Network
+from privtalk.bench.networks import Network
 from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
 from privtalk.bench.tasks.talking_head.stages.shadow_work import make

@@ -8,8 +8,8 @@ import pytest
 
 from privtalk.bench.commands import run as command
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head import preflight
-from privtalk.bench.tasks.talking_head.networks import open_backbone
 from privtalk.core.errors import UserError
 from privtalk.methods.adapters import AdapterBank
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from privtalk.bench.corpus.filming import footage
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.execution import Succeeded, execute
+from privtalk.bench.networks import find_network, open_backbone
 from privtalk.bench.preparing import make
-from privtalk.bench.tasks.talking_head.networks import find_network, open_backbone
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
-from privtalk.bench.tasks.talking_head.stages.prepare import features, footage
+from privtalk.bench.tasks.talking_head.stages.prepare import features
 
 SPEC = CorpusSpec.model_validate(
     {

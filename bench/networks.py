@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from privtalk.bench.tasks.talking_head.settings import BackboneSpec
 from privtalk.core.errors import UserError, unknown
+from privtalk.core.frozen import Frozen
 
 if TYPE_CHECKING:
     from privtalk.methods.backbone.backbone import Backbone
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 TINY_SIZE = 32
 """Pixels a side that `Backbone.tiny` takes."""
+
+
+class BackboneSpec(Frozen):
+    """The frozen network. Filled in when a suite is expanded, from the weights at hand."""
+
+    name: Literal["weights", "tiny"] = "weights"
+    """`tiny`: toy weights, for tests."""
+    sha256: str = ""
+    """The hash of the weights' file."""
 
 
 @dataclass(frozen=True, slots=True)

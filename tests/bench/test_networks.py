@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privtalk.bench.tasks.talking_head.networks import find_network
+from privtalk.bench.networks import find_network
 from privtalk.methods.backbone import weights
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from privtalk.bench.corpus.filming import footage
 from privtalk.bench.corpus.population import FootageGroup, Person, Purpose, Role
-from privtalk.bench.tasks.talking_head.stages.prepare import footage
 from privtalk.core import cache
 
 

@@ -1,0 +1,111 @@
+"""The interface of an attacker who makes a protected portrait speak.
+
+An attacker has the published photo (uint8, nothing else of its owner), the victim's weights, and what is to be said.
+It may change the photo, what is read from it, or how the head is sampled; each is a hook, and one that is left alone
+does what anybody would do.
+
+Shapes: N portraits of H x W pixels, F frames, latents C x h x w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.conditioning import Batch
+
+TOGETHER = 8
+"""Portraits animated at a time, which bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackedPortraits:
+    """N published portraits and what an attacker wants of them."""
+
+    photos: Tensor
+    """uint8 [N, H, W, 3]."""
+    landmarks: Tensor
+    """[N, 78] of the photos."""
+    audio: Tensor
+    """[N, F, D] what they are to say."""
+    moved: Tensor
+    """[N, F, 78] how they are to move."""
+    noise: Tensor
+    """[N, 1, C, h, w] the noise that sampling starts from, shared by a clip's frames."""
+    steps: int
+    """Sampling steps."""
+    budget: float
+    """Levels of 255 within which the attacker supposes the clean photo."""
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: slice) -> AttackedPortraits:
+        return replace(
+            self,
+            **{
+                name: getattr(self, name)[index]
+                for name in ("photos", "landmarks", "audio", "moved", "noise")
+            },
+        )
+
+    def saying(self, audio: Tensor) -> AttackedPortraits:
+        """The same with other words [N, F, D]."""
+        return replace(self, audio=audio)
+
+
+class PortraitAttacker:
+    """An attacker who changes nothing; subclasses override the hooks."""
+
+    name: ClassVar[str] = "direct"
+    about: ClassVar[str] = "the published photo as it is"
+    source: ClassVar[str] = ""
+    adaptive: ClassVar[bool] = False
+    """Whether it knows that portraits are protected, and acts on it with the victim's weights."""
+
+    def purify(
+        self, portraits: AttackedPortraits, backbone: Backbone, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        """Returns photos uint8 [N, H, W, 3]. What is random of a photo comes from its own generator."""
+        return portraits.photos
+
+    def sampled(self, backbone: Backbone, batch: Batch, noise: Tensor, steps: int) -> Tensor:
+        """Returns the latents [N, F, C, h, w] of the animation."""
+        return backbone.generate(batch, noise, steps)
+
+    def animate(self, backbone: Backbone, portraits: AttackedPortraits) -> Tensor:
+        """Returns uint8 frames [N, F, H, W, 3] of portraits that have been purified."""
+        parts = [
+            self._animated(backbone, portraits[first : first + TOGETHER])
+            for first in range(0, len(portraits), TOGETHER)
+        ]
+        return torch.cat(parts)
+
+    def _animated(self, backbone: Backbone, portraits: AttackedPortraits) -> Tensor:
+        reference = backbone.encode(portraits.photos)
+        batch = Batch(
+            latents=reference.new_zeros((*portraits.audio.shape[:2], *reference.shape[1:])),
+            audio=portraits.audio,
+            landmarks=portraits.moved,
+            reference=reference,
+            reference_landmarks=portraits.landmarks,
+        )
+        return backbone.decode(self.sampled(backbone, batch, portraits.noise, portraits.steps))
+
+
+class ImagePurifier(PortraitAttacker):
+    """An attacker who works on one photo at a time, without any network."""
+
+    def clean(self, photo: Tensor) -> Tensor:
+        """Returns the purified photo uint8 [H, W, 3]."""
+        raise NotImplementedError
+
+    def purify(
+        self, portraits: AttackedPortraits, backbone: Backbone, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        return torch.stack([self.clean(photo) for photo in portraits.photos])

@@ -1,0 +1,38 @@
+"""Louder speech: what the sound changes is exaggerated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from privtalk.attacks.purification.attacker import PortraitAttacker
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.conditioning import Batch
+
+STRENGTH = 2.0
+
+
+class AudioGuidance(PortraitAttacker):
+    """v = v(silence) + s (v(audio) - v(silence)) at every sampling step, s = 2 (after classifier-free guidance).
+
+    Silence is the mean of what a clip says: the victim was never trained without sound.
+    """
+
+    name = "audio_guidance"
+    about = f"what the sound changes is multiplied by {STRENGTH:g} at every sampling step"
+    source = "after classifier-free guidance, Ho and Salimans 2022"
+    adaptive = True
+
+    @torch.no_grad()
+    def sampled(self, backbone: Backbone, batch: Batch, noise: Tensor, steps: int) -> Tensor:
+        quiet = replace(batch, audio=batch.audio.mean(1, keepdim=True).expand_as(batch.audio))
+        visited, noisy = backbone.diffusion.sampling_steps(steps), noise.expand_as(batch.latents)
+        aligned = backbone.aligned(batch)
+        for t, following in zip(visited, [*visited[1:], None], strict=True):
+            index = torch.full((len(batch),), t)
+            still = backbone.predict(noisy, index, quiet, aligned)
+            v = still + STRENGTH * (backbone.predict(noisy, index, batch, aligned) - still)
+            noisy = backbone.diffusion.step(noisy, v, t, following)
+        return noisy

@@ -1,0 +1,132 @@
+"""Who takes part: owners with their portraits and driving clips, and the public people that protections are made with.
+
+Shapes: N owners, F frames of H x W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from privtalk.attacks.purification.attacker import AttackedPortraits
+from privtalk.bench.corpus.clip import Clip
+from privtalk.bench.corpus.population import Person, Population
+from privtalk.bench.tasks.portrait_protection.settings import PortraitProtectionCell
+from privtalk.core.errors import UserError
+from privtalk.core.seeds import torch_stream
+from privtalk.methods.backbone.autoencoder import to_images
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.conditioning import upper_face
+from privtalk.methods.protection.victim import OwnedPortraits, PublicDrivers
+from privtalk.metrics.protection.scoring import DrivingClip
+from privtalk.metrics.regions import mouth_opening
+
+FACES = 8
+"""Public portraits that methods with a target choose from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """N owners, each with a portrait and the clip that drives it."""
+
+    people: tuple[str, ...]
+    photos: Tensor
+    """uint8 [N, H, W, 3] the clean portraits."""
+    points: Tensor
+    """[N, 78] their landmarks."""
+    clips: tuple[Clip, ...]
+    """[N] the driving clips: the owner's own movement and speech."""
+    audio: Tensor
+    """[N, F, D]."""
+    moved: Tensor
+    """[N, F, 78]."""
+    noise: Tensor
+    """[N, 1, C, h, w]."""
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    @property
+    def other(self) -> Tensor:
+        """[N, F, D] the other speech: the next owner's."""
+        return self.audio.roll(1, 0)
+
+    @property
+    def portraits(self) -> OwnedPortraits:
+        """The clean portraits."""
+        return OwnedPortraits(names=self.people, images=to_images(self.photos), landmarks=self.points)
+
+    def published(self, photos: Tensor, steps: int, budget: float | None) -> AttackedPortraits:
+        """OwnedPortraits as attackers find them."""
+        return AttackedPortraits(
+            photos=photos,
+            landmarks=self.points,
+            audio=self.audio,
+            moved=self.moved,
+            noise=self.noise,
+            steps=steps,
+            budget=budget or 0.0,
+        )
+
+    def driving(self, k: int, frames: NDArray[np.int64] | None) -> DrivingClip:
+        """The clip that drives owner `k`, at some frames; None: at all of them."""
+        clip, other = self.clips[k], self.clips[k - 1]
+        chosen = np.arange(clip.length) if frames is None else frames
+        return DrivingClip(
+            landmarks=clip.landmarks[chosen],
+            audio=clip.audio if frames is None else None,
+            fps=clip.fps,
+            opening=mouth_opening(clip.landmarks)[chosen],
+            other_opening=mouth_opening(other.landmarks)[chosen],
+        )
+
+
+def gather(cell: PortraitProtectionCell, population: Population, backbone: Backbone) -> Cast:
+    """Returns the owners: the tested clients, with frame 0 of the first training clip and the first test clip."""
+    people = population.people("clients")[: cell.corpus.tested]
+    clips = [_first(population, person, "test") for person in people]
+    stills = [_first(population, person, "train") for person in people]
+    size = backbone.config.size
+    spoken = [_spoken(clip, backbone) for clip in clips]
+    shape = (1, *backbone.latent_shape)
+    noise = [
+        torch.randn(shape, generator=torch_stream(cell.seed, "animation", person.name, "noise"))
+        for person in people
+    ]
+    return Cast(
+        people=tuple(person.name for person in people),
+        photos=torch.stack([torch.from_numpy(clip.frames[0]) for clip in stills]),
+        points=torch.stack([torch.from_numpy(upper_face(clip.landmarks[:1], size)[0]) for clip in stills]),
+        clips=tuple(clips),
+        audio=torch.stack([audio for audio, _ in spoken]),
+        moved=torch.stack([moved for _, moved in spoken]),
+        noise=torch.stack(noise),
+    )
+
+
+def drivers(population: Population, backbone: Backbone) -> PublicDrivers:
+    """Returns speech, movement and faces of held-out people, who own no portrait here and attack nobody."""
+    clips = [_first(population, person, "train") for person in population.people("heldout")]
+    spoken = [_spoken(clip, backbone) for clip in clips]
+    return PublicDrivers(
+        audio=torch.cat([audio for audio, _ in spoken]),
+        landmarks=torch.cat([moved for _, moved in spoken]),
+        faces=to_images(torch.stack([torch.from_numpy(clip.frames[0]) for clip in clips[:FACES]])),
+    )
+
+
+def _first(population: Population, person: Person, purpose: str) -> Clip:
+    clips = population.clips(person, purpose)  # type: ignore[arg-type]
+    if not clips:
+        raise UserError(f"{person.name} has no {purpose} clip; prepare a corpus in which everybody has one")
+    return clips[0]
+
+
+def _spoken(clip: Clip, backbone: Backbone) -> tuple[Tensor, Tensor]:
+    """A clip's audio features [F, D] and landmarks [F, 78]."""
+    found = backbone.speech_features(clip.audio, clip.length, clip.fps)
+    return found, torch.from_numpy(upper_face(clip.landmarks, backbone.config.size))

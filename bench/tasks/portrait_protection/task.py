@@ -1,0 +1,185 @@
+"""Portrait protection behind the harness's seam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from privtalk.attacks.purification import pixel_diffusion
+from privtalk.attacks.purification.registry import ATTACKERS
+from privtalk.bench import task
+from privtalk.bench.networks import Means, choose_device, find_network
+from privtalk.bench.task import (
+    Axis,
+    CellOutcome,
+    Condition,
+    Opened,
+    Opening,
+    Place,
+    Planned,
+    Preparation,
+    Row,
+    Wanted,
+    Work,
+)
+from privtalk.bench.tasks.portrait_protection.display import DISPLAY
+from privtalk.bench.tasks.portrait_protection.settings import (
+    ATTACKER,
+    BUDGET,
+    PortraitProtectionCell,
+    PortraitProtectionSettings,
+)
+from privtalk.core.errors import UserError
+from privtalk.core.files import file_hash
+from privtalk.core.records import Kind
+from privtalk.methods.protection.registry import PROTECTIONS, find_protection
+
+CLEAN = "unprotected"
+KINDS: Mapping[str, Kind] = {CLEAN: "reference", "random_noise": "floor", "audio_swap": "ceiling"}
+"""Rows that are no methods of anybody's."""
+PURIFIERS = ("diffpure", "gridpure")
+"""Attackers who use the pixel diffusion model."""
+
+
+def parse_budget(text: str) -> str:
+    """Returns the one spelling of a budget: whole levels of 255.
+
+    >>> parse_budget("8.0")
+    '8'
+    """
+    try:
+        levels = float(text)
+    except ValueError as error:
+        raise UserError(f"unknown budget {text!r}; write budget=LEVELS, such as budget=8") from error
+    if not (1 <= levels <= 255 and levels == int(levels)):
+        raise UserError(f"budget={text}: a budget is a whole number of levels from 1 to 255")
+    return str(int(levels))
+
+
+AXES = {
+    BUDGET: Axis("largest change of a pixel, in levels of 255", parse_budget),
+    ATTACKER: Axis("who animates the published portrait", str, planned=False),
+}
+CONDITIONS = {
+    "protection": Condition(lambda cell: cell.protection is not None, "a row that protects"),
+    "animation.frames": Condition(lambda cell: bool(cell.attackers), "a row with attackers"),
+}
+FILLED_IN = {
+    "purifier": "from the weights at hand",
+    "backbone": "choose a network with --set backbone=FOLDER",
+    "animation.evaluators": "install networks with bench weights",
+}
+
+
+class PortraitProtection(task.Task):
+    """Protections of portraits against everybody who would make them speak."""
+
+    name = "portrait_protection"
+    about = "portraits that their owners protect, and attackers who make them speak all the same"
+    settings = PortraitProtectionSettings
+    axes = AXES
+    display = DISPLAY
+    conditions = CONDITIONS
+    filled_in = FILLED_IN
+    takes = frozenset({"corpus"})
+
+    @property
+    def rows(self) -> Mapping[str, Row]:
+        return {name: Row(KINDS.get(name, "method"), cls.about) for name, cls in PROTECTIONS.items()}
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        from privtalk.metrics.protection.registry import PROTECTION_METRICS
+
+        return PROTECTION_METRICS
+
+    def open(self, opening: Opening) -> Opened:
+        from privtalk.metrics.evaluators.bundle import fingerprint
+
+        named = [c.partition("=")[2] for c in opening.changes if c.startswith("backbone=")]
+        changes = tuple(c for c in opening.changes if not c.startswith("backbone="))
+        network = find_network(named[-1] if named else "embedded", choose_device(opening.device))
+        return Opened(
+            resources=Means(network, opening.corpus),
+            device=network.device,
+            changes=changes,
+            given={"corpus": {"size": network.size}},
+            fixed={
+                "backbone": network.spec.model_dump(),
+                "purifier": file_hash(pixel_diffusion.embedded() / pixel_diffusion.WEIGHTS),
+                "animation": {"evaluators": fingerprint(embedded=opening.corpus is None)},
+            },
+        )
+
+    def settle(
+        self, opened: Opened, opening: Opening, settings: PortraitProtectionSettings
+    ) -> Mapping[str, Any]:
+        from privtalk.bench.corpus.opening import recorded_settings
+
+        if settings.corpus.size != opened.resources.network.size:
+            raise UserError(
+                f"corpus.size is {settings.corpus.size}, the backbone takes {opened.resources.network.size} pixels"
+            )
+        if opening.corpus is None:
+            return {}
+        return {"corpus": recorded_settings(opening.corpus, settings.corpus)}
+
+    def cell(self, settings: PortraitProtectionSettings, wanted: Wanted) -> PortraitProtectionCell:
+        clean = wanted.method == CLEAN
+        if clean != (BUDGET not in wanted.at):
+            rule = "has no budget; write none" if clean else "needs a budget, such as budget=8"
+            raise UserError(f"row {wanted.method} {rule}")
+        main = clean or float(wanted.at[BUDGET]) == settings.animation.main_budget
+        attackers = settings.animation.attackers if main else settings.animation.elsewhere
+        return PortraitProtectionCell(
+            method=wanted.method,
+            at=dict(wanted.at),
+            seed=wanted.seed,
+            corpus=settings.corpus,
+            animation=settings.animation.model_copy(update={"attackers": (), "elsewhere": ()}),
+            backbone=settings.backbone,
+            purifier=settings.purifier if set(attackers) & set(PURIFIERS) else "",
+            attackers=tuple(name for name in ATTACKERS if name in attackers),
+            protection=None if clean else settings.protection,
+            options=_options(wanted.method, {**settings.options.get(wanted.method, {}), **wanted.options}),
+        )
+
+    def check(self, pending: Sequence[Planned], place: Place, workers: int) -> None:
+        pixel_diffusion.load()
+
+    def prepare(self, cells: Sequence[PortraitProtectionCell], place: Place) -> Iterator[Preparation]:
+        from privtalk.bench.corpus.filming import footage
+        from privtalk.bench.corpus.opening import open_population
+
+        yield footage(open_population(cells[0].corpus, place.resources.corpus))
+
+    def costs(self, cell: PortraitProtectionCell) -> Mapping[str, float]:
+        owners, iterations = cell.corpus.tested, cell.protection.iterations if cell.protection else 0
+        frame = 0.004 * (cell.corpus.size / 64) ** 2 * (cell.animation.steps + 1)
+        shots = 2 * (cell.corpus.test.frames + cell.animation.frames * len(cell.attackers))
+        return {
+            "protecting": 0.012 * owners * iterations * (4 if cell.method == "audio_swap" else 1),
+            "animating": owners * frame * shots + len(cell.attackers),
+            "scoring": 0.05 * owners * (1 + len(cell.attackers)),
+            "controls": 0.0 if cell.protection is None else owners * frame * 6 * cell.animation.frames,
+        }
+
+    def run(self, work: Work) -> CellOutcome:
+        from privtalk.bench.tasks.portrait_protection.run import run
+
+        return run(work)
+
+
+def _options(row: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a protection."""
+    try:
+        return find_protection(row).Options.model_validate(given).model_dump(mode="json")
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise UserError(f"options.{row}.{where}: {fault['msg']}") from error
+
+
+TASK = PortraitProtection()

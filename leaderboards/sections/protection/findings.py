@@ -1,0 +1,129 @@
+"""The findings on protections: who is silenced, how much holds under attack, and at what visible cost."""
+
+from __future__ import annotations
+
+from privtalk.leaderboards import formats
+from privtalk.leaderboards.board.model import BoardRow
+from privtalk.leaderboards.sections.answers import Answer, EvidenceLine, Finding, answer, finding
+from privtalk.leaderboards.sections.protection.protection_board import ProtectedRow, ProtectionBoard, state
+
+CHAIN = "jpeg_and_half_size"
+"""The attacker whom anybody is who shares a photo."""
+
+
+def silences(shown: ProtectionBoard) -> Finding:
+    """Returns how much of the mouth's response to speech is left where nobody attacks."""
+    lines = [_line(shown, found, found.row) for found in shown.methods]
+    answers = []
+    for at in dict.fromkeys(found.row.at for found in shown.methods):
+        own = [found for found in shown.methods if found.row.at == at and found.row.kind == "method"]
+        best = min(own, key=lambda found: shown.control(found.row).value or 9.0, default=None)
+        if best is None:
+            continue
+        stated = (
+            f"{best.row.label} leaves least to the speech: {figure(shown, best.row)} of the mouth’s response"
+        )
+        top = [found for found in shown.methods if found.row.at == at and found.row.kind == "ceiling"]
+        if top:
+            stated += f"; the end-to-end ceiling leaves {figure(shown, top[0].row)}"
+        answers.append(answer(at, stated))
+    return finding("Does a protection silence the portrait?", answers, lines)
+
+
+def survives(shown: ProtectionBoard) -> Finding | None:
+    """Returns how much is left after sharing the photo, and against the best attacker."""
+    lines, answers = [], []
+    for found in shown.main:
+        worst = shown.worst(found)
+        if worst is None or not found.attacked:
+            continue
+        name, row = worst
+        lines.append(_line(shown, found, row, f"most by {words(name)}"))
+    if not lines:
+        return None
+    for at in dict.fromkeys(found.row.at for found in shown.main):
+        own = [
+            found for found in shown.main if found.row.at == at and found.row.kind in ("method", "ceiling")
+        ]
+        chain = [found for found in own if CHAIN in found.attacked]
+        if chain:
+            kept = min(chain, key=lambda found: shown.control(found.attacked[CHAIN]).value or 9.0)
+            answers.append(
+                answer(
+                    at,
+                    f"after JPEG and resizing {kept.row.label} leaves {figure(shown, kept.attacked[CHAIN])}, "
+                    f"the least of all",
+                )
+            )
+        best = min(own, key=lambda found: _worst_value(shown, found), default=None)
+        if best is not None and (worst := shown.worst(best)) is not None:
+            answers.append(
+                answer(
+                    at,
+                    f"against its worst attacker {best.row.label} holds best: {words(worst[0])} restores "
+                    f"{figure(shown, worst[1])}",
+                )
+            )
+    return finding("What is left of it under attack?", answers, lines)
+
+
+def stage_two(shown: ProtectionBoard) -> Finding | None:
+    """Whether the second stage of a protection buys anything at equal visible cost."""
+    lines, told = [], []
+    for found in shown.methods:
+        if found.row.key.method != "silencer_latent":
+            continue
+        for other in shown.near(found, "silencer", within=1.5):
+            apart = shown.apart(found.row, other.row)
+            lines.append(
+                EvidenceLine(
+                    subject=f"{found.row.where} − {other.row.where}",
+                    figure=f"{formats.with_interval(apart, 2, signed=True)} of control, at I-PSNR "
+                    f"{formats.number(shown.cost(found.row).value, 1)} and "
+                    f"{formats.number(shown.cost(other.row).value, 1)} dB",
+                    verdict=_clear(apart.low, apart.high),
+                )
+            )
+            told.append(
+                f"{found.row.where} against {other.row.where}: "
+                f"{formats.with_interval(apart, 2, signed=True)} of control"
+            )
+    if not lines:
+        return None
+    return finding(
+        "Does Silencer’s second stage buy anything at equal visible cost?",
+        [Answer("", "; ".join(told))],
+        lines,
+    )
+
+
+def figure(shown: ProtectionBoard, row: BoardRow) -> str:
+    """Control retained with its interval."""
+    return formats.with_interval(shown.control(row), 2)
+
+
+def words(attacker: str) -> str:
+    """An attacker's name in a sentence.
+
+    >>> words("jpeg_75"), words("")
+    ('jpeg 75', 'the photo as it is')
+    """
+    return attacker.replace("_", " ") or "the photo as it is"
+
+
+def _worst_value(shown: ProtectionBoard, found: ProtectedRow) -> float:
+    worst = shown.worst(found)
+    value = shown.control(worst[1]).value if worst else None
+    return 9.0 if value is None else value
+
+
+def _line(shown: ProtectionBoard, found: ProtectedRow, row: BoardRow, more: str = "") -> EvidenceLine:
+    said = f"{figure(shown, row)} of control{f', {more}' if more else ''}"
+    where = state(shown.control(row).value, shown.intact(row).value)
+    return EvidenceLine(subject=found.row.where, figure=said, verdict="invalid" if found.invalid else where)
+
+
+def _clear(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "missing"
+    return "better" if high < 0 else "worse" if low > 0 else "level"

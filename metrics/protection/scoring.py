@@ -1,0 +1,138 @@
+"""All metrics of a protected portrait's animations beside the clean portrait's.
+
+N clips of F frames of H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privtalk.metrics.declaration import Undefined
+from privtalk.metrics.evaluators.bundle import TALKHEAD, Evaluators
+from privtalk.metrics.frechet import SetScore, frechet
+from privtalk.metrics.identity import identity_similarity
+from privtalk.metrics.landmark_distance import landmark_distance, normalised
+from privtalk.metrics.lpips import lpips
+from privtalk.metrics.protection.audio_control import AUDIO_CONTROL, audio_control, response
+from privtalk.metrics.protection.intactness import face_distance, still_psnr
+from privtalk.metrics.protection.mouth_energy import mouth_energy
+from privtalk.metrics.protection.registry import PROTECTION_METRICS
+from privtalk.metrics.psnr import psnr
+from privtalk.metrics.readings import ClipPair, Reading
+from privtalk.metrics.spool import Spool
+from privtalk.metrics.ssim import ssim, ssim_map
+
+Frames = NDArray[np.uint8]
+FID = f"v_fid[{TALKHEAD}]"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DrivingClip:
+    """The clip that drives an animation."""
+
+    landmarks: NDArray[np.floating]
+    """[F, 68, 2] of the driving clip, in pixels."""
+    audio: NDArray[np.float32] | None
+    """[S] the speech; None where frames are left out, so that no window of sound fits."""
+    fps: float
+    opening: NDArray[np.float64]
+    """[F] the true opening for this speech."""
+    other_opening: NDArray[np.float64]
+    """[F] the true opening for the other speech."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AnimatedPortrait:
+    """A portrait and what was made of it."""
+
+    portrait: Frames
+    """[H, W, 3]."""
+    frames: Frames
+    """[F, H, W, 3] with its speech."""
+    other: Frames
+    """[F, H, W, 3] with the other speech, nothing else changed."""
+
+
+@dataclass
+class ProtectionScores:
+    """Scores of clips one by one; what is kept does not grow with frames."""
+
+    evaluators: Evaluators
+    scores: list[dict[str, float | None]] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Metric -> the last reason why a clip has none."""
+    _responses: list[tuple[float, float]] = field(default_factory=list)
+    _features: dict[str, Spool] = field(default_factory=dict)
+
+    def update(self, made: AnimatedPortrait, clean: AnimatedPortrait, clip: DrivingClip) -> None:
+        """Takes in the animations of a published portrait and of the clean one."""
+        own, true = (self._reading(which.frames, clip) for which in (made, clean))
+        values: dict[str, float | None] = {}
+        for name, value in self._scorers(made, clean, own, true).items():
+            try:
+                values[name] = float(value())
+            except Undefined as reason:
+                values[name], self.missing[name] = None, str(reason)
+        self.scores.append(values)
+        self._responses.append((self._response(made, own, clip), self._response(clean, true, clip)))
+        for key, reading in (("made", own), ("clean", true)):
+            features = reading.features(TALKHEAD)
+            self._features.setdefault(key, Spool(features.shape[1])).append(features)
+
+    def compute(self) -> Mapping[str, Sequence[float | None]]:
+        """Returns every metric's value of each clip; of a set's metric its share."""
+        found: dict[str, Sequence[float | None]] = {
+            name: [values.get(name) for values in self.scores] for name in PROTECTION_METRICS
+        }
+        protected, clean = np.array(self._responses, dtype=np.float64).T
+        sets: dict[str, Callable[[], SetScore]] = {
+            AUDIO_CONTROL.name: lambda: audio_control(protected, clean),
+            FID: lambda: frechet(self._features["made"], self._features["clean"]),
+        }
+        for name, value in sets.items():
+            try:
+                found[name] = value().shares
+            except Undefined as reason:
+                self.missing[name] = str(reason)
+        return found
+
+    def _reading(self, frames: Frames, clip: DrivingClip) -> Reading:
+        return Reading(frames, clip.landmarks, self.evaluators, audio=clip.audio, fps=clip.fps)
+
+    def _response(self, made: AnimatedPortrait, own: Reading, clip: DrivingClip) -> float:
+        other = self._reading(made.other, clip).opening()
+        truths = (clip.opening[None], clip.other_opening[None])
+        return float(response(own.opening()[None], other[None], *truths)[0])
+
+    def _scorers(
+        self, made: AnimatedPortrait, clean: AnimatedPortrait, own: Reading, true: Reading
+    ) -> Mapping[str, Callable[[], float]]:
+        photo, original = made.portrait[None], clean.portrait[None]
+
+        def portrait_distance() -> float:
+            network = self.evaluators.get("perceptual", TALKHEAD)
+            return lpips(network(photo, original))
+
+        def mouth_shift() -> float:
+            apart = landmark_distance(own.points(TALKHEAD), true.points(TALKHEAD))
+            return normalised(apart, true.where)
+
+        return {
+            "mouth_energy": lambda: mouth_energy(own.opening(), true.opening()),
+            f"identity_kept[{TALKHEAD}]": lambda: identity_similarity(
+                own.faces(TALKHEAD), true.faces(TALKHEAD)
+            ),
+            f"face_shift[{TALKHEAD}]": lambda: face_distance(own, true, TALKHEAD),
+            "still_psnr": lambda: still_psnr(own, true),
+            "portrait_psnr": lambda: psnr(photo, original),
+            "portrait_ssim": lambda: ssim(ssim_map(photo, original)),
+            f"portrait_lpips[{TALKHEAD}]": portrait_distance,
+            f"sync[{TALKHEAD}]": lambda: own.sync(TALKHEAD).confidence,
+            "v_psnr": lambda: psnr(own.frames, true.frames),
+            "v_ssim": lambda: ssim(ClipPair(own, true).similarity()),
+            f"m_lmd[{TALKHEAD}]": mouth_shift,
+        }

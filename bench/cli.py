@@ -134,7 +134,10 @@ def show(
 @app.command("list")
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="tasks, suites, methods, attacks, metrics, corpora or weights.")
+        str,
+        typer.Argument(
+            help="tasks, suites, methods, attacks, metrics, protections, attackers, corpora, weights."
+        ),
     ],
     markdown: Annotated[
         Path | None, typer.Option(help="Write a table of all that is declared; - for standard output.")
@@ -216,7 +219,7 @@ def pretrain(
     part: Annotated[
         str,
         typer.Argument(
-            help="autoencoder, denoiser or all; evaluators, identity, sync, landmarks, features or mouth_reader."
+            help="autoencoder, denoiser, all; evaluators, identity, sync, landmarks, features, mouth_reader; purifier."
         ),
     ] = "all",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weights and manifest.")] = Path(
@@ -236,6 +239,27 @@ def pretrain(
     from privtalk.bench.commands import pretrain as command
 
     command.pretrain(part, out, size=size, people=people, workers=workers, start=start)
+
+
+@app.command()
+def protect(
+    photo: Annotated[Path, typer.Argument(help="A photo that shows one face.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file of the protected photo.")],
+    method: Annotated[str, typer.Option(help="Which protection (see: bench list protections).")] = "silencer",
+    budget: Annotated[int, typer.Option(min=1, max=255, help="Largest change of a colour, of 255.")] = 8,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder with a face detector and a landmark network [default: bench weights'].",
+        ),
+    ] = None,
+    iterations: Annotated[int, typer.Option(min=0, help="Steps of descent.")] = 100,
+) -> None:
+    """Perturb the face in a photo so that it is harder to make it speak; says what that is worth."""
+    from privtalk.bench.commands import protect as command
+
+    command.protect(photo, out, method=method, budget=budget, weights=weights, iterations=iterations)
 
 
 @app.command()

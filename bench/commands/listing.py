@@ -98,6 +98,20 @@ def _metrics() -> Iterator[Line]:
         yield name, f"{metric.family} {arrows[metric.direction]}".rstrip(), metric.about + where(name)
 
 
+def _protections() -> Iterator[Line]:
+    from privtalk.methods.protection.registry import PROTECTIONS
+
+    yield from ((name, cls.source, cls.about) for name, cls in PROTECTIONS.items())
+
+
+def _attackers() -> Iterator[Line]:
+    from privtalk.attacks.purification.registry import ATTACKERS
+
+    yield from (
+        (name, "adaptive" if cls.adaptive else "purifier", cls.about) for name, cls in ATTACKERS.items()
+    )
+
+
 def _weights() -> Iterator[Line]:
     from privtalk.metrics.weights import CATALOGUE
 
@@ -140,6 +154,8 @@ KINDS: Mapping[str, Callable[[], Iterator[Line]]] = {
     "methods": _methods,
     "attacks": _attacks,
     "metrics": _metrics,
+    "protections": _protections,
+    "attackers": _attackers,
     "corpora": _corpora,
     "weights": _weights,
 }

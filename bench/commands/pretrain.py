@@ -14,6 +14,7 @@ from privtalk.core.errors import UserError, unknown
 from privtalk.core.locks import sole_writer
 
 READER = "mouth_reader"
+PURIFIER = "purifier"
 EVALUATORS = "evaluators"
 GOES_ON = ("denoiser", "all")
 """The parts that can go on from other weights."""
@@ -38,13 +39,14 @@ def parts() -> tuple[str, ...]:
     from privtalk.bench.pretraining.backbone import Stage
     from privtalk.bench.pretraining.evaluators import FITS
 
-    return (*get_args(Stage), READER, EVALUATORS, *FITS)
+    return (*get_args(Stage), READER, PURIFIER, EVALUATORS, *FITS)
 
 
 def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int, start: Path | None) -> None:
     from privtalk.bench.pretraining.backbone import Pool, Stage, pretrain
     from privtalk.bench.pretraining.evaluators import FITS, fit_evaluators
     from privtalk.bench.pretraining.mouth_reader import fit_mouth_reader
+    from privtalk.bench.pretraining.purifier import pretrain_purifier
     from privtalk.methods.backbone.config import BackboneConfig
 
     pool = Pool(size=size) if people is None else Pool(size=size, people=people)
@@ -61,6 +63,10 @@ def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int,
         if part == READER:
             found = fit_mouth_reader(out, pool, None, workers, tell)
             Console().print(f"correlation on held-out people: {found.correlation:.3f}", highlight=False)
+            return
+        if part == PURIFIER:
+            made = pretrain_purifier(out, None, pool, workers, tell)
+            Console().print_json(json.dumps(made.validation))
             return
         if part == EVALUATORS or part in FITS:
             only = () if part == EVALUATORS else (part,)

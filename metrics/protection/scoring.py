@@ -5,8 +5,9 @@ N clips of F frames of H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,14 @@ class AnimatedPortrait:
     """[F, H, W, 3] with its speech."""
     other: Frames
     """[F, H, W, 3] with the other speech, nothing else changed."""
+    _readings: dict[str, Reading] = field(default_factory=dict, repr=False)
+
+    def reading(self, name: Literal["frames", "other"], clip: DrivingClip, evaluators: Evaluators) -> Reading:
+        """Returns the reading of one of the two animations, made once however often it is compared with others."""
+        if name not in self._readings:
+            frames: Frames = getattr(self, name)
+            self._readings[name] = Reading(frames, clip.landmarks, evaluators, audio=clip.audio, fps=clip.fps)
+        return self._readings[name]
 
 
 @dataclass
@@ -62,6 +71,8 @@ class ProtectionScores:
     """Scores of clips one by one; what is kept does not grow with frames."""
 
     evaluators: Evaluators
+    only: Collection[str] = tuple(PROTECTION_METRICS)
+    """The metrics that are computed."""
     scores: list[dict[str, float | None]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     """Metric -> the last reason why a clip has none."""
@@ -70,23 +81,25 @@ class ProtectionScores:
 
     def update(self, made: AnimatedPortrait, clean: AnimatedPortrait, clip: DrivingClip) -> None:
         """Takes in the animations of a published portrait and of the clean one."""
-        own, true = (self._reading(which.frames, clip) for which in (made, clean))
+        own, true = (which.reading("frames", clip, self.evaluators) for which in (made, clean))
         values: dict[str, float | None] = {}
         for name, value in self._scorers(made, clean, own, true).items():
+            if name not in self.only:
+                continue
             try:
                 values[name] = float(value())
             except Undefined as reason:
                 values[name], self.missing[name] = None, str(reason)
         self.scores.append(values)
         self._responses.append((self._response(made, own, clip), self._response(clean, true, clip)))
-        for key, reading in (("made", own), ("clean", true)):
+        for key, reading in (("made", own), ("clean", true)) if FID in self.only else ():
             features = reading.features(TALKHEAD)
             self._features.setdefault(key, Spool(features.shape[1])).append(features)
 
     def compute(self) -> Mapping[str, Sequence[float | None]]:
         """Returns every metric's value of each clip; of a set's metric its share."""
         found: dict[str, Sequence[float | None]] = {
-            name: [values.get(name) for values in self.scores] for name in PROTECTION_METRICS
+            name: [values.get(name) for values in self.scores] for name in self.only
         }
         protected, clean = np.array(self._responses, dtype=np.float64).T
         sets: dict[str, Callable[[], SetScore]] = {
@@ -94,17 +107,16 @@ class ProtectionScores:
             FID: lambda: frechet(self._features["made"], self._features["clean"]),
         }
         for name, value in sets.items():
+            if name not in self.only:
+                continue
             try:
                 found[name] = value().shares
             except Undefined as reason:
                 self.missing[name] = str(reason)
         return found
 
-    def _reading(self, frames: Frames, clip: DrivingClip) -> Reading:
-        return Reading(frames, clip.landmarks, self.evaluators, audio=clip.audio, fps=clip.fps)
-
     def _response(self, made: AnimatedPortrait, own: Reading, clip: DrivingClip) -> float:
-        other = self._reading(made.other, clip).opening()
+        other = made.reading("other", clip, self.evaluators).opening()
         truths = (clip.opening[None], clip.other_opening[None])
         return float(response(own.opening()[None], other[None], *truths)[0])
 

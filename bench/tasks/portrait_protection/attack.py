@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,11 +44,12 @@ class Animation:
         index = torch.from_numpy(frames)
         return Animation(photos=self.photos, own=self.own[:, index], other=self.other[:, index])
 
-    def of(self, k: int) -> AnimatedPortrait:
-        """Owner `k`'s, as metrics read it."""
-        return AnimatedPortrait(
-            portrait=self.photos[k].numpy(), frames=self.own[k].numpy(), other=self.other[k].numpy()
-        )
+    def each(self) -> list[AnimatedPortrait]:
+        """Every owner's, as metrics read it."""
+        return [
+            AnimatedPortrait(portrait=photo.numpy(), frames=own.numpy(), other=other.numpy())
+            for photo, own, other in zip(self.photos, self.own, self.other, strict=True)
+        ]
 
 
 def chosen_frames(length: int, count: int) -> NDArray[np.int64]:
@@ -89,16 +90,15 @@ def animate(
 
 def score(
     made: Animation,
-    clean: Animation,
+    clean: Sequence[AnimatedPortrait],
     cast: Cast,
     frames: NDArray[np.int64] | None,
-    tell: Callable[[int], None] = lambda done: None,
+    only: Collection[str] = tuple(PROTECTION_METRICS),
 ) -> ProtectionScores:
-    """Returns the scores of every owner's clip."""
-    scores = ProtectionScores(evaluators())
-    for k in range(len(cast)):
-        scores.update(made.of(k), clean.of(k), cast.driving(k, frames))
-        tell(k + 1)
+    """Returns the scores of every owner's clip, beside the clean portraits' at the same frames."""
+    scores = ProtectionScores(evaluators(), only)
+    for k, (own, true) in enumerate(zip(made.each(), clean, strict=True)):
+        scores.update(own, true, cast.driving(k, frames))
     return scores
 
 
@@ -113,11 +113,9 @@ def summary(
 ) -> tuple[dict[str, Score], list[Sample]]:
     """Returns every metric's mean over owners with its interval, and the samples."""
     columns = scores.compute()
-    metrics = {
-        name: _score(name, columns[name], cast.people, seed, scores.missing) for name in PROTECTION_METRICS
-    }
+    metrics = {name: _score(name, columns[name], cast.people, seed, scores.missing) for name in scores.only}
     samples = [
-        Sample(client=owner, clip=CLIP, at=at, scores={name: columns[name][k] for name in PROTECTION_METRICS})
+        Sample(client=owner, clip=CLIP, at=at, scores={name: columns[name][k] for name in scores.only})
         for k, owner in enumerate(cast.people)
     ]
     return metrics, samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from privtalk.methods.protection.method import Setting
 from privtalk.methods.protection.perturbation import released
 from privtalk.methods.protection.registry import find_protection
 from privtalk.methods.protection.victim import Victim
+from privtalk.metrics.protection.registry import PROTECTION_METRICS, UNDER_ATTACK
+from privtalk.metrics.protection.scoring import AnimatedPortrait
 
 CLEAN_VERSION = 1
 """Raise it whenever the clean animation of the same cell changes."""
@@ -43,6 +46,7 @@ def run(work: Work) -> CellOutcome:
         photos = _protect(work, cast, backbone)
     with work.clock.stage("animating"):
         clean = clean_animation(cell, cast, backbone)
+    beside = {True: clean.each(), False: clean.at(_few(cell, cast)).each()}
     metrics, samples, shown = {}, [], {}
     variants: list[Variant] = []
     attackers = (DIRECT, *cell.attackers)
@@ -54,13 +58,15 @@ def run(work: Work) -> CellOutcome:
         shown[name] = made
         at = {} if name == DIRECT else {ATTACKER: name}
         with work.clock.stage("scoring"):
-            found, own = summary(score(made, clean.at(frames), cast, frames), cast, cell.seed, at)
+            only = PROTECTION_METRICS if name == DIRECT else UNDER_ATTACK
+            scores = score(made, beside[frames is None], cast, frames, tuple(only))
+            found, own = summary(scores, cast, cell.seed, at)
         samples += own
         if name == DIRECT:
             metrics = found
         else:
             variants.append(Variant(at=at, about=find_attacker(name).about, metrics=found))
-    block = _block(work, cast, backbone, photos, clean)
+    block = _block(work, cast, backbone, photos, beside[False])
     with work.clock.stage("writing"):
         artifacts = exhibits.exhibit(
             work.place.folder, work.place.artifacts(cell), cast, photos, shown, clean
@@ -95,8 +101,13 @@ def _clean_path(cell: PortraitProtectionCell) -> Path:
 
 def _frames(cell: PortraitProtectionCell, cast: Cast, attacker: str) -> NDArray[np.int64] | None:
     """The frames that are animated: all where nobody attacks."""
+    return None if attacker == DIRECT else _few(cell, cast)
+
+
+def _few(cell: PortraitProtectionCell, cast: Cast) -> NDArray[np.int64]:
+    """The frames that attackers and controls animate."""
     length = cast.audio.shape[1]
-    return None if attacker == DIRECT else chosen_frames(length, min(cell.animation.frames, length))
+    return chosen_frames(length, min(cell.animation.frames, length))
 
 
 def _animated(
@@ -137,20 +148,21 @@ def _protect(work: Work, cast: Cast, backbone: Backbone) -> Tensor:
 
 
 def _block(
-    work: Work, cast: Cast, backbone: Backbone, photos: Tensor, clean: Animation
+    work: Work, cast: Cast, backbone: Backbone, photos: Tensor, clean: Sequence[AnimatedPortrait]
 ) -> ProtectionBlock | None:
-    """The budget that was kept, and the controls; None for the clean portrait."""
+    """The budget that was kept, and at the main budget the controls; None for the clean portrait."""
     cell: PortraitProtectionCell = work.cell
     if cell.budget is None:
         return None
-    frames = chosen_frames(cast.audio.shape[1], min(cell.animation.frames, cast.audio.shape[1]))
+    frames = _few(cell, cast)
     checks: dict[str, ControlCheck] = {}
+    main = cell.budget == cell.animation.main_budget
     with work.clock.stage("controls"):
-        found = list(controls.control_photos(cast.photos, photos, cast.people, cell.seed))
+        found = list(controls.control_photos(cast.photos, photos, cast.people, cell.seed)) if main else []
         for place, control in enumerate(found):
             work.report("controls", place, len(found) + 1)
             made = _animated(cell, cast, backbone, DIRECT, control.photos, frames)
-            metrics, _ = summary(score(made, clean.at(frames), cast, frames), cast, cell.seed, {})
+            metrics, _ = summary(score(made, clean, cast, frames, ("audio_control",)), cast, cell.seed, {})
             checks[control.name] = controls.kept(
                 metrics["audio_control"].estimate, control.about, must=control.keeps
             )

@@ -12,6 +12,7 @@ from privtalk.bench.corpus.spec import MOST, CorpusSpec
 from privtalk.bench.networks import BackboneSpec
 from privtalk.core.frozen import Frozen
 from privtalk.methods.protection.config import ProtectionConfig
+from privtalk.methods.protection.registry import find_protection
 
 BUDGET, ATTACKER, CONTROL = "budget", "attacker", "control"
 """The axes: levels of 255 that a pixel may change, who animates the portrait, and what is checked beside it."""
@@ -41,7 +42,7 @@ class AnimationSpec(Frozen):
             find_attacker(name)
         if DIRECT in names or len(set(names)) < len(names):
             raise ValueError(f"name each attacker once, and leave out {DIRECT}, which every row has")
-        return names
+        return tuple(name for name in ATTACKERS if name in names)
 
 
 class PortraitProtectionSettings(Frozen):
@@ -56,6 +57,13 @@ class PortraitProtectionSettings(Frozen):
     purifier: str = ""
     """The hash of the pixel diffusion model's weights. Filled in when a suite is expanded."""
     backbone: BackboneSpec = BackboneSpec()
+
+    @field_validator("options")
+    @classmethod
+    def _of_protections(cls, options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name in options:
+            find_protection(name)
+        return options
 
 
 class PortraitProtectionCell(task.Cell):
@@ -77,3 +85,8 @@ class PortraitProtectionCell(task.Cell):
     def budget(self) -> float | None:
         """Levels of 255; None for the clean portrait."""
         return float(self.at[BUDGET]) if BUDGET in self.at else None
+
+    @property
+    def at_main_budget(self) -> bool:
+        """Whether it protects at the budget at which everybody attacks, and controls are run."""
+        return self.budget == self.animation.main_budget

@@ -62,9 +62,15 @@ AXES = {
     BUDGET: Axis("largest change of a pixel, in levels of 255", parse_budget),
     ATTACKER: Axis("who animates the published portrait", str, planned=False),
 }
+AT_MAIN, ELSEWHERE = "animation.attackers", "animation.elsewhere"
+"""The settings of which a cell holds one, as its own attackers."""
 CONDITIONS = {
     "protection": Condition(lambda cell: cell.protection is not None, "a row that protects"),
-    "animation.frames": Condition(lambda cell: bool(cell.attackers), "a row with attackers"),
+    "animation.frames": Condition(
+        lambda cell: bool(cell.attackers) or cell.at_main_budget, "a row with attackers or controls"
+    ),
+    AT_MAIN: Condition(lambda cell: True, "a row at the main budget"),
+    ELSEWHERE: Condition(lambda cell: True, "a row at another budget than the main one"),
 }
 FILLED_IN = {
     "purifier": "from the weights at hand",
@@ -145,6 +151,12 @@ class PortraitProtection(task.Task):
             protection=None if clean else settings.protection,
             options=_options(wanted.method, {**settings.options.get(wanted.method, {}), **wanted.options}),
         )
+
+    def placed(self, cell: PortraitProtectionCell, path: str) -> tuple[Any] | None:
+        if path in (AT_MAIN, ELSEWHERE):
+            main = cell.budget is None or cell.at_main_budget
+            return (cell.attackers,) if main == (path == AT_MAIN) else None
+        return super().placed(cell, path)
 
     def check(self, pending: Sequence[Planned], place: Place, workers: int) -> None:
         pixel_diffusion.load()

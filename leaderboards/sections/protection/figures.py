@@ -127,7 +127,8 @@ def quadrants(rows: Table, theme: Theme, layout: Layout) -> Spec:
     labels = sorted({row["label"] for row in rows})
     low = min([*(row["intact"] for row in rows), INTACT]) - 0.03
     top = max([*(row["high"] or row["control"] for row in rows), 1.0]) + 0.05
-    x = quantitative("control") | {"title": "audio control retained", "scale": {"domain": [0, top]}}
+    left = min([*(row["control"] if row["low"] is None else row["low"] for row in rows), 0.0])
+    x = quantitative("control") | {"title": "audio control retained", "scale": {"domain": [left, top]}}
     y = quantitative("intact") | {"title": "identity kept", "scale": {"domain": [low, 1.0], "zero": False}}
     colour = {"field": "label", "scale": scale(method_colours(labels, theme)), **_legend(layout)}
     shape = {"field": "label", "scale": scale(method_shapes(labels)), **_legend(layout)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import BoardRow
 from privtalk.leaderboards.sections.answers import Answer, EvidenceLine, Finding, answer, finding
@@ -17,8 +19,8 @@ def silences(shown: ProtectionBoard) -> Finding:
     answers = []
     for at in dict.fromkeys(found.row.at for found in shown.methods):
         own = [found for found in shown.methods if found.row.at == at and found.row.kind == "method"]
-        best = min(own, key=lambda found: shown.control(found.row).value or 9.0, default=None)
-        if best is None:
+        best = min(own, key=lambda found: _value(shown, found.row), default=None)
+        if best is None or shown.control(best.row).value is None:
             continue
         stated = (
             f"{best.row.label} leaves least to the speech: {figure(shown, best.row)} of the mouth’s response"
@@ -46,8 +48,8 @@ def survives(shown: ProtectionBoard) -> Finding | None:
             found for found in shown.main if found.row.at == at and found.row.kind in ("method", "ceiling")
         ]
         chain = [found for found in own if CHAIN in found.attacked]
-        if chain:
-            kept = min(chain, key=lambda found: shown.control(found.attacked[CHAIN]).value or 9.0)
+        kept = min(chain, key=lambda found: _value(shown, found.attacked[CHAIN]), default=None)
+        if kept is not None and shown.control(kept.attacked[CHAIN]).value is not None:
             answers.append(
                 answer(
                     at,
@@ -113,8 +115,13 @@ def words(attacker: str) -> str:
 
 def _worst_value(shown: ProtectionBoard, found: ProtectedRow) -> float:
     worst = shown.worst(found)
-    value = shown.control(worst[1]).value if worst else None
-    return 9.0 if value is None else value
+    return _value(shown, worst[1]) if worst else inf
+
+
+def _value(shown: ProtectionBoard, row: BoardRow) -> float:
+    """Control retained, infinite where it is missing: nobody is the most silent for want of a figure."""
+    value = shown.control(row).value
+    return inf if value is None else value
 
 
 def _line(shown: ProtectionBoard, found: ProtectedRow, row: BoardRow, more: str = "") -> EvidenceLine:

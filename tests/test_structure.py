@@ -128,7 +128,6 @@ def test_no_neighbouring_folders_stand_in_a_circle() -> None:
 TOOLS = {
     "core.upgrade": "what records were of before they said it",
     "bench.stages.generate": "a name that scripts import",
-    "bench.commands.data": "films the corpus of that task",
     "bench.commands.protect": "protects a photo with the public people of that task",
     "bench.commands.audit": "plays the mechanisms of that task",
     "leaderboards.validation": "shows how far that task's metrics can be trusted",

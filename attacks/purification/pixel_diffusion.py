@@ -140,7 +140,15 @@ def load(folder: Path | None = None) -> PixelDiffusion:
         if file_hash(folder / WEIGHTS) != manifest["sha256"]:
             raise ValueError("the weights are not those that the manifest names")
         model.load_state_dict({name: t.float() for name, t in load_file(folder / WEIGHTS).items()})
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        TypeError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         line = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(
             f"{folder}: no pixel diffusion model ({line}); make one with: bench pretrain purifier -o {folder}"

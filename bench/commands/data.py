@@ -10,9 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from privtalk.bench import suites
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.preparing import make
-from privtalk.bench.tasks.talking_head.settings import TalkingHeadSettings
 from privtalk.core.cache import cache_folder
 from privtalk.core.errors import UserError
 
@@ -21,10 +21,10 @@ def build(suite: str, preset: str, workers: int | None) -> None:
     """Films the embedded corpus of a suite's preset."""
     from privtalk.bench.corpus.filming import footage
 
-    settings = suites.expand(suites.load(suite), preset).settings
-    if not isinstance(settings, TalkingHeadSettings):
+    spec = getattr(suites.expand(suites.load(suite), preset).settings, "corpus", None)
+    if not isinstance(spec, CorpusSpec):
         raise UserError(f"suite {suite} films no corpus; name another one")
-    made = make(footage(EmbeddedPopulation(settings.corpus)), workers or usable_cores())
+    made = make(footage(EmbeddedPopulation(spec)), workers or usable_cores())
     console = Console()
     console.print(f"{made} files made, the rest was there: {cache_folder()}", soft_wrap=True, highlight=False)
 

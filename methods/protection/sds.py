@@ -22,7 +22,7 @@ class _SDS(SignDescent):
         with torch.no_grad():
             batch = victim.batch(blank, setting.portraits.landmarks, draw.audio, draw.landmarks)
             error = victim.velocity_error(blank, batch, latents[:, None], draw.t, draw.noise)
-            # v = a ε - s x_0: at a given noise the error in v moves x_0 the other way
+            # ε = s x_t + a v: an error in v is one in ε, a times as large
             noise_error = error * victim.backbone.diffusion.rates(draw.t, error)[0]
         return self.sign * (noise_error[:, 0] * latents).flatten(1).mean(1)
 

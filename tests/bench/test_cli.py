@@ -44,7 +44,7 @@ def test_suites_are_listed(capsys):
     [
         (
             ["run", "--suite", "nope"],
-            "bench: unknown suite 'nope'; valid: ablation, methods, privacy_utility",
+            "bench: unknown suite 'nope'; valid: ablation, methods, portrait_protection, privacy_utility",
         ),
         (
             ["run", "--suite", "ablation", "--preset", "tiny"],

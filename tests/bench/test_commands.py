@@ -44,16 +44,17 @@ def test_weights_to_go_on_from_are_looked_for_before_anything_is_filmed(monkeypa
     assert "no manifest.json there" in capsys.readouterr().err
 
 
-def test_build_films_the_corpus_of_a_preset(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize(("suite", "clients"), [("privacy_utility", 16), ("portrait_protection", 5)])
+def test_build_films_the_corpus_of_a_preset(suite, clients, monkeypatch, capsys, tmp_path):
     from privtalk.bench.commands import data
-    from privtalk.bench.tasks.talking_head.stages import prepare
+    from privtalk.bench.corpus import filming
 
     seen = []
     monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path))
-    monkeypatch.setattr(prepare, "footage", seen.append)
+    monkeypatch.setattr(filming, "footage", seen.append)
     monkeypatch.setattr(data, "make", lambda wanted, workers: 7)
-    assert cli.guarded(["data", "build", "--preset", "smoke", "--workers", "1"]) == 0
-    assert seen[0].spec.clients == 16
+    assert cli.guarded(["data", "build", "--suite", suite, "--preset", "smoke", "--workers", "1"]) == 0
+    assert seen[0].spec.clients == clients
     assert "7 files made" in capsys.readouterr().out
 
 

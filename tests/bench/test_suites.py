@@ -120,7 +120,7 @@ def test_cells_survive_json():
     [
         (
             {"suite": "utility"},
-            "unknown suite 'utility' (did you mean privacy_utility?); valid: ablation, methods, privacy",
+            "unknown suite 'utility' (did you mean privacy_utility?); valid: ablation, methods, portrait",
         ),
         ({"preset": "smal"}, "unknown preset 'smal' (did you mean small?); valid: smoke, small, paper"),
         ({"methods": ["fedsgd"]}, "unknown method 'fedsgd'"),

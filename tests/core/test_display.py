@@ -64,3 +64,35 @@ def test_unknown_keys_are_refused_and_all_comes_back_from_json():
         axes=(AxisDisplay(name="k", order=("a", "b")), AxisDisplay(name="eps", order="falling")),
     )
     assert Display.model_validate_json(whole.model_dump_json()) == whole
+
+
+ATTACKED = Display(
+    axes=(
+        AxisDisplay(name="budget", label="budget", value="{}/255"),
+        AxisDisplay(name="attacker", label="attacker", value="by {}", apart=True),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("tier", "axis"),
+    [
+        ("none", None),
+        ("budget=8", None),
+        ("attacker=blur", "attacker"),
+        ("budget=8, attacker=blur", "attacker"),
+        ("steps=4", None),
+        ("attacker", None),
+        ("odd", None),
+    ],
+)
+def test_a_place_is_apart_where_an_axis_with_a_section_of_its_own_names_it(tier, axis):
+    assert ATTACKED.apart(tier) == axis
+    assert Display().apart(tier) is None
+
+
+def test_an_axis_apart_is_no_part_of_the_heading_that_other_sections_have():
+    assert ATTACKED.at_heading == "budget"
+    assert ATTACKED.at_label("budget=8, attacker=blur") == "8/255, by blur"
+    alone = Display(axes=(AxisDisplay(name="attacker", apart=True),))
+    assert alone.at_heading == "tier"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from privtalk.core.record_parts import ControlCheck, Estimate, ProtectionBlock
 from privtalk.core.records import SCHEMA_VERSION, NewerRecord, RunStore, Sample, Variant, load_record
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -35,6 +36,15 @@ def test_a_record_from_before_attacks_said_what_they_are_still_loads():
     assert record.privacy.guarantee
 
 
+def test_a_record_from_before_portraits_were_protected_still_loads():
+    record = load_record(GOLDEN / "record-schema-6.json")
+    assert (record.schema_version, record.upgraded_from) == (SCHEMA_VERSION, 6)
+    assert record.protection is None
+    [variant] = record.variants
+    assert variant.place(record.at) == {"eps": "8", "personal": "4"}
+    assert set(variant.metrics) == set(record.metrics)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -49,6 +59,7 @@ def test_a_record_from_before_attacks_said_what_they_are_still_loads():
         ({"schema_version": 4}, "without the hash of its samples"),
         ({"schema_version": 5}, "not a valid record"),
         ({"schema_version": 6}, "not a valid record"),
+        ({"schema_version": 7}, "not a valid record"),
         ({"method": "\ud800"}, "not Unicode"),
         ({"metrics": {"psnr": {"estimate": {"value": "NaN"}}}}, "not a valid record"),
         ({"unheard_of": 1}, "not a valid record"),
@@ -233,3 +244,45 @@ def test_two_variants_at_one_place_are_refused():
         varied({"personal": "4"}, {"personal": "4"})
     with pytest.raises(ValidationError, match="at"):
         varied({})
+
+
+KEPT = ControlCheck(
+    estimate=Estimate(value=1.0, low=0.99, high=1.01, n=4, clusters=4),
+    about="noise",
+    decides=True,
+    passed=True,
+)
+LOST = ControlCheck(estimate=Estimate(missing="no speech"), about="shown", decides=False, passed=False)
+BLOCK = ProtectionBlock(budget=8.0, bounded=True, largest=8, controls={"noise": KEPT, "shuffled": LOST})
+
+
+def protected():
+    """A record of the baseline with the block of a protection."""
+    old = RunStore(BASELINE).read("07f2661330d2d57a")
+    return old.model_copy(update={"schema_version": SCHEMA_VERSION, "protection": BLOCK})
+
+
+def test_the_block_of_a_protection_comes_back_as_it_was_written(tmp_path):
+    store, record = RunStore(tmp_path), protected()
+    store.write(record, SCORED)
+    found, _ = store.whole(record.cell_id)
+    assert found.protection == BLOCK
+    assert found.upgraded_from == record.upgraded_from
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"largest": 8.5}, "protection.largest"),
+        ({"budget": None}, "protection.budget"),
+        ({"controls": {"noise": {"about": "no figure", "decides": True, "passed": True}}}, "estimate"),
+        ({"unheard_of": 1}, "protection.unheard_of"),
+    ],
+)
+def test_a_damaged_block_is_refused_by_its_place(tmp_path, change, said):
+    store, record = RunStore(tmp_path), protected()
+    store.write(record, SCORED)
+    path = store.record_path(record.cell_id)
+    rewritten(path, lambda raw: raw | {"protection": raw["protection"] | change})
+    with pytest.raises(ValueError, match=f"not a valid record .*{said}"):
+        load_record(path)

@@ -25,7 +25,8 @@ def test_every_older_schema_loads_and_keeps_what_it_said(path):
     assert raw == before  # pure
     assert (record.schema_version, record.upgraded_from) == (SCHEMA_VERSION, raw["schema_version"])
     assert record.cell == raw["cell"]
-    assert record.variants == ()
+    assert [variant.at for variant in record.variants] == [v["at"] for v in raw.get("variants", ())]
+    assert record.protection is None
     rest = record.model_dump(mode="json", exclude_unset=True)
     if raw["schema_version"] >= 5:
         marks = {"schema_version": SCHEMA_VERSION, "upgraded_from": raw["schema_version"]}

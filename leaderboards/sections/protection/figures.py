@@ -19,6 +19,9 @@ from privtalk.leaderboards.sections.protection.protection_board import (
     state,
 )
 
+SHADE = 0.42
+"""Opacity of a cell of the matrix."""
+
 
 def draw_all(shown: ProtectionBoard, site: Path, slug: str) -> dict[str, list[Figure]]:
     """The quadrants and the cost beside each other, and the matrix of attackers."""
@@ -197,7 +200,7 @@ def cost_chart(rows: Table, theme: Theme, layout: Layout) -> Spec:
 def matrix(rows: Table, order: list[str], theme: Theme, layout: Layout) -> Spec:
     """Protections down, attackers across, darker the more of the mouth's response is left."""
     labels = list(dict.fromkeys(row["label"] for row in rows))
-    shown = [row | {"text": formats.number(row["control"], 2)} for row in rows]
+    shown = [row | {"text": formats.number(row["control"], 2), **_shades(row["control"])} for row in rows]
     wide = layout.columns > 1
     across, down = ("attacker", "label") if wide else ("label", "attacker")
     sorts = {"attacker": order, "label": labels}
@@ -215,16 +218,13 @@ def matrix(rows: Table, order: list[str], theme: Theme, layout: Layout) -> Spec:
             "y": ordinal(down),
         },
         "layer": [
-            layer(
-                shown,
-                {"type": "rect", "cornerRadius": 2},
-                color={
-                    "field": "control",
-                    "type": "quantitative",
-                    "scale": {"domain": [0, 1], "range": [theme.better, theme.worse], "clamp": True},
-                    "legend": None,
-                },
-                opacity={"value": 0.42},
+            *(
+                layer(
+                    shown,
+                    {"type": "rect", "cornerRadius": 2, "color": colour},
+                    opacity={"field": shade, "type": "quantitative", "scale": None, "legend": None},
+                )
+                for shade, colour in (("silent", theme.better), ("loud", theme.worse))
             ),
             layer(
                 shown,
@@ -234,6 +234,12 @@ def matrix(rows: Table, order: list[str], theme: Theme, layout: Layout) -> Spec:
         ],
     }
     return whole(spec, theme, layout)
+
+
+def _shades(control: float) -> dict[str, float]:
+    """How opaque the colours of silence and of speech lie over each other; a blend would not follow the theme."""
+    loud = min(max(control, 0.0), 1.0)
+    return {"silent": round(SHADE * (1 - loud), 3), "loud": round(SHADE * loud, 3)}
 
 
 def _budget() -> dict[str, Any]:

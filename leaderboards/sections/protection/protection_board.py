@@ -13,8 +13,9 @@ from privtalk.leaderboards.board.statistics import Difference
 
 SILENCED, TALKING = 0.25, 0.75
 """Control retained up to which a portrait is silenced, and from which it talks."""
-INTACT = 0.9
-"""Identity kept from which what is animated is still the person."""
+INTACT = 0.8
+"""Identity kept from which what is animated is still the person: the clean portrait's animation itself has .81 of the
+true person's template, so that below it a protection has changed more than animation does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,21 @@ class Protections(Section):
                 formats.number(self.shown.cost(found.row).value, 1),
             )
             lines.append(f"| {' | '.join(cells)} |")
+        return [*lines, "", *self._by_attacker(), ""]
+
+    def _by_attacker(self) -> list[str]:
+        """A table of control retained, a line an attacker and a column a protection at the main budget."""
+        rows = [*(found for found in self.shown.rows if found.row.key.tier == "none"), *self.shown.main]
+        if not self.shown.attackers:
+            return []
+        lines = [f"| by | {' | '.join(found.row.label for found in rows)} |", "|---|" + "---|" * len(rows)]
+        for name in ("", *self.shown.attackers):
+            tried = [found.attacked.get(name) if name else found.row for found in rows]
+            cells = [
+                formats.MISSING if row is None else formats.number(self.shown.control(row).value, 2)
+                for row in tried
+            ]
+            lines.append(f"| {words(name) if name else 'direct'} | {' | '.join(cells)} |")
         return lines
 
     def figures(self, place: PagePlace) -> Figures:

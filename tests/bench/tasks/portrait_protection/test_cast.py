@@ -1,0 +1,108 @@
+"""Who takes part: each owner with a portrait, own movement and speech, and the speech of one other owner."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from privtalk.bench.corpus.filming import footage
+from privtalk.bench.corpus.opening import open_population
+from privtalk.bench.preparing import make
+from privtalk.bench.tasks.portrait_protection.attack import chosen_frames
+from privtalk.bench.tasks.portrait_protection.cast import FACES, drivers, gather
+from privtalk.core.errors import UserError
+from privtalk.methods.backbone.autoencoder import to_images
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.conditioning import upper_face
+from privtalk.metrics.regions import mouth_opening
+
+BACKBONE = Backbone.tiny()
+
+
+@pytest.fixture
+def population(cell):
+    found = open_population(cell.corpus, None)
+    make(footage(found), 1)
+    return found
+
+
+@pytest.fixture
+def cast(cell, population):
+    return gather(cell, population, BACKBONE)
+
+
+def clip(population, k, purpose, role="clients"):
+    return population.clips(population.people(role)[k], purpose)[0]
+
+
+def test_owners_are_the_tested_clients_with_a_still_and_a_clip_that_drives_it(cast, population):
+    assert cast.people == tuple(f"clients-{k:05d}" for k in range(3))
+    assert len(cast) == 3
+    for k in range(3):
+        still, driving = clip(population, k, "train"), clip(population, k, "test")
+        assert torch.equal(cast.photos[k], torch.from_numpy(still.frames[0]))
+        assert torch.equal(cast.points[k], torch.from_numpy(upper_face(still.landmarks[:1], 32)[0]))
+        assert torch.equal(cast.moved[k], torch.from_numpy(upper_face(driving.landmarks, 32)))
+        assert np.array_equal(cast.clips[k].frames, driving.frames)
+        heard = BACKBONE.speech_features(driving.audio, driving.length, driving.fps)
+        assert torch.equal(cast.audio[k], heard)
+
+
+def test_the_other_speech_and_its_true_mouth_are_of_one_owner_who_is_another(cast):
+    for k in range(3):
+        whose = next(j for j in range(3) if torch.equal(cast.other[k], cast.audio[j]))
+        assert whose != k
+        driven = cast.driving(k, None)
+        assert np.array_equal(driven.opening, mouth_opening(cast.clips[k].landmarks))
+        assert np.array_equal(driven.other_opening, mouth_opening(cast.clips[whose].landmarks))
+
+
+def test_sound_is_there_where_all_frames_are(cast):
+    whole = cast.driving(1, None)
+    assert whole.audio is cast.clips[1].audio
+    assert len(whole.landmarks) == len(whole.opening) == 20
+    frames = chosen_frames(20, 4)
+    few = cast.driving(1, frames)
+    assert few.audio is None
+    assert np.array_equal(few.landmarks, whole.landmarks[frames])
+    assert np.array_equal(few.opening, whole.opening[frames])
+    assert np.array_equal(few.other_opening, whole.other_opening[frames])
+
+
+def test_what_is_drawn_for_an_owner_does_not_depend_on_how_many_there_are(cell, population, cast):
+    fewer = cell.model_copy(update={"corpus": cell.corpus.model_copy(update={"tested": 2})})
+    assert torch.equal(gather(fewer, population, BACKBONE).noise, cast.noise[:2])
+    other = cell.model_copy(update={"seed": 1})
+    assert not torch.equal(gather(other, population, BACKBONE).noise, cast.noise)
+    assert not torch.equal(cast.noise[0], cast.noise[1])
+
+
+def test_what_is_published_is_what_attackers_find(cast):
+    photos = cast.photos.flip(0)
+    found = cast.published(photos, 2, 8.0)
+    assert (found.photos is photos, found.steps, found.budget) == (True, 2, 8.0)
+    assert torch.equal(found.audio, cast.audio)
+    assert cast.published(photos, 2, None).budget == 0
+    assert torch.equal(cast.portraits.images, to_images(cast.photos))
+    assert cast.portraits.names == cast.people
+
+
+def test_protections_are_made_with_people_who_own_no_portrait(cell, population):
+    found = drivers(population, BACKBONE)
+    clips = [clip(population, k, "train", "heldout") for k in range(2)]
+    assert torch.equal(found.faces, to_images(torch.stack([torch.from_numpy(c.frames[0]) for c in clips])))
+    assert len(found.faces) <= FACES
+    heard = [BACKBONE.speech_features(c.audio, c.length, c.fps) for c in clips]
+    assert torch.equal(found.audio, torch.cat(heard))
+    moved = [torch.from_numpy(upper_face(c.landmarks, 32)) for c in clips]
+    assert torch.equal(found.landmarks, torch.cat(moved))
+
+
+def test_somebody_without_a_clip_is_named_in_a_line(cell, population, monkeypatch):
+    whole = type(population).clips
+    monkeypatch.setattr(
+        type(population), "clips", lambda self, who, what: () if what == "test" else whole(self, who, what)
+    )
+    with pytest.raises(UserError, match="clients-00000 has no test clip; prepare a corpus"):
+        gather(cell, population, BACKBONE)

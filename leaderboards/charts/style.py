@@ -123,7 +123,9 @@ def method_colours(methods: Sequence[str], theme: Theme) -> dict[str, str]:
 
 
 def method_shapes(methods: Sequence[str]) -> dict[str, str]:
-    return {m: SHAPES[i % len(SHAPES)] for i, m in enumerate(sorted(set(methods)))}
+    """Shape of each method; where there are more than shapes, none has both colour and shape of another's."""
+    count = len(SHAPES)
+    return {m: SHAPES[(i + i // count) % count] for i, m in enumerate(sorted(set(methods)))}
 
 
 def recoloured(svg: str, old: Theme, new: Theme) -> str:

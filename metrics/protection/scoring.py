@@ -76,7 +76,7 @@ class ProtectionScores:
     scores: list[dict[str, float | None]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     """Metric -> the last reason why a clip has none."""
-    _responses: list[tuple[float, float]] = field(default_factory=list)
+    _responses: list[tuple[float, float] | None] = field(default_factory=list)
     _features: dict[str, Spool] = field(default_factory=dict)
 
     def update(self, made: AnimatedPortrait, clean: AnimatedPortrait, clip: DrivingClip) -> None:
@@ -91,7 +91,11 @@ class ProtectionScores:
             except Undefined as reason:
                 values[name], self.missing[name] = None, str(reason)
         self.scores.append(values)
-        self._responses.append((self._response(made, own, clip), self._response(clean, true, clip)))
+        try:
+            self._responses.append((self._response(made, own, clip), self._response(clean, true, clip)))
+        except Undefined as reason:
+            self._responses.append(None)
+            self.missing[AUDIO_CONTROL.name] = str(reason)
         for key, reading in (("made", own), ("clean", true)) if FID in self.only else ():
             features = reading.features(TALKHEAD)
             self._features.setdefault(key, Spool(features.shape[1])).append(features)
@@ -101,9 +105,8 @@ class ProtectionScores:
         found: dict[str, Sequence[float | None]] = {
             name: [values.get(name) for values in self.scores] for name in self.only
         }
-        protected, clean = np.array(self._responses, dtype=np.float64).T
         sets: dict[str, Callable[[], SetScore]] = {
-            AUDIO_CONTROL.name: lambda: audio_control(protected, clean),
+            AUDIO_CONTROL.name: self._control,
             FID: lambda: frechet(self._features["made"], self._features["clean"]),
         }
         for name, value in sets.items():
@@ -114,6 +117,13 @@ class ProtectionScores:
             except Undefined as reason:
                 self.missing[name] = str(reason)
         return found
+
+    def _control(self) -> SetScore:
+        known = [found for found in self._responses if found is not None]
+        if len(known) < len(self._responses):
+            raise Undefined(self.missing[AUDIO_CONTROL.name])
+        protected, clean = np.array(known, dtype=np.float64).T
+        return audio_control(protected, clean)
 
     def _response(self, made: AnimatedPortrait, own: Reading, clip: DrivingClip) -> float:
         other = made.reading("other", clip, self.evaluators).opening()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
+from privtalk.bench.corpus.spec import EMBEDDED
 from privtalk.bench.media import spread
 from privtalk.bench.tasks.portrait_protection.cast import Cast
 from privtalk.core.records import Estimate, Sample, Score
@@ -93,19 +94,23 @@ def score(
     clean: Sequence[AnimatedPortrait],
     cast: Cast,
     frames: NDArray[np.int64] | None,
+    corpus: str,
     only: Collection[str] = tuple(PROTECTION_METRICS),
 ) -> ProtectionScores:
-    """Returns the scores of every owner's clip, beside the clean portraits' at the same frames."""
-    scores = ProtectionScores(evaluators(), only)
+    """Returns the scores of every owner's clip, beside the clean portraits' at the same frames.
+
+    The embedded networks, the mouth reader among them, know the embedded corpus alone.
+    """
+    scores = ProtectionScores(evaluators(corpus == EMBEDDED), only)
     for k, (own, true) in enumerate(zip(made.each(), clean, strict=True)):
         scores.update(own, true, cast.driving(k, frames))
     return scores
 
 
-@lru_cache(maxsize=1)
-def evaluators() -> InstalledEvaluators:
+@lru_cache(maxsize=2)
+def evaluators(embedded: bool) -> InstalledEvaluators:
     """The networks that score, and read mouths."""
-    return InstalledEvaluators(embedded=True)
+    return InstalledEvaluators(embedded=embedded)
 
 
 def summary(

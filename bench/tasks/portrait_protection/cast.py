@@ -52,7 +52,7 @@ class Cast:
 
     @property
     def other(self) -> Tensor:
-        """[N, F, D] the other speech: the next owner's."""
+        """[N, F, D] the other speech: the previous owner's."""
         return self.audio.roll(1, 0)
 
     @property

@@ -54,7 +54,7 @@ def control_photos(
     )
     yield ControlPhotos(
         "another's protection",
-        "the change that was made for the next owner's portrait",
+        "the change that was made for the previous owner's portrait",
         _shown(clean, change.roll(1, 0)),
         False,
     )

@@ -25,7 +25,7 @@ BRIGHTER = 8
 
 
 def exhibit(
-    run: Path, folder: Path, cast: Cast, photos: Tensor, shown: Mapping[str, Animation], clean: Animation
+    run: Path, folder: Path, cast: Cast, photos: Tensor, shown: Mapping[str, Animation]
 ) -> dict[str, str]:
     """Writes everything; name -> path relative to the run's folder."""
     found: dict[str, str] = {}

@@ -59,7 +59,7 @@ def run(work: Work) -> CellOutcome:
         at = {} if name == DIRECT else {ATTACKER: name}
         with work.clock.stage("scoring"):
             only = PROTECTION_METRICS if name == DIRECT else UNDER_ATTACK
-            scores = score(made, beside[frames is None], cast, frames, tuple(only))
+            scores = score(made, beside[frames is None], cast, frames, cell.corpus.name, tuple(only))
             found, own = summary(scores, cast, cell.seed, at)
         samples += own
         if name == DIRECT:
@@ -68,9 +68,7 @@ def run(work: Work) -> CellOutcome:
             variants.append(Variant(at=at, about=find_attacker(name).about, metrics=found))
     block = _block(work, cast, backbone, photos, beside[False])
     with work.clock.stage("writing"):
-        artifacts = exhibits.exhibit(
-            work.place.folder, work.place.artifacts(cell), cast, photos, shown, clean
-        )
+        artifacts = exhibits.exhibit(work.place.folder, work.place.artifacts(cell), cast, photos, shown)
     return CellOutcome(
         metrics=metrics, samples=samples, variants=tuple(variants), artifacts=artifacts, protection=block
     )
@@ -162,7 +160,8 @@ def _block(
         for place, control in enumerate(found):
             work.report("controls", place, len(found) + 1)
             made = _animated(cell, cast, backbone, DIRECT, control.photos, frames)
-            metrics, _ = summary(score(made, clean, cast, frames, ("audio_control",)), cast, cell.seed, {})
+            scores = score(made, clean, cast, frames, cell.corpus.name, ("audio_control",))
+            metrics, _ = summary(scores, cast, cell.seed, {})
             checks[control.name] = controls.kept(
                 metrics["audio_control"].estimate, control.about, must=control.keeps
             )
@@ -180,7 +179,7 @@ def _block(
 def _difference_without_speech(
     cell: PortraitProtectionCell, cast: Cast, backbone: Backbone, photos: Tensor
 ) -> float:
-    """Levels by which two animations differ whose speech is zero: the first owner's, two frames."""
+    """Levels by which two animations differ whose speech is zero: the first owner's, all frames."""
     published = cast.published(photos, cell.animation.steps, cell.budget)[:1]
     quiet = published.saying(torch.zeros_like(published.audio))
     attacker = find_attacker(DIRECT)()

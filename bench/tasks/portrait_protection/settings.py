@@ -14,8 +14,8 @@ from privtalk.core.frozen import Frozen
 from privtalk.methods.protection.config import ProtectionConfig
 from privtalk.methods.protection.registry import find_protection
 
-BUDGET, ATTACKER, CONTROL = "budget", "attacker", "control"
-"""The axes: levels of 255 that a pixel may change, who animates the portrait, and what is checked beside it."""
+BUDGET, ATTACKER = "budget", "attacker"
+"""The axes: levels of 255 that a pixel may change, and who animates the portrait."""
 DIRECT = "direct"
 """The attacker who changes nothing: a row as such."""
 

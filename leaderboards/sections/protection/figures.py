@@ -91,7 +91,7 @@ def _quadrants(shown: ProtectionBoard, folder: Path) -> Figure:
         title="Silenced, broken or talking",
         alt=f"Audio control retained against identity kept. {told}.",
         caption="Left is silent, up is intact: a protection belongs to the upper left. Bars are 95 % intervals, "
-        "clustered by owner; lines join the budgets of a method, the largest point is the largest budget.",
+        "clustered by owner; lines join the budgets of a method; the larger, the further from the clean portrait.",
     )
 
 
@@ -132,6 +132,7 @@ def quadrants(rows: Table, theme: Theme, layout: Layout) -> Spec:
     top = max([*(row["high"] or row["control"] for row in rows), 1.0]) + 0.05
     left = min([*(row["control"] if row["low"] is None else row["low"] for row in rows), 0.0])
     x = quantitative("control") | {"title": "audio control retained", "scale": {"domain": [left, top]}}
+    x["axis"] = {"tickCount": 10}
     y = quantitative("intact") | {"title": "identity kept", "scale": {"domain": [low, 1.0], "zero": False}}
     colour = {"field": "label", "scale": scale(method_colours(labels, theme)), **_legend(layout)}
     shape = {"field": "label", "scale": scale(method_shapes(labels)), **_legend(layout)}

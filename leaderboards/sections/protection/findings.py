@@ -14,11 +14,12 @@ CHAIN = "jpeg_and_half_size"
 
 
 def silences(shown: ProtectionBoard) -> Finding:
-    """Returns how much of the mouth's response to speech is left where nobody attacks."""
+    """Returns how much of the mouth's response is left where nobody attacks, by the best that keeps its budget."""
     lines = [_line(shown, found, found.row) for found in shown.methods]
     answers = []
     for at in dict.fromkeys(found.row.at for found in shown.methods):
         own = [found for found in shown.methods if found.row.at == at and found.row.kind == "method"]
+        own = [found for found in own if found.bounded and not found.invalid]
         best = min(own, key=lambda found: _value(shown, found.row), default=None)
         if best is None or shown.control(best.row).value is None:
             continue
@@ -47,6 +48,7 @@ def survives(shown: ProtectionBoard) -> Finding | None:
         own = [
             found for found in shown.main if found.row.at == at and found.row.kind in ("method", "ceiling")
         ]
+        own = [found for found in own if found.bounded and not found.invalid]
         chain = [found for found in own if CHAIN in found.attacked]
         kept = min(chain, key=lambda found: _value(shown, found.attacked[CHAIN]), default=None)
         if kept is not None and shown.control(kept.attacked[CHAIN]).value is not None:

@@ -264,3 +264,28 @@ def test_networks_that_no_metric_asks_for_are_not_needed():
     assert found["mouth_energy"] == [1.0]
     assert found[f"identity_kept[{TALKHEAD}]"] == [None]
     assert "not given" in scores.missing[f"identity_kept[{TALKHEAD}]"]
+
+
+def test_without_a_mouth_reader_control_is_missing_with_the_reason(monkeypatch):
+    from privtalk.metrics.declaration import Undefined
+    from privtalk.metrics.readings import Reading
+
+    def unread(self):
+        raise Undefined("no network reads mouths here")
+
+    monkeypatch.setattr(Reading, "opening", unread)
+    scores = ProtectionScores(InstalledEvaluators(embedded=True), ("audio_control", "v_psnr"))
+    frames = np.zeros((2, 64, 64, 3), np.uint8)
+    made = AnimatedPortrait(portrait=frames[0], frames=frames, other=frames)
+    clip = DrivingClip(
+        landmarks=np.random.default_rng(0).uniform(10, 50, (2, 68, 2)),
+        audio=None,
+        fps=25.0,
+        opening=np.array([0.1, 0.2]),
+        other_opening=np.array([0.2, 0.1]),
+    )
+    scores.update(made, made, clip)
+    found = scores.compute()
+    assert found["audio_control"] == [None]
+    assert scores.missing["audio_control"] == "no network reads mouths here"
+    assert found["v_psnr"] == [100.0]

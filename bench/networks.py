@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -76,6 +77,12 @@ def open_backbone(network: Network) -> Backbone:
     if network.folder is None:
         return Backbone.tiny().to(network.device)
     return weights.load(Path(network.folder)).to(network.device)
+
+
+def split_backbone(changes: Sequence[str]) -> tuple[str, list[str]]:
+    """Returns the network that `--set backbone=NAME` names, and the other changes."""
+    named = [change.partition("=")[2] for change in changes if change.startswith("backbone=")]
+    return (named[-1] if named else "embedded"), [c for c in changes if not c.startswith("backbone=")]
 
 
 def choose_device(wanted: str) -> str:

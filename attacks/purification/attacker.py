@@ -9,6 +9,7 @@ Shapes: N portraits of H x W pixels, F frames, latents C x h x w.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -98,12 +99,12 @@ class PortraitAttacker:
         return backbone.decode(self.sampled(backbone, batch, portraits.noise, portraits.steps))
 
 
-class ImagePurifier(PortraitAttacker):
+class ImagePurifier(PortraitAttacker, ABC):
     """An attacker who works on one photo at a time, without any network."""
 
+    @abstractmethod
     def clean(self, photo: Tensor) -> Tensor:
         """Returns the purified photo uint8 [H, W, 3]."""
-        raise NotImplementedError
 
     def purify(
         self, portraits: AttackedPortraits, backbone: Backbone, generators: Sequence[torch.Generator]

@@ -20,7 +20,8 @@ signal-to-noise ratio that those have in Silencer's victim. sampler: the steps t
 """
 PUBLISHED = (200, 300)
 HALLO_KEPT = (0.737, 0.565)
-"""The share of signal (alpha-bar) at both ends of the published range in Stable Diffusion 1.5's schedule."""
+"""The share of signal (alpha-bar) at indices 200 and 300 of Stable Diffusion 1.5's schedule, rescaled as Silencer's
+victim has it, to no signal at its last step."""
 
 
 class ProtectionConfig(Frozen):

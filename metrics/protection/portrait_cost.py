@@ -8,9 +8,7 @@ from privtalk.metrics.declaration import Metric
 from privtalk.metrics.psnr import CAP
 
 
-def _cost(
-    name: str, unit: str, direction: Literal["higher", "lower"], top: float, about: str, *needs: str
-) -> Metric:
+def _cost(name: str, unit: str, direction: Literal["higher", "lower"], top: float, about: str) -> Metric:
     return Metric(
         name=name,
         family="portrait",
@@ -18,7 +16,7 @@ def _cost(
         unit=unit,
         range=(0.0, top),
         worst=0.0 if direction == "higher" else None,
-        needs=("truth", "weights") if needs else ("truth",),
+        needs=("truth", "weights") if "[" in name else ("truth",),
         about=about,
     )
 
@@ -47,5 +45,4 @@ def portrait_lpips(evaluator: str) -> Metric:
         "lower",
         float("inf"),
         "learned perceptual distance of the published portrait from the clean one",
-        "weights",
     )

@@ -154,9 +154,12 @@ def _block(
         return None
     frames = _few(cell, cast)
     checks: dict[str, ControlCheck] = {}
-    main = cell.budget == cell.animation.main_budget
     with work.clock.stage("controls"):
-        found = list(controls.control_photos(cast.photos, photos, cast.people, cell.seed)) if main else []
+        found = (
+            list(controls.control_photos(cast.photos, photos, cast.people, cell.seed))
+            if cell.at_main_budget
+            else []
+        )
         for place, control in enumerate(found):
             work.report("controls", place, len(found) + 1)
             made = _animated(cell, cast, backbone, DIRECT, control.photos, frames)

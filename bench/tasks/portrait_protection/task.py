@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from privtalk.attacks.purification import pixel_diffusion
 from privtalk.attacks.purification.registry import ATTACKERS
 from privtalk.bench import task
-from privtalk.bench.networks import Means, choose_device, find_network
+from privtalk.bench.networks import Means, choose_device, find_network, split_backbone
 from privtalk.bench.task import (
     Axis,
     CellOutcome,
@@ -104,13 +104,12 @@ class PortraitProtection(task.Task):
     def open(self, opening: Opening) -> Opened:
         from privtalk.metrics.evaluators.bundle import fingerprint
 
-        named = [c.partition("=")[2] for c in opening.changes if c.startswith("backbone=")]
-        changes = tuple(c for c in opening.changes if not c.startswith("backbone="))
-        network = find_network(named[-1] if named else "embedded", choose_device(opening.device))
+        name, changes = split_backbone(opening.changes)
+        network = find_network(name, choose_device(opening.device))
         return Opened(
             resources=Means(network, opening.corpus),
             device=network.device,
-            changes=changes,
+            changes=tuple(changes),
             given={"corpus": {"size": network.size}},
             fixed={
                 "backbone": network.spec.model_dump(),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from privtalk.bench import task
-from privtalk.bench.networks import Means, choose_device, find_network
+from privtalk.bench.networks import Means, choose_device, find_network, split_backbone
 from privtalk.bench.task import (
     Axis,
     CellOutcome,
@@ -209,12 +209,6 @@ def _options(row: str, given: Mapping[str, Any]) -> dict[str, Any]:
         return method_options(row, given).model_dump(mode="json")
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-def split_backbone(changes: Sequence[str]) -> tuple[str, list[str]]:
-    """Returns the network that `--set backbone=NAME` names, and the other changes."""
-    named = [change.partition("=")[2] for change in changes if change.startswith("backbone=")]
-    return (named[-1] if named else "embedded"), [c for c in changes if not c.startswith("backbone=")]
 
 
 TASK = TalkingHead()

@@ -1,4 +1,4 @@
-"""What every attacker of portraits keeps to, and what one who changes nothing makes."""
+"""The contract of every attacker of portraits, and the animation of one who changes nothing."""
 
 from __future__ import annotations
 

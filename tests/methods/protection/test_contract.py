@@ -1,4 +1,4 @@
-"""What every protection keeps to, by whatever loss it is made."""
+"""The contract that every protection keeps, by whatever loss it is made."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_unknown_name_is_refused_with_those_there_are() -> None:
 
 @pytest.fixture(scope="module")
 def made(setting: MakeSetting) -> Made:
-    """What a protection makes of the three portraits, once."""
+    """The three portraits as a protection publishes them, made once."""
     return cache(lambda cls: cls().protect(setting()))
 
 

@@ -66,7 +66,7 @@ def batch(network: Backbone, reference: Tensor, target: Tensor, portraits: Owned
 
 
 def gradient(path: GradientPath, network: Backbone, batch: Batch, noise: Tensor) -> Tensor:
-    """Of a loss in the reference, through a victim."""
+    """The gradient of a loss in the reference, through a victim."""
     victim, leaf = Victim(network, path), batch.reference.clone().requires_grad_()
     conditions = victim.batch(leaf, batch.reference_landmarks, batch.audio, batch.landmarks)
     error = victim.velocity_error(leaf, conditions, batch.latents, T, noise)

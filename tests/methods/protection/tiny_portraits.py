@@ -1,4 +1,4 @@
-"""What tests of protections and of attackers share: faces' landmarks, and how a setting is asked for."""
+"""The helpers that tests of protections and of attackers share: faces' landmarks, and how a setting is asked for."""
 
 from __future__ import annotations
 

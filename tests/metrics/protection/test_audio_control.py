@@ -16,7 +16,7 @@ CLIPS = st.integers(1, 12)
 
 @st.composite
 def responses(draw):
-    """Of protected portraits, whatever they are, and of clean ones, which speak."""
+    """Responses of protected portraits, whatever they are, and of clean ones, which speak."""
     count = draw(CLIPS)
     protected = draw(arrays(np.float64, count, elements=st.floats(-10, 10)))
     clean = draw(arrays(np.float64, count, elements=st.floats(0.01, 10)))

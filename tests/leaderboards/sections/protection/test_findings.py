@@ -1,4 +1,4 @@
-"""What is said of protections: the best, the attacker who undoes it, and only what figures support."""
+"""The findings on protections: the best, the attacker who undoes it, and only what figures support."""
 
 from __future__ import annotations
 

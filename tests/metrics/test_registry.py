@@ -11,6 +11,7 @@ from privtalk.metrics.declaration import Family, Need, Undefined
 from privtalk.metrics.distributions import SOURCES
 from privtalk.metrics.evaluators.bundle import NAMES
 from privtalk.metrics.evaluators.published.installed import LOADERS
+from privtalk.metrics.protection.registry import PROTECTION_METRICS
 from privtalk.metrics.registry import FAMILIES
 from privtalk.metrics.scorers import SCORERS, Scorer
 from tests.metrics.toys import pair, talking
@@ -88,7 +89,9 @@ def test_families_follow_one_another_in_order():
     families = [declared.family for declared in METRICS.values()]
     assert list(dict.fromkeys(families)) == list(FAMILIES)
     assert families == sorted(families, key=FAMILIES.index)
-    assert set(FAMILIES) == set(get_args(Family)) - {"mesh"}
+    protections = {declared.family for declared in PROTECTION_METRICS.values()}
+    assert protections - set(FAMILIES)
+    assert set(FAMILIES) | protections == set(get_args(Family)) - {"mesh"}
 
 
 def test_sets_are_told_from_clips():

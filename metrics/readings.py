@@ -35,7 +35,10 @@ class Reading:
     audio: NDArray[np.float32] | None = None
     """[S] at 16 kHz; what the clip is spoken to."""
     fps: float = 25.0
-    _known: dict[Any, Any] = field(default_factory=dict, repr=False)
+    at: NDArray[np.int64] | None = None
+    """[T] the moments that the frames show, where `landmarks` are those of the whole clip: what is placed by a clip's
+    middle is placed alike, however few frames are shown. None: landmarks are one a frame."""
+    _known: dict[Any, Any] = field(default_factory=dict, repr=False, init=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """The result of `make`, or the reason why it has no value, made at the first call."""
@@ -51,7 +54,11 @@ class Reading:
 
     @property
     def where(self) -> Landmarks:
-        """The landmarks, if they are finite."""
+        """The frames' landmarks, if all are finite."""
+        return self._whole if self.at is None else self._whole[self.at]
+
+    @property
+    def _whole(self) -> Landmarks:
         if not np.isfinite(self.landmarks).all():
             raise Undefined("the landmarks are not finite")
         return self.landmarks
@@ -67,7 +74,10 @@ class Reading:
     def opening(self) -> NDArray[np.float64]:
         """[T] mouth opening as read from the pixels, in eye distances."""
         reader = self.evaluators.get("mouth", TALKHEAD)
-        opening: NDArray[np.float64] = self.once("opening", lambda: reader(self.frames, self.where))
+        moments = () if self.at is None else (self.at,)
+        opening: NDArray[np.float64] = self.once(
+            "opening", lambda: reader(self.frames, self._whole, *moments)
+        )
         return opening
 
     def points(self, name: str) -> NDArray[np.float64]:

@@ -20,8 +20,8 @@ from torch import Tensor
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
 
-TOGETHER = 8
-"""Portraits animated at a time, which bounds the memory."""
+TOGETHER = 160
+"""Frames animated at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,11 @@ class AttackedPortraits:
             },
         )
 
+    def at(self, frames: Tensor) -> AttackedPortraits:
+        """The same at int64 frames [N, K], which are each portrait's own."""
+        every = torch.arange(len(frames))[:, None]
+        return replace(self, audio=self.audio[every, frames], moved=self.moved[every, frames])
+
     def saying(self, audio: Tensor) -> AttackedPortraits:
         """The same with other words [N, F, D]."""
         return replace(self, audio=audio)
@@ -81,9 +86,10 @@ class PortraitAttacker:
 
     def animate(self, backbone: Backbone, portraits: AttackedPortraits) -> Tensor:
         """Returns uint8 frames [N, F, H, W, 3] of portraits that have been purified."""
+        count = max(1, TOGETHER // portraits.audio.shape[1])
         parts = [
-            self._animated(backbone, portraits[first : first + TOGETHER])
-            for first in range(0, len(portraits), TOGETHER)
+            self._animated(backbone, portraits[first : first + count])
+            for first in range(0, len(portraits), count)
         ]
         return torch.cat(parts)
 

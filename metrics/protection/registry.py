@@ -29,5 +29,6 @@ PROTECTION_METRICS: dict[str, Metric] = {
     )
 }
 
-UNDER_ATTACK = ("audio_control", "mouth_energy", f"identity_kept[{TALKHEAD}]", "still_psnr", "v_psnr")
-"""The metrics of what an attacker makes: the portrait's cost is the row's, and few frames make no windows or sets."""
+UNDER_ATTACK = ("audio_control", f"identity_kept[{TALKHEAD}]", "still_psnr", "v_psnr")
+"""The metrics of what an attacker makes: the portrait's cost is the row's, and few frames make no windows, curves or
+sets."""

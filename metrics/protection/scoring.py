@@ -38,7 +38,7 @@ class DrivingClip:
     landmarks: NDArray[np.floating]
     """[F, 68, 2] of the driving clip, in pixels."""
     audio: NDArray[np.float32] | None
-    """[S] the speech; None where frames are left out, so that no window of sound fits."""
+    """[S] the speech; None where there is no sound."""
     fps: float
     opening: NDArray[np.float64]
     """[F] the true opening for this speech."""
@@ -53,17 +53,28 @@ class AnimatedPortrait:
     portrait: Frames
     """[H, W, 3]."""
     frames: Frames
-    """[F, H, W, 3] with its speech."""
+    """With its speech: [F, H, W, 3] of the whole driving clip, or [K, H, W, 3] at the moments `at`."""
     other: Frames
-    """[F, H, W, 3] with the other speech, nothing else changed."""
-    _readings: dict[str, Reading] = field(default_factory=dict, repr=False)
+    """With the other speech, nothing else changed: [K, H, W, 3] at the moments `at`."""
+    at: NDArray[np.int64] | None = None
+    """[K] the moments of the driving clip that `other` shows; None: all of them."""
+    _readings: dict[str, Reading] = field(default_factory=dict, repr=False, init=False)
 
     def reading(self, name: Literal["frames", "other"], clip: DrivingClip, evaluators: Evaluators) -> Reading:
         """Returns the reading of one of the two animations, made once however often it is compared with others."""
         if name not in self._readings:
             frames: Frames = getattr(self, name)
-            self._readings[name] = Reading(frames, clip.landmarks, evaluators, audio=clip.audio, fps=clip.fps)
+            at = None if name == "frames" and self.whole(clip) else self.at
+            # No window of sound fits frames that are picked out of a clip.
+            audio = clip.audio if at is None else None
+            self._readings[name] = Reading(
+                frames, clip.landmarks, evaluators, audio=audio, fps=clip.fps, at=at
+            )
         return self._readings[name]
+
+    def whole(self, clip: DrivingClip) -> bool:
+        """Whether `frames` are all of a driving clip's."""
+        return self.at is None or len(self.frames) == len(clip.landmarks)
 
 
 @dataclass
@@ -127,8 +138,10 @@ class ProtectionScores:
 
     def _response(self, made: AnimatedPortrait, own: Reading, clip: DrivingClip) -> float:
         other = made.reading("other", clip, self.evaluators).opening()
-        truths = (clip.opening[None], clip.other_opening[None])
-        return float(response(own.opening()[None], other[None], *truths)[0])
+        at = slice(None) if made.at is None else made.at
+        opening = own.opening()[at if made.whole(clip) else slice(None)]
+        truths = (clip.opening[at][None], clip.other_opening[at][None])
+        return float(response(opening[None], other[None], *truths)[0])
 
     def _scorers(
         self, made: AnimatedPortrait, clean: AnimatedPortrait, own: Reading, true: Reading

@@ -45,7 +45,7 @@ def test_the_true_clip_is_not_read_again_for_the_next_row():
     using = Given(networks())
     first = pair(talking(1), talking(2), using=using)
     score_clip(first)
-    other = ClipPair(replace(first.generated, frames=talking(3), _known={}), first.truth)
+    other = ClipPair(replace(first.generated, frames=talking(3)), first.truth)
     score_clip(other)
     assert calls(using)["identity"] == calls(using)["landmarks"] == calls(using)["video encoder"] == 3
     assert calls(using)["perceptual"] == 2
@@ -109,9 +109,9 @@ def test_sync_needs_sound_motion_and_length():
     whole = pair(talking()).generated
     assert whole.sync(TALKHEAD).offset == 0
     reasons = {
-        "the clip has no audio": replace(whole, audio=None, _known={}),
+        "the clip has no audio": replace(whole, audio=None),
         "the generated frames do not move": replace(
-            whole, frames=np.repeat(whole.frames[:1], T, 0), _known={}
+            whole, frames=np.repeat(whole.frames[:1], T, 0)
         ),
         "4 frames are too few": pair(talking(count=4)).generated,
         "6 windows are too few": pair(talking(count=10)).generated,

@@ -112,7 +112,7 @@ def test_a_late_mouth_is_late_in_frames():
 
 
 def test_sync_is_of_the_clips_own_frames(shown):
-    late = replace(shown.generated, frames=np.roll(shown.generated.frames, 2, axis=0), _known={})
+    late = replace(shown.generated, frames=np.roll(shown.generated.frames, 2, axis=0))
     assert value("av_offset[talkhead]", ClipPair(late, shown.truth)) == -2
     assert SCORERS["av_offset[talkhead]"].truth(shown) == 0
     assert value("lse_d[talkhead]", shown) < SCORERS["lse_c[talkhead]"].value(shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,6 @@ from torch import Tensor
 
 from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
 from privtalk.bench.corpus.spec import EMBEDDED
-from privtalk.bench.media import spread
 from privtalk.bench.tasks.portrait_protection.cast import Cast
 from privtalk.core.records import Estimate, Sample, Score
 from privtalk.core.seeds import numpy_stream, torch_stream
@@ -34,32 +33,24 @@ class Animation:
     photos: Tensor
     """uint8 [N, H, W, 3] the portraits that were animated, before an attacker touched them."""
     own: Tensor
-    """uint8 [N, F, H, W, 3] with their own speech."""
+    """uint8 [N, F, H, W, 3] with their own speech, at some frames or at all."""
     other: Tensor
-    """The same with another's speech, nothing else changed."""
+    """uint8 [N, K, H, W, 3] with another's speech, nothing else changed, at the telling frames."""
+    at: NDArray[np.int64]
+    """[N, K] the telling frames."""
 
-    def at(self, frames: NDArray[np.int64] | None) -> Animation:
-        """The same at some frames."""
-        if frames is None:
-            return self
-        index = torch.from_numpy(frames)
-        return Animation(photos=self.photos, own=self.own[:, index], other=self.other[:, index])
+    @property
+    def telling(self) -> Animation:
+        """A whole animation without the frames that have one speech alone."""
+        every = torch.arange(len(self.at))[:, None]
+        return replace(self, own=self.own[every, torch.from_numpy(self.at)])
 
     def each(self) -> list[AnimatedPortrait]:
         """Every owner's, as metrics read it."""
         return [
-            AnimatedPortrait(portrait=photo.numpy(), frames=own.numpy(), other=other.numpy())
-            for photo, own, other in zip(self.photos, self.own, self.other, strict=True)
+            AnimatedPortrait(portrait=photo.numpy(), frames=own.numpy(), other=other.numpy(), at=at)
+            for photo, own, other, at in zip(self.photos, self.own, self.other, self.at, strict=True)
         ]
-
-
-def chosen_frames(length: int, count: int) -> NDArray[np.int64]:
-    """Returns the frames that attackers animate, evenly spread.
-
-    >>> chosen_frames(10, 4).tolist()
-    [0, 3, 6, 9]
-    """
-    return np.asarray(spread(length, count), dtype=np.int64)
 
 
 def animate(
@@ -68,24 +59,22 @@ def animate(
     portraits: AttackedPortraits,
     cast: Cast,
     seed: int,
-    frames: NDArray[np.int64] | None,
+    telling: NDArray[np.int64],
+    *,
+    whole: bool = False,
 ) -> Animation:
-    """Returns what an attacker makes of published portraits, at some frames of the driving clips."""
+    """Returns what an attacker makes of published portraits: with both speeches at the telling frames [N, K], and with
+    `whole` at all frames with the portraits' own.
+    """
     generators = [torch_stream(seed, "attacker", attacker.name, name) for name in cast.people]
-    index = torch.arange(cast.audio.shape[1]) if frames is None else torch.from_numpy(frames)
-    cut = AttackedPortraits(
-        photos=attacker.purify(portraits, backbone, generators),
-        landmarks=portraits.landmarks,
-        audio=portraits.audio[:, index],
-        moved=portraits.moved[:, index],
-        noise=portraits.noise,
-        steps=portraits.steps,
-        budget=portraits.budget,
-    )
+    purified = replace(portraits, photos=attacker.purify(portraits, backbone, generators))
+    few = purified.at(torch.from_numpy(telling))
+    spoken = cast.other[torch.arange(len(telling))[:, None], torch.from_numpy(telling)]
     return Animation(
         photos=portraits.photos,
-        own=attacker.animate(backbone, cut),
-        other=attacker.animate(backbone, cut.saying(cast.other[:, index])),
+        own=attacker.animate(backbone, purified if whole else few),
+        other=attacker.animate(backbone, few.saying(spoken)),
+        at=telling,
     )
 
 
@@ -93,7 +82,6 @@ def score(
     made: Animation,
     clean: Sequence[AnimatedPortrait],
     cast: Cast,
-    frames: NDArray[np.int64] | None,
     corpus: str,
     only: Collection[str] = tuple(PROTECTION_METRICS),
 ) -> ProtectionScores:
@@ -103,7 +91,7 @@ def score(
     """
     scores = ProtectionScores(evaluators(corpus == EMBEDDED), only)
     for k, (own, true) in enumerate(zip(made.each(), clean, strict=True)):
-        scores.update(own, true, cast.driving(k, frames))
+        scores.update(own, true, cast.driving(k))
     return scores
 
 

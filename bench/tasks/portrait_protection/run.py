@@ -16,7 +16,7 @@ from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.networks import Means, open_backbone
 from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.portrait_protection import controls, exhibits
-from privtalk.bench.tasks.portrait_protection.attack import Animation, animate, chosen_frames, score, summary
+from privtalk.bench.tasks.portrait_protection.attack import Animation, animate, score, summary
 from privtalk.bench.tasks.portrait_protection.cast import Cast, drivers, gather
 from privtalk.bench.tasks.portrait_protection.settings import ATTACKER, DIRECT, PortraitProtectionCell
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
@@ -30,7 +30,7 @@ from privtalk.methods.protection.victim import Victim
 from privtalk.metrics.protection.registry import PROTECTION_METRICS, UNDER_ATTACK
 from privtalk.metrics.protection.scoring import AnimatedPortrait
 
-CLEAN_VERSION = 1
+CLEAN_VERSION = 2
 """Raise it whenever the clean animation of the same cell changes."""
 
 
@@ -46,23 +46,23 @@ def run(work: Work) -> CellOutcome:
         photos = _protect(work, cast, backbone)
     with work.clock.stage("animating"):
         clean = clean_animation(cell, cast, backbone)
-    beside = {True: clean.each(), False: clean.at(_few(cell, cast)).each()}
+    beside = {True: clean.each(), False: clean.telling.each()}
     metrics, samples, shown = {}, [], {}
     variants: list[Variant] = []
     attackers = (DIRECT, *cell.attackers)
     for place, name in enumerate(attackers):
         work.report("animating", place, len(attackers))
-        frames = _frames(cell, cast, name)
+        whole = name == DIRECT
         with work.clock.stage("animating"):
-            made = _animated(cell, cast, backbone, name, photos, frames)
+            made = _animated(cell, cast, backbone, name, photos, whole=whole)
         shown[name] = made
-        at = {} if name == DIRECT else {ATTACKER: name}
+        at = {} if whole else {ATTACKER: name}
         with work.clock.stage("scoring"):
-            only = PROTECTION_METRICS if name == DIRECT else UNDER_ATTACK
-            scores = score(made, beside[frames is None], cast, frames, cell.corpus.name, tuple(only))
+            only = PROTECTION_METRICS if whole else UNDER_ATTACK
+            scores = score(made, beside[whole], cast, cell.corpus.name, tuple(only))
             found, own = summary(scores, cast, cell.seed, at)
         samples += own
-        if name == DIRECT:
+        if whole:
             metrics = found
         else:
             variants.append(Variant(at=at, about=find_attacker(name).about, metrics=found))
@@ -80,8 +80,8 @@ def clean_animation(cell: PortraitProtectionCell, cast: Cast, backbone: Backbone
     if verified(path):
         found = read_tensors(path, "own", "other")
         own, other = (torch.from_numpy(found[name]) for name in ("own", "other"))
-        return Animation(photos=cast.photos, own=own, other=other)
-    made = _animated(cell, cast, backbone, DIRECT, cast.photos, None)
+        return Animation(photos=cast.photos, own=own, other=other, at=_telling(cell, cast))
+    made = _animated(cell, cast, backbone, DIRECT, cast.photos, whole=True)
     write_tensors(path, {"own": made.own.numpy(), "other": made.other.numpy()})
     return made
 
@@ -92,20 +92,15 @@ def _clean_path(cell: PortraitProtectionCell) -> Path:
         "corpus": cell.corpus.model_dump(mode="json"),
         "backbone": cell.backbone.model_dump(mode="json"),
         "steps": cell.animation.steps,
+        "frames": cell.animation.frames,
         "seed": cell.seed,
     }
     return cache_folder() / "animations" / f"{content_hash(made_of)}.safetensors"
 
 
-def _frames(cell: PortraitProtectionCell, cast: Cast, attacker: str) -> NDArray[np.int64] | None:
-    """The frames that are animated: all where nobody attacks."""
-    return None if attacker == DIRECT else _few(cell, cast)
-
-
-def _few(cell: PortraitProtectionCell, cast: Cast) -> NDArray[np.int64]:
-    """The frames that attackers and controls animate."""
-    length = cast.audio.shape[1]
-    return chosen_frames(length, min(cell.animation.frames, length))
+def _telling(cell: PortraitProtectionCell, cast: Cast) -> NDArray[np.int64]:
+    """[N, K] the frames that are animated with both speeches."""
+    return cast.telling(cell.animation.frames)
 
 
 def _animated(
@@ -114,10 +109,12 @@ def _animated(
     backbone: Backbone,
     attacker: str,
     photos: Tensor,
-    frames: NDArray[np.int64] | None,
+    *,
+    whole: bool = False,
 ) -> Animation:
     published = cast.published(photos, cell.animation.steps, cell.budget)
-    return animate(find_attacker(attacker)(), backbone, published, cast, cell.seed, frames)
+    telling = _telling(cell, cast)
+    return animate(find_attacker(attacker)(), backbone, published, cast, cell.seed, telling, whole=whole)
 
 
 def _protect(work: Work, cast: Cast, backbone: Backbone) -> Tensor:
@@ -152,7 +149,6 @@ def _block(
     cell: PortraitProtectionCell = work.cell
     if cell.budget is None:
         return None
-    frames = _few(cell, cast)
     checks: dict[str, ControlCheck] = {}
     with work.clock.stage("controls"):
         found = (
@@ -162,8 +158,8 @@ def _block(
         )
         for place, control in enumerate(found):
             work.report("controls", place, len(found) + 1)
-            made = _animated(cell, cast, backbone, DIRECT, control.photos, frames)
-            scores = score(made, clean, cast, frames, cell.corpus.name, ("audio_control",))
+            made = _animated(cell, cast, backbone, DIRECT, control.photos)
+            scores = score(made, clean, cast, cell.corpus.name, ("audio_control",))
             metrics, _ = summary(scores, cast, cell.seed, {})
             checks[control.name] = controls.kept(
                 metrics["audio_control"].estimate, control.about, must=control.keeps

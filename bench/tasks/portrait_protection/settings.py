@@ -30,8 +30,9 @@ class AnimationSpec(Frozen):
     elsewhere: tuple[str, ...] = ("jpeg_and_half_size",)
     """Who attacks rows at other budgets."""
     main_budget: float = Field(8, ge=1, le=255)
-    frames: int = Field(8, ge=2, le=MOST)
-    """Frames of a clip that attackers animate, evenly spread over it; the direct animation has them all."""
+    frames: int = Field(3, ge=1, le=MOST)
+    """Frames of a clip that are animated with two speeches: those at which the true mouths are furthest apart.
+    Attackers animate these alone; the direct animation has all frames with the portrait's own speech."""
     evaluators: dict[str, str] = Field(default_factory=dict)
     """Network that scores -> sha256 of its weights. Filled in when a suite is expanded, from those at hand."""
 

@@ -66,9 +66,6 @@ AT_MAIN, ELSEWHERE = "animation.attackers", "animation.elsewhere"
 """The settings of which a cell holds one, as its own attackers."""
 CONDITIONS = {
     "protection": Condition(lambda cell: cell.protection is not None, "a row that protects"),
-    "animation.frames": Condition(
-        lambda cell: bool(cell.attackers) or cell.at_main_budget, "a row with attackers or controls"
-    ),
     AT_MAIN: Condition(lambda cell: True, "a row at the main budget"),
     ELSEWHERE: Condition(lambda cell: True, "a row at another budget than the main one"),
 }

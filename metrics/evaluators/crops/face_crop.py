@@ -25,6 +25,10 @@ class Placement(NamedTuple):
     pitch: NDArray[np.float64]
     """[T] pixels between neighbouring samples."""
 
+    def at(self, moments: NDArray[np.int64]) -> Placement:
+        """The crops at some moments."""
+        return Placement(*(part[moments] for part in self))
+
 
 class CropGrid(NamedTuple):
     """Size of a crop, and where it lies: all of it relative to the eyes, so that no mouth moves it."""

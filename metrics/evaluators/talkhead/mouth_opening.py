@@ -35,12 +35,19 @@ class MouthReader:
     dense4: Floats
     bias4: Floats
 
-    def __call__(self, frames: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    def __call__(
+        self,
+        frames: NDArray[np.uint8],
+        landmarks: NDArray[np.floating],
+        at: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float64]:
         """[T] opening in eye distances (0 closed) of frames [T, H, W, 3] with the upper face at `landmarks`.
 
-        Landmarks [T, 68, 2] are those of the driving clip; the movement of its mouth does not enter.
+        Landmarks [T, 68, 2] are those of the driving clip; the movement of its mouth does not enter. Where `at` [T] is
+        given they are [S, 68, 2] of the whole clip, of which the frames show these moments.
         """
-        return self.read(standardised(crops(frames, placement(landmarks))))
+        place = placement(landmarks)
+        return self.read(standardised(crops(frames, place if at is None else place.at(at))))
 
     def read(self, images: Floats) -> NDArray[np.float64]:
         """[T] opening of standardised crops [T, ROWS, COLUMNS, 3]."""

@@ -186,7 +186,7 @@ def refused(attempt: Callable[[], object]) -> None:
     assert len(str(caught.value)) < 250
 
 
-@pytest.mark.parametrize("junk", NOTHING, ids=repr)
+@pytest.mark.parametrize("junk", NOTHING, ids=lambda junk: type(junk).__name__)
 def test_anything_in_the_place_of_a_message_is_one_line(junk: Any) -> None:
     play = Round()
     refused(lambda: play.server.receive_keys(junk))

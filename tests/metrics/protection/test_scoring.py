@@ -113,17 +113,17 @@ def test_limits_and_scores_are_of_all_metrics(itself):
 
 def frozen(made):
     still = np.repeat(made.frames[:1], FRAMES, axis=0)
-    return replace(made, frames=still, other=still, _readings={})
+    return replace(made, frames=still, other=still)
 
 
 def swapped(made):
-    return replace(made, frames=made.other, other=made.frames, _readings={})
+    return replace(made, frames=made.other, other=made.frames)
 
 
 def destroyed(made):
     """Noise that changes from frame to frame, and that no speech moves."""
     ruin = np.random.default_rng(0).integers(0, 256, made.frames.shape, dtype=np.uint8)
-    return replace(made, portrait=ruin[0], frames=ruin, other=ruin, _readings={})
+    return replace(made, portrait=ruin[0], frames=ruin, other=ruin)
 
 
 def test_a_video_that_is_frozen_is_silent_to_the_last_digit(clips):
@@ -253,6 +253,22 @@ def test_the_clean_animation_is_read_once_for_everybody_who_is_compared_with_it(
         ProtectionScores(using, UNDER_ATTACK).update(made, clean, driven())
     assert using.get("mouth", TALKHEAD).calls == 2 + 3 * 2
     assert using.get("identity", TALKHEAD).calls == 1 + 3
+
+
+def test_the_other_speech_may_be_shown_at_few_moments(clips):
+    """Whether the own speech is shown at all moments or at those alone, as the animations of attackers have it."""
+    at = np.array([2, 9, 17])
+    found = {}
+    for whole in (True, False):
+        scores = ProtectionScores(USING, ("audio_control",))
+        for k, (made, driving) in enumerate(clips):
+            own = made.frames if whole else made.frames[at]
+            true = AnimatedPortrait(portrait=made.portrait, frames=own, other=made.other[at], at=at)
+            silent = AnimatedPortrait(portrait=made.portrait, frames=own, other=made.frames[at], at=at)
+            scores.update(silent if k else true, true, driving)
+        found[whole] = scores.compute()["audio_control"]
+    assert found[True] == pytest.approx(found[False])
+    assert 0 < np.mean(found[True]) < 1
 
 
 def test_networks_that_no_metric_asks_for_are_not_needed():

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from privtalk.attacks.purification.attacker import PortraitAttacker
 from privtalk.bench.corpus.filming import footage
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.preparing import make
-from privtalk.bench.tasks.portrait_protection.attack import chosen_frames
+from privtalk.bench.tasks.portrait_protection.attack import animate
 from privtalk.bench.tasks.portrait_protection.cast import FACES, drivers, gather
 from privtalk.core.errors import UserError
 from privtalk.methods.backbone.autoencoder import to_images
@@ -53,21 +54,37 @@ def test_the_other_speech_and_its_true_mouth_are_of_one_owner_who_is_another(cas
     for k in range(3):
         whose = next(j for j in range(3) if torch.equal(cast.other[k], cast.audio[j]))
         assert whose != k
-        driven = cast.driving(k, None)
+        driven = cast.driving(k)
         assert np.array_equal(driven.opening, mouth_opening(cast.clips[k].landmarks))
         assert np.array_equal(driven.other_opening, mouth_opening(cast.clips[whose].landmarks))
 
 
-def test_sound_is_there_where_all_frames_are(cast):
-    whole = cast.driving(1, None)
-    assert whole.audio is cast.clips[1].audio
-    assert len(whole.landmarks) == len(whole.opening) == 20
-    frames = chosen_frames(20, 4)
-    few = cast.driving(1, frames)
-    assert few.audio is None
-    assert np.array_equal(few.landmarks, whole.landmarks[frames])
-    assert np.array_equal(few.opening, whole.opening[frames])
-    assert np.array_equal(few.other_opening, whole.other_opening[frames])
+def test_telling_frames_are_those_where_the_true_mouths_are_furthest_apart(cast):
+    found = cast.telling(4)
+    for k in range(3):
+        driven = cast.driving(k)
+        apart = np.abs(driven.opening - driven.other_opening)
+        left_out = np.setdiff1d(np.arange(20), found[k])
+        assert apart[found[k]].min() >= apart[left_out].max()
+        assert list(found[k]) == sorted(set(found[k]))
+    assert cast.telling(50).shape == (3, 20)
+
+
+def test_every_owner_is_animated_at_its_own_frames_with_its_own_sound(cast):
+    """All frames at once have, at the telling ones, what is made when these are animated alone."""
+    telling = cast.telling(4)
+    published = cast.published(cast.photos, 1, None)
+    few, whole = (
+        animate(PortraitAttacker(), BACKBONE, published, cast, 0, telling, whole=whole)
+        for whole in (False, True)
+    )
+    assert [part.shape[1] for part in (few.own, few.other, whole.own, whole.other)] == [4, 4, 20, 4]
+    again = whole.telling
+    assert torch.equal(again.other, few.other)
+    assert (again.own.int() - few.own.int()).abs().max() <= 1
+    assert not torch.equal(few.own, few.other)
+    assert np.array_equal(few.at, telling)
+    assert np.array_equal(whole.at, telling)
 
 
 def test_what_is_drawn_for_an_owner_does_not_depend_on_how_many_there_are(cell, population, cast):

@@ -186,10 +186,11 @@ def test_attackers_elsewhere_are_refused_where_no_row_is_at_another_budget():
     assert "animation.elsewhere has no effect here" in line
 
 
-def test_frames_are_read_by_controls_where_nobody_attacks():
-    alone = ("animation.attackers=[]", "animation.elsewhere=[]", "animation.frames=3")
-    assert all(cell.animation.frames == 3 and not cell.attackers for cell in cells(*alone).values())
-    assert "animation.frames has no effect" in refused(cells, *alone, tiers=["budget=16"], preset="small")
+def test_frames_are_read_by_every_row():
+    alone = ("animation.attackers=[]", "animation.elsewhere=[]", "animation.frames=2")
+    for tiers in ([], ["budget=16"]):
+        found = cells(*alone, tiers=tiers, preset="small").values()
+        assert all(cell.animation.frames == 2 and not cell.attackers for cell in found)
 
 
 def test_costs_are_of_what_a_cell_does():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -42,6 +43,10 @@ class AttackedPortraits:
     """Sampling steps."""
     budget: float
     """Levels of 255 within which the attacker supposes the clean photo."""
+    places: Tensor
+    """int64 [N] the owners' numbers."""
+    others: tuple[AttackedPortraits, ...] = ()
+    """Further photos of the same owners, published likewise, with the same to say."""
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -51,8 +56,9 @@ class AttackedPortraits:
             self,
             **{
                 name: getattr(self, name)[index]
-                for name in ("photos", "landmarks", "audio", "moved", "noise")
+                for name in ("photos", "landmarks", "audio", "moved", "noise", "places")
             },
+            others=tuple(other[index] for other in self.others),
         )
 
     def at(self, frames: Tensor) -> AttackedPortraits:
@@ -73,12 +79,28 @@ class PortraitAttacker:
     source: ClassVar[str] = ""
     adaptive: ClassVar[bool] = False
     """Whether it knows that portraits are protected, and acts on it with the victim's weights."""
+    photos: ClassVar[int] = 1
+    """Photos of a victim that it needs."""
 
     def purify(
         self, portraits: AttackedPortraits, backbone: Backbone, generators: Sequence[torch.Generator]
     ) -> Tensor:
         """Returns photos uint8 [N, H, W, 3]. What is random of a photo comes from its own generator."""
         return portraits.photos
+
+    def prepared(
+        self, portraits: AttackedPortraits, backbone: Backbone, generators: Sequence[torch.Generator]
+    ) -> AttackedPortraits:
+        """Returns the portraits that are animated: those whose photos were purified."""
+        return replace(portraits, photos=self.purify(portraits, backbone, generators), others=())
+
+    def encode(self, backbone: Backbone, photos: Tensor) -> Tensor:
+        """Returns the reference latents [N, C, h, w] of photos uint8 [N, H, W, 3]."""
+        return backbone.encode(photos)
+
+    def as_model(self, backbone: Backbone, portraits: AttackedPortraits) -> AbstractContextManager[None]:
+        """The backbone as it animates these portraits: while it lasts, and not after."""
+        return nullcontext()
 
     def sampled(self, backbone: Backbone, batch: Batch, noise: Tensor, steps: int) -> Tensor:
         """Returns the latents [N, F, C, h, w] of the animation."""
@@ -94,7 +116,7 @@ class PortraitAttacker:
         return torch.cat(parts)
 
     def _animated(self, backbone: Backbone, portraits: AttackedPortraits) -> Tensor:
-        reference = backbone.encode(portraits.photos)
+        reference = self.encode(backbone, portraits.photos)
         batch = Batch(
             latents=reference.new_zeros((*portraits.audio.shape[:2], *reference.shape[1:])),
             audio=portraits.audio,
@@ -102,7 +124,9 @@ class PortraitAttacker:
             reference=reference,
             reference_landmarks=portraits.landmarks,
         )
-        return backbone.decode(self.sampled(backbone, batch, portraits.noise, portraits.steps))
+        with self.as_model(backbone, portraits):
+            latents = self.sampled(backbone, batch, portraits.noise, portraits.steps)
+        return backbone.decode(latents)
 
 
 class ImagePurifier(PortraitAttacker, ABC):

@@ -9,10 +9,14 @@ from privtalk.attacks.purification.blur import Blur
 from privtalk.attacks.purification.colour_depth import ColourDepth
 from privtalk.attacks.purification.diffpure import DiffPure, GrIDPure
 from privtalk.attacks.purification.jpeg import JPEG50, JPEG75
+from privtalk.attacks.purification.learned_purifier import LearnedPurifier
+from privtalk.attacks.purification.other_model import FederatedAdapter, PersonalAdapter
 from privtalk.attacks.purification.other_sampler import OtherSampler
+from privtalk.attacks.purification.realignment import Realignment
 from privtalk.attacks.purification.reanimation import Reanimation
 from privtalk.attacks.purification.resizing import HalfSize, JPEGAndHalfSize
 from privtalk.attacks.purification.round_trip import RoundTrip
+from privtalk.attacks.purification.several_photos import SeveralPhotos
 from privtalk.core.errors import unknown
 
 ATTACKERS: dict[str, type[PortraitAttacker]] = {
@@ -32,6 +36,11 @@ ATTACKERS: dict[str, type[PortraitAttacker]] = {
         OtherSampler,
         AudioGuidance,
         Reanimation,
+        SeveralPhotos,
+        LearnedPurifier,
+        Realignment,
+        FederatedAdapter,
+        PersonalAdapter,
     )
 }
 

@@ -110,9 +110,7 @@ def test_sync_needs_sound_motion_and_length():
     assert whole.sync(TALKHEAD).offset == 0
     reasons = {
         "the clip has no audio": replace(whole, audio=None),
-        "the generated frames do not move": replace(
-            whole, frames=np.repeat(whole.frames[:1], T, 0)
-        ),
+        "the generated frames do not move": replace(whole, frames=np.repeat(whole.frames[:1], T, 0)),
         "4 frames are too few": pair(talking(count=4)).generated,
         "6 windows are too few": pair(talking(count=10)).generated,
     }

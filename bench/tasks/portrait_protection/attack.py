@@ -66,8 +66,8 @@ def animate(
     """Returns what an attacker makes of published portraits: with both speeches at the telling frames [N, K], and with
     `whole` at all frames with the portraits' own.
     """
-    generators = [torch_stream(seed, "attacker", attacker.name, name) for name in cast.people]
-    purified = replace(portraits, photos=attacker.purify(portraits, backbone, generators))
+    generators = attacker_streams(seed, attacker.name, cast.people)
+    purified = attacker.prepared(portraits, backbone, generators)
     few = purified.at(torch.from_numpy(telling))
     spoken = cast.other[torch.arange(len(telling))[:, None], torch.from_numpy(telling)]
     return Animation(
@@ -76,6 +76,11 @@ def animate(
         other=attacker.animate(backbone, few.saying(spoken)),
         at=telling,
     )
+
+
+def attacker_streams(seed: int, attacker: str, people: Sequence[str]) -> list[torch.Generator]:
+    """Returns the generators of what is random of each portrait before an attacker."""
+    return [torch_stream(seed, "attacker", attacker, name) for name in people]
 
 
 def score(

@@ -5,7 +5,8 @@ Shapes: N owners, F frames of H x W pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.attacks.purification.attacker import AttackedPortraits
+from privtalk.attacks.purification.registry import find_attacker
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.population import Person, Population
+from privtalk.bench.media import spread
 from privtalk.bench.tasks.portrait_protection.settings import PortraitProtectionCell
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
@@ -27,6 +30,23 @@ from privtalk.metrics.regions import mouth_opening
 
 FACES = 8
 """Public portraits that methods with a target choose from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherPhotos:
+    """One more photo of each of N owners."""
+
+    names: tuple[str, ...]
+    """[N] what the photos' random draws are named by."""
+    photos: Tensor
+    """uint8 [N, H, W, 3]."""
+    points: Tensor
+    """[N, 78] their landmarks."""
+
+    @property
+    def portraits(self) -> OwnedPortraits:
+        """The photos as protections see them."""
+        return OwnedPortraits(names=self.names, images=to_images(self.photos), landmarks=self.points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +66,8 @@ class Cast:
     """[N, F, 78]."""
     noise: Tensor
     """[N, 1, C, h, w]."""
+    further: tuple[FurtherPhotos, ...] = ()
+    """Further photos of everybody, for an attacker who finds several."""
 
     def __len__(self) -> int:
         return len(self.people)
@@ -60,9 +82,11 @@ class Cast:
         """The clean portraits."""
         return OwnedPortraits(names=self.people, images=to_images(self.photos), landmarks=self.points)
 
-    def published(self, photos: Tensor, steps: int, budget: float | None) -> AttackedPortraits:
-        """OwnedPortraits as attackers find them."""
-        return AttackedPortraits(
+    def published(
+        self, photos: Tensor, steps: int, budget: float | None, further: Sequence[FurtherPhotos] = ()
+    ) -> AttackedPortraits:
+        """The portraits as attackers find them, with `further` published photos."""
+        main = AttackedPortraits(
             photos=photos,
             landmarks=self.points,
             audio=self.audio,
@@ -70,7 +94,10 @@ class Cast:
             noise=self.noise,
             steps=steps,
             budget=budget or 0.0,
+            places=torch.arange(len(self)),
         )
+        others = (replace(main, photos=found.photos, landmarks=found.points) for found in further)
+        return replace(main, others=tuple(others))
 
     def driving(self, k: int) -> DrivingClip:
         """The clip that drives owner `k`."""
@@ -101,6 +128,7 @@ def gather(cell: PortraitProtectionCell, population: Population, backbone: Backb
     clips = [_first(population, person, "test") for person in people]
     stills = [_first(population, person, "train") for person in people]
     size = backbone.config.size
+    count = max((find_attacker(name).photos for name in cell.attackers), default=1)
     spoken = [_spoken(clip, backbone) for clip in clips]
     shape = (1, *backbone.latent_shape)
     noise = [
@@ -111,10 +139,24 @@ def gather(cell: PortraitProtectionCell, population: Population, backbone: Backb
         people=tuple(person.name for person in people),
         photos=torch.stack([torch.from_numpy(clip.frames[0]) for clip in stills]),
         points=torch.stack([torch.from_numpy(upper_face(clip.landmarks[:1], size)[0]) for clip in stills]),
+        further=tuple(_photos(people, stills, k, count, size) for k in range(1, count)),
         clips=tuple(clips),
         audio=torch.stack([audio for audio, _ in spoken]),
         moved=torch.stack([moved for _, moved in spoken]),
         noise=torch.stack(noise),
+    )
+
+
+def _photos(
+    people: Sequence[Person], stills: Sequence[Clip], which: int, count: int, size: int
+) -> FurtherPhotos:
+    """Photo `which` of `count` that are spread over the clips of which frame 0 is the portrait."""
+    at = [spread(clip.length, count)[min(which, clip.length - 1)] for clip in stills]
+    points = [upper_face(clip.landmarks[k : k + 1], size)[0] for clip, k in zip(stills, at, strict=True)]
+    return FurtherPhotos(
+        names=tuple(f"{person.name}/{which}" for person in people),
+        photos=torch.stack([torch.from_numpy(clip.frames[k]) for clip, k in zip(stills, at, strict=True)]),
+        points=torch.from_numpy(np.stack(points)),
     )
 
 

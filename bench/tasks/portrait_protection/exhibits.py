@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,24 @@ from privtalk.core.path_names import path_name
 SHOWN = 3
 """Owners shown, the first: the same in every row."""
 SHARED = "artifacts/truth"
+HEARD = ("jpeg_and_half_size", "diffpure", "reanimation", "learned_purifier")
+"""Attackers whose animation of the first owner is kept as a whole clip, where a row has them."""
 BRIGHTER = 8
 """Times that a change is enlarged to be seen."""
 
 
 def exhibit(
-    run: Path, folder: Path, cast: Cast, photos: Tensor, shown: Mapping[str, Animation]
+    run: Path,
+    folder: Path,
+    cast: Cast,
+    photos: Tensor,
+    shown: Mapping[str, Animation],
+    heard: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """Writes everything; name -> path relative to the run's folder."""
-    found: dict[str, str] = {}
+    """Writes everything; name -> path relative to the run's folder. `heard`: attacker -> uint8 frames [F, H, W, 3] of
+    the first owner.
+    """
+    found = _attacked(run, folder, cast, heard)
     for k in range(min(SHOWN, len(cast))):
         owner, clip = cast.people[k], cast.clips[k]
         file = path_name(owner)
@@ -51,6 +61,16 @@ def exhibit(
             (f"truth/clips/{owner}.mp4", truth),
         ):
             found[name] = path.relative_to(run).as_posix()
+    return found
+
+
+def _attacked(run: Path, folder: Path, cast: Cast, heard: Mapping[str, Tensor]) -> dict[str, str]:
+    """Clips with sound of what attackers make of the first owner."""
+    found, owner, clip = {}, cast.people[0], cast.clips[0]
+    for attacker, frames in heard.items():
+        video = folder / "attacked" / attacker / f"{path_name(owner)}.mp4"
+        write_video(video, frames.numpy(), clip.audio, clip.fps, SAMPLE_RATE)
+        found[f"attacked/{attacker}/{owner}.mp4"] = video.relative_to(run).as_posix()
     return found
 
 

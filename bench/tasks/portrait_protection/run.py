@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,16 @@ from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.networks import Means, open_backbone
 from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.portrait_protection import controls, exhibits
-from privtalk.bench.tasks.portrait_protection.attack import Animation, animate, score, summary
-from privtalk.bench.tasks.portrait_protection.cast import Cast, drivers, gather
+from privtalk.bench.tasks.portrait_protection.attack import (
+    Animation,
+    animate,
+    attacker_streams,
+    score,
+    summary,
+)
+from privtalk.bench.tasks.portrait_protection.cast import Cast, FurtherPhotos, drivers, gather
 from privtalk.bench.tasks.portrait_protection.settings import ATTACKER, DIRECT, PortraitProtectionCell
+from privtalk.bench.tasks.portrait_protection.training import open_attacker
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 from privtalk.core.record_parts import ControlCheck, ProtectionBlock, Variant
 from privtalk.core.seeds import torch_stream
@@ -26,7 +34,7 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.protection.method import Setting
 from privtalk.methods.protection.perturbation import released
 from privtalk.methods.protection.registry import find_protection
-from privtalk.methods.protection.victim import Victim
+from privtalk.methods.protection.victim import OwnedPortraits, Victim
 from privtalk.metrics.protection.registry import PROTECTION_METRICS, UNDER_ATTACK
 from privtalk.metrics.protection.scoring import AnimatedPortrait
 
@@ -43,18 +51,20 @@ def run(work: Work) -> CellOutcome:
         backbone = open_backbone(means.network)
         cast = gather(cell, population, backbone)
     with work.clock.stage("protecting"):
-        photos = _protect(work, cast, backbone)
+        photos, further = _protect(work, cast, backbone)
     with work.clock.stage("animating"):
         clean = clean_animation(cell, cast, backbone)
     beside = {True: clean.each(), False: clean.telling.each()}
-    metrics, samples, shown = {}, [], {}
+    metrics, samples, shown, heard = {}, [], {}, {}
     variants: list[Variant] = []
     attackers = (DIRECT, *cell.attackers)
     for place, name in enumerate(attackers):
         work.report("animating", place, len(attackers))
         whole = name == DIRECT
         with work.clock.stage("animating"):
-            made = _animated(cell, cast, backbone, name, photos, whole=whole)
+            made = _animated(cell, cast, backbone, name, photos, further, whole=whole)
+            if name in exhibits.HEARD:
+                heard[name] = _first_film(cell, cast, backbone, name, photos)
         shown[name] = made
         at = {} if whole else {ATTACKER: name}
         with work.clock.stage("scoring"):
@@ -68,7 +78,9 @@ def run(work: Work) -> CellOutcome:
             variants.append(Variant(at=at, about=find_attacker(name).about, metrics=found))
     block = _block(work, cast, backbone, photos, beside[False])
     with work.clock.stage("writing"):
-        artifacts = exhibits.exhibit(work.place.folder, work.place.artifacts(cell), cast, photos, shown)
+        artifacts = exhibits.exhibit(
+            work.place.folder, work.place.artifacts(cell), cast, photos, shown, heard
+        )
     return CellOutcome(
         metrics=metrics, samples=samples, variants=tuple(variants), artifacts=artifacts, protection=block
     )
@@ -109,37 +121,70 @@ def _animated(
     backbone: Backbone,
     attacker: str,
     photos: Tensor,
+    further: Sequence[FurtherPhotos] = (),
     *,
     whole: bool = False,
 ) -> Animation:
-    published = cast.published(photos, cell.animation.steps, cell.budget)
+    published = cast.published(photos, cell.animation.steps, cell.budget, further)
     telling = _telling(cell, cast)
-    return animate(find_attacker(attacker)(), backbone, published, cast, cell.seed, telling, whole=whole)
+    return animate(open_attacker(attacker, cell), backbone, published, cast, cell.seed, telling, whole=whole)
 
 
-def _protect(work: Work, cast: Cast, backbone: Backbone) -> Tensor:
-    """uint8 [N, H, W, 3] the published portraits."""
+def _first_film(
+    cell: PortraitProtectionCell, cast: Cast, backbone: Backbone, attacker: str, photos: Tensor
+) -> Tensor:
+    """uint8 [F, H, W, 3] the first owner as an attacker animates it, at all frames, for people to hear."""
+    published = cast.published(photos, cell.animation.steps, cell.budget)[:1]
+    who = open_attacker(attacker, cell)
+    purified = who.prepared(published, backbone, attacker_streams(cell.seed, attacker, cast.people[:1]))
+    return who.animate(backbone, purified)[0]
+
+
+def _protect(work: Work, cast: Cast, backbone: Backbone) -> tuple[Tensor, tuple[FurtherPhotos, ...]]:
+    """uint8 [N, H, W, 3] the published portraits, and what else their owners publish, protected alike."""
     cell: PortraitProtectionCell = work.cell
     if cell.protection is None or cell.budget is None:
-        return cast.photos
+        return cast.photos, cast.further
     kept = work.place.checkpoints(cell) / "protected.safetensors"
     if verified(kept):
-        return torch.from_numpy(read_tensors(kept, "photos")["photos"])
+        found = {name: torch.from_numpy(array) for name, array in read_tensors(kept).items()}
+    else:
+        found = {
+            name: _protected(work, portraits, photos, backbone, place, 1 + len(cast.further))
+            for place, (name, portraits, photos) in enumerate(_to_protect(cast))
+        }
+        write_tensors(kept, {name: photos.numpy() for name, photos in found.items()})
+    further = (replace(more, photos=found[f"photos {k}"]) for k, more in enumerate(cast.further, 1))
+    return found["photos"], tuple(further)
+
+
+def _to_protect(cast: Cast) -> Iterator[tuple[str, OwnedPortraits, Tensor]]:
+    """Everybody's portraits, then everybody's further photos."""
+    yield "photos", cast.portraits, cast.photos
+    for k, more in enumerate(cast.further, 1):
+        yield f"photos {k}", more.portraits, more.photos
+
+
+def _protected(
+    work: Work, portraits: OwnedPortraits, photos: Tensor, backbone: Backbone, place: int, count: int
+) -> Tensor:
+    """The `place`-th of `count` photos of everybody, as they are published."""
+    cell: PortraitProtectionCell = work.cell
+    if cell.protection is None or cell.budget is None:
+        raise ValueError("the clean row protects nothing")
     cls = find_protection(cell.method)
     method = cls(cls.Options.model_validate(cell.options))
     population = open_population(cell.corpus, work.place.resources.corpus)
     setting = Setting.of(
-        cast.portraits,
+        portraits,
         Victim(backbone, cell.protection.path),
         drivers(population, backbone),
         cell.protection,
         cell.budget,
         partial(torch_stream, cell.seed),
-        lambda done, total: work.report("protecting", done, total),
+        lambda done, total: work.report("protecting", place * total + done, count * total),
     )
-    photos = released(cast.photos, method.protect(setting), cell.budget if method.bounded else None)
-    write_tensors(kept, {"photos": photos.numpy()})
-    return photos
+    return released(photos, method.protect(setting), cell.budget if method.bounded else None)
 
 
 def _block(

@@ -33,6 +33,8 @@ class AnimationSpec(Frozen):
     frames: int = Field(3, ge=1, le=MOST)
     """Frames of a clip that are animated with two speeches: those at which the true mouths are furthest apart.
     Attackers animate these alone; the direct animation has all frames with the portrait's own speech."""
+    training_steps: int = Field(100, ge=1, le=MOST)
+    """Steps of attackers who train: of a purifier and an encoder on the attacker's own pairs, of an owner's adapter."""
     evaluators: dict[str, str] = Field(default_factory=dict)
     """Network that scores -> sha256 of its weights. Filled in when a suite is expanded, from those at hand."""
 
@@ -81,6 +83,8 @@ class PortraitProtectionCell(task.Cell):
     protection: ProtectionConfig | None
     """None for the clean portrait."""
     options: dict[str, Any]
+    pairs: ProtectionConfig | None = None
+    """How attackers protect the people whom they train on; None where nobody trains on such pairs."""
 
     @property
     def budget(self) -> float | None:

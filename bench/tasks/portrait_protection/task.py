@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from privtalk.attacks.purification import pixel_diffusion
-from privtalk.attacks.purification.registry import ATTACKERS
+from privtalk.attacks.purification.registry import ATTACKERS, find_attacker
+from privtalk.attacks.purification.training import TrainedAttacker
 from privtalk.bench import task
 from privtalk.bench.networks import Means, choose_device, find_network, split_backbone
 from privtalk.bench.task import (
@@ -39,8 +40,8 @@ from privtalk.methods.protection.registry import PROTECTIONS, find_protection
 CLEAN = "unprotected"
 KINDS: Mapping[str, Kind] = {CLEAN: "reference", "random_noise": "floor", "audio_swap": "ceiling"}
 """Rows that are no methods of anybody's."""
-PURIFIERS = ("diffpure", "gridpure")
-"""Attackers who use the pixel diffusion model."""
+PURIFIERS = ("diffpure", "gridpure", "learned_purifier")
+"""Attackers who use the pixel diffusion model, or start from it."""
 
 
 def parse_budget(text: str) -> str:
@@ -145,6 +146,7 @@ class PortraitProtection(task.Task):
             purifier=settings.purifier if set(attackers) & set(PURIFIERS) else "",
             attackers=tuple(name for name in ATTACKERS if name in attackers),
             protection=None if clean else settings.protection,
+            pairs=settings.protection if any(map(_on_pairs, attackers)) else None,
             options=_options(wanted.method, {**settings.options.get(wanted.method, {}), **wanted.options}),
         )
 
@@ -155,13 +157,23 @@ class PortraitProtection(task.Task):
         return super().placed(cell, path)
 
     def check(self, pending: Sequence[Planned], place: Place, workers: int) -> None:
+        from privtalk.bench.tasks.portrait_protection.training import lacking
+
         pixel_diffusion.load()
+        for cell in (planned.cell for planned in pending):
+            if isinstance(cell, PortraitProtectionCell) and (name := lacking(cell)):
+                raise UserError(
+                    f"attacker {name} trains on shadow people, and the corpus has {cell.corpus.shadows}; give it "
+                    f"some (--set corpus.shadows=24) or leave {name} out of animation.attackers"
+                )
 
     def prepare(self, cells: Sequence[PortraitProtectionCell], place: Place) -> Iterator[Preparation]:
         from privtalk.bench.corpus.filming import footage
         from privtalk.bench.corpus.opening import open_population
+        from privtalk.bench.tasks.portrait_protection.training import preparations
 
         yield footage(open_population(cells[0].corpus, place.resources.corpus))
+        yield from preparations(cells, place)
 
     def costs(self, cell: PortraitProtectionCell) -> Mapping[str, float]:
         owners, iterations = cell.corpus.tested, cell.protection.iterations if cell.protection else 0
@@ -178,6 +190,12 @@ class PortraitProtection(task.Task):
         from privtalk.bench.tasks.portrait_protection.run import run
 
         return run(work)
+
+
+def _on_pairs(attacker: str) -> bool:
+    """Whether an attacker trains on pairs of its own."""
+    cls = find_attacker(attacker)
+    return issubclass(cls, TrainedAttacker) and cls.pairs
 
 
 def _options(row: str, given: Mapping[str, Any]) -> dict[str, Any]:

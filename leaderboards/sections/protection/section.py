@@ -16,6 +16,7 @@ from privtalk.leaderboards.board.views import View
 from privtalk.leaderboards.sections.answers import EvidenceLine, Finding
 from privtalk.leaderboards.sections.protection import figures
 from privtalk.leaderboards.sections.protection.findings import silences, stage_two, survives, words
+from privtalk.leaderboards.sections.protection.gallery import gallery
 from privtalk.leaderboards.sections.protection.protection_board import ProtectionBoard, state
 from privtalk.leaderboards.sections.section import Figures, PagePlace, Section, TerminalBlock
 from privtalk.leaderboards.terminal import add_row, plain
@@ -125,8 +126,13 @@ class Protections(Section):
         return figures.draw_all(self.shown, place.site, place.slug)
 
     def page(self, place: PagePlace) -> Mapping[str, Any]:
-        """Returns the rows with their controls."""
+        """Returns the rows with their controls, and what there is to look at and to hear."""
+        owner, exhibits = gallery(self.shown, place)
+        heard = [name for name in self.shown.attackers if any(name in shown.clips for shown in exhibits)]
         return {
+            "owner": owner,
+            "exhibits": exhibits,
+            "heard": heard,
             "shown": self.shown,
             "words": words,
             "state": lambda row: state(self.shown.control(row).value, self.shown.intact(row).value),

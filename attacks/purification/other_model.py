@@ -1,0 +1,78 @@
+"""The same portrait before another model: the backbone with adapters that the other task trains.
+
+A protection is made against the public backbone. Whoever animates may have a federated adapter, or one that was
+personalised on the owner's own clips, as stolen or published.
+
+Shape legend: N portraits, d numbers of an adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from privtalk.attacks.purification.attacker import AttackedPortraits
+from privtalk.attacks.purification.training import AttackerMeans, TrainedAttacker
+from privtalk.methods.adapters import AdapterBank, adapted
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.config import AdapterConfig, FederationConfig, PersonalisationConfig
+from privtalk.methods.federation.personalisation import PrivateTraining, take_steps
+from privtalk.methods.federation.training import train
+
+ADAPTER = AdapterConfig(rank=2, alpha=4.0, targets=("*.to_v", "*.to_out.0"))
+FEDERATION = FederationConfig(
+    rounds=10, rate=1.0, local_steps=2, windows=1, window_frames=3, optimizer="adam", lr=0.002, server_lr=3.0
+)
+"""The other task's default, with everybody in every round; FedAvg without noise."""
+
+
+class _OtherModel(TrainedAttacker):
+    """Animates with adapters in the denoiser, one for all or one an owner."""
+
+    @contextmanager
+    def as_model(self, backbone: Backbone, portraits: AttackedPortraits) -> Iterator[None]:
+        learned = self.learned["adapters"]
+        bank = _start(backbone).unflatten(learned if len(learned) == 1 else learned[portraits.places])
+        with adapted(backbone.denoiser, bank.to(backbone.device)):
+            yield
+
+
+class FederatedAdapter(_OtherModel):
+    """Animates with an adapter that the shadow people trained with FedAvg."""
+
+    name = "federated_adapter"
+    about = f"animated with a federated adapter, {FEDERATION.rounds} rounds of FedAvg without noise"
+
+    @classmethod
+    def train(cls, means: AttackerMeans) -> dict[str, Tensor]:
+        return {"adapters": _federated(means).flatten()}
+
+
+class PersonalAdapter(_OtherModel):
+    """Animates every owner with an adapter that was personalised on a clip of that owner."""
+
+    name = "personal_adapter"
+    about = "animated with the owner's own adapter, private steps on from the federated one"
+
+    @classmethod
+    def train(cls, means: AttackerMeans) -> dict[str, Tensor]:
+        using = PersonalisationConfig(steps=(means.steps,))
+        private = PrivateTraining.of(
+            means.backbone, _federated(means), means.owners, using, FEDERATION, means.stream
+        )
+        return {"adapters": take_steps(private, using.steps, means.tell).theta[means.steps]}
+
+
+def _start(backbone: Backbone) -> AdapterBank:
+    """A bank of one of the right shape."""
+    return AdapterBank.initial(backbone.denoiser, ADAPTER, lambda *names: torch.Generator())
+
+
+def _federated(means: AttackerMeans) -> AdapterBank:
+    """The global adapter after the last round."""
+    start = AdapterBank.initial(means.backbone.denoiser, ADAPTER, means.stream)
+    *_, last = train("fedavg", means.backbone, start, means.shadows, FEDERATION, means.stream)
+    return last.bank(start)

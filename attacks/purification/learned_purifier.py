@@ -24,7 +24,7 @@ COUNT, RATE = 32, 1e-3
 LEVEL = 20
 """The timestep that the network is told: its noise is about that of a budget of 8."""
 STRENGTH = 4.0
-"""Times that level's noise which the perturbation is taken to be, so that training starts near nothing."""
+"""Times that level's noise which the network's answer, of unit variance where it sees noise, is taken to be."""
 
 
 class LearnedPurifier(TrainedAttacker):

@@ -155,8 +155,15 @@ def test_attackers_of_one_budget_change_no_cell_of_another(setting, tiers):
     assert moved(setting) == {key for key, cell in PLAIN.items() if cell.tier in tiers}
 
 
-def test_how_a_protection_is_made_is_nothing_to_the_clean_portrait():
-    assert moved("protection.iterations=3") == {k for k, cell in PLAIN.items() if cell.method != CLEAN}
+def test_how_a_protection_is_made_is_nothing_to_the_clean_portrait_but_to_attackers_who_make_pairs():
+    alone = "animation.attackers=[blur]"
+    plain, changed = cells(alone), cells(alone, "protection.iterations=3")
+    found = {key for key, cell in changed.items() if cell.id != plain[key].id}
+    assert found == {key for key, cell in PLAIN.items() if cell.method != CLEAN}
+    assert moved("protection.iterations=3") == set(PLAIN)
+    assert {cell.pairs is None for cell in PLAIN.values() if cell.at_main_budget or cell.budget is None} == {
+        False
+    }
 
 
 @pytest.mark.parametrize("setting", ["animation.steps=3", "corpus.tested=39", "protection.path=token"])

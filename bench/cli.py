@@ -255,11 +255,17 @@ def protect(
         ),
     ] = None,
     iterations: Annotated[int, typer.Option(min=0, help="Steps of descent.")] = 100,
+    board: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="A run of protections: say which attackers undo it there."),
+    ] = None,
 ) -> None:
     """Perturb the face in a photo so that it is harder to make it speak; says what that is worth."""
     from privtalk.bench.commands import protect as command
 
-    command.protect(photo, out, method=method, budget=budget, weights=weights, iterations=iterations)
+    command.protect(
+        photo, out, method=method, budget=budget, weights=weights, iterations=iterations, board=board
+    )
 
 
 @app.command()

@@ -34,7 +34,7 @@ SHARES = (0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
+class PhotoPairs:
     """Photos as an attacker has them before and after it protected them itself."""
 
     clean: Tensor
@@ -55,7 +55,7 @@ class AttackerMeans:
     """The shadow people's clips."""
     owners: tuple[ClientData, ...] = ()
     """The owners' clips, in the order of their portraits: for whoever is supposed to have got hold of them."""
-    pairs: Pairs | None = None
+    pairs: PhotoPairs | None = None
     steps: int
     """Steps of what is trained on pairs, and of what is personalised."""
     stream: Stream
@@ -92,7 +92,7 @@ def make_pairs(
     budget: float,
     stream: Stream,
     tell: Tell = lambda done, total: None,
-) -> Pairs:
+) -> PhotoPairs:
     """Returns photos uint8 [M, H, W, 3], of `portraits`, protected by a method of `KINDS` at several budgets."""
     cls = find_protection(kind)
     budgets = [max(1, round(share * budget)) for share in SHARES]
@@ -111,11 +111,11 @@ def make_pairs(
         setting = Setting.of(part, Victim(backbone, config.path), drivers, config, levels, stream, told)
         clean.append(photos[index])
         protected.append(released(photos[index], cls().protect(setting).detach(), levels))
-    return Pairs(clean=torch.cat(clean), protected=torch.cat(protected))
+    return PhotoPairs(clean=torch.cat(clean), protected=torch.cat(protected))
 
 
 def batches(
-    pairs: Pairs, steps: int, count: int, generator: torch.Generator
+    pairs: PhotoPairs, steps: int, count: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields (clean, protected) uint8 [count, H, W, 3] for every step, half of them mirrored."""
     for _ in range(steps):
@@ -125,9 +125,9 @@ def batches(
         yield tuple(part.flip(2) for part in found) if mirrored else found  # type: ignore[misc]
 
 
-def joined(parts: Sequence[Pairs]) -> Pairs:
+def joined(parts: Sequence[PhotoPairs]) -> PhotoPairs:
     """Returns the pairs of all parts."""
-    return Pairs(
+    return PhotoPairs(
         clean=torch.cat([part.clean for part in parts]),
         protected=torch.cat([part.protected for part in parts]),
     )

@@ -26,12 +26,23 @@ WARNING = (
 
 
 def protect(
-    photo: Path, out: Path, *, method: str, budget: int, weights: Path | None, iterations: int
+    photo: Path,
+    out: Path,
+    *,
+    method: str,
+    budget: int,
+    weights: Path | None,
+    iterations: int,
+    board: Path | None = None,
 ) -> None:
-    """Protects the face in a photo and writes a PNG, and a picture of before, after and the change beside it."""
+    """Protects the face in a photo and writes a PNG, and a picture of before, after and the change beside it.
+
+    `board`: the folder of a run, by which it is said who undoes the protection.
+    """
     from privtalk.bench.corpus.video.faces import NAMES, find_weights, load_detector, load_landmarker
     from privtalk.bench.photos.protecting import protect_photo
     from privtalk.bench.photos.reading import read_photo, write_photo
+    from privtalk.bench.photos.standing import standing
     from privtalk.methods.backbone import weights as backbone_weights
     from privtalk.methods.protection.config import ProtectionConfig
     from privtalk.methods.protection.registry import find_protection
@@ -45,6 +56,7 @@ def protect(
     cls = find_protection(method)
     if method == "unprotected":
         raise UserError("method unprotected changes nothing; name a protection (bench list protections)")
+    stood = None if board is None else standing(board, method, budget)
     read = read_photo(photo)
     found = {role: _of(weights, NAMES[role]) for role in NAMES}
     finders = (
@@ -83,6 +95,8 @@ def protect(
         f"face of {made.face.side:.0f} pixels: PSNR {made.psnr:.1f} dB; public voices move the mouth by "
         f"{made.after:.1f} levels instead of {made.before:.1f} ({100 * made.after / max(made.before, 1e-9):.0f} %)"
     )
+    if stood is not None:
+        said.print(escape(f"{board}: {stood.said(method, budget)}"))
     said.print(WARNING)
 
 

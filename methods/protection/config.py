@@ -18,6 +18,8 @@ Timesteps = Literal["published", "matched", "sampler", "uniform"]
 published: indices 200 to 299, as Silencer's released code has them. matched: the indices of this schedule with the
 signal-to-noise ratio that those have in Silencer's victim. sampler: the steps that sampling visits. uniform: all.
 """
+Movement = Literal["still", "public"]
+"""Landmarks while a protection is made: the portrait's own (as published), or those of public people."""
 PUBLISHED = (200, 300)
 HALLO_KEPT = (0.737, 0.565)
 """The share of signal (alpha-bar) at indices 200 and 300 of Stable Diffusion 1.5's schedule, rescaled as Silencer's
@@ -36,8 +38,7 @@ class ProtectionConfig(Frozen):
     sampling_steps: int = Field(2, ge=1, le=1000)
     """Steps of the sampler whose timesteps `sampler` means, and that the ceiling goes through."""
     path: GradientPath = "both"
-    movement: Literal["still", "public"] = "public"
-    """Landmarks while a protection is made: the portrait's own (as published), or those of public people."""
+    movement: Movement = "public"
 
 
 def timestep_range(config: ProtectionConfig, diffusion: Diffusion) -> Tensor:

@@ -44,7 +44,8 @@ def test_suites_are_listed(capsys):
     [
         (
             ["run", "--suite", "nope"],
-            "bench: unknown suite 'nope'; valid: ablation, methods, portrait_protection, privacy_utility",
+            "bench: unknown suite 'nope'; valid: ablation, methods, portrait_gradients, portrait_protection, "
+            "privacy_utility",
         ),
         (
             ["run", "--suite", "ablation", "--preset", "tiny"],

@@ -32,6 +32,7 @@ MISTAKES = {
     "no such method": (["-o", "{0}/out.png", "--method", "cloak"], "unknown protection 'cloak'"),
     "no protection": (["-o", "{0}/out.png", "--method", "unprotected"], "changes nothing"),
     "no such folder": (["-o", "{0}/out.png", "--weights", "{0}/none"], "no such folder"),
+    "no run": (["-o", "{0}/out.png", "--board", "{0}/none"], "no run is there"),
     "a folder without networks": (["-o", "{0}/out.png", "--weights", "{0}"], "put the network in it"),
 }
 

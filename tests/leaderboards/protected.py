@@ -90,7 +90,7 @@ def block(tier: str, *, fails: bool = False, bounded: bool = True) -> Protection
         value=0.5 if fails else 1.0, low=0.4 if fails else 0.98, high=0.6 if fails else 1.02, n=12
     )
     return ProtectionBlock(
-        budget=float(tier.partition("=")[2]),
+        budget=float(at_of(tier)["budget"]),
         bounded=bounded,
         largest=8,
         controls={

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -35,7 +35,9 @@ from privtalk.bench.tasks.portrait_protection.settings import (
 from privtalk.core.errors import UserError
 from privtalk.core.files import file_hash
 from privtalk.core.records import Kind
+from privtalk.methods.protection.config import Movement, ProtectionConfig, Timesteps
 from privtalk.methods.protection.registry import PROTECTIONS, find_protection
+from privtalk.methods.protection.victim import GradientPath
 
 CLEAN = "unprotected"
 KINDS: Mapping[str, Kind] = {CLEAN: "reference", "random_noise": "floor", "audio_swap": "ceiling"}
@@ -59,8 +61,24 @@ def parse_budget(text: str) -> str:
     return str(int(levels))
 
 
+def _one_of(axis: str, valid: tuple[str, ...]) -> Callable[[str], str]:
+    """A parser of an axis of names."""
+
+    def parse(text: str) -> str:
+        if text not in valid:
+            raise UserError(f"{axis}={text}: {axis} is one of {', '.join(valid)}")
+        return text
+
+    return parse
+
+
 AXES = {
     BUDGET: Axis("largest change of a pixel, in levels of 255", parse_budget),
+    "timesteps": Axis(
+        "noise levels at which the denoiser is attacked", _one_of("timesteps", get_args(Timesteps))
+    ),
+    "path": Axis("the portrait's way into the denoiser", _one_of("path", get_args(GradientPath))),
+    "movement": Axis("landmarks while a protection is made", _one_of("movement", get_args(Movement))),
     ATTACKER: Axis("who animates the published portrait", str, planned=False),
 }
 AT_MAIN, ELSEWHERE = "animation.attackers", "animation.elsewhere"
@@ -135,6 +153,9 @@ class PortraitProtection(task.Task):
             rule = "has no budget; write none" if clean else "needs a budget, such as budget=8"
             raise UserError(f"row {wanted.method} {rule}")
         main = clean or float(wanted.at[BUDGET]) == settings.animation.main_budget
+        made = {name: value for name, value in wanted.at.items() if name in ProtectionConfig.model_fields}
+        if clean and made:
+            raise UserError(f"row {wanted.method} is not made by any {' or '.join(made)}; write none")
         attackers = settings.animation.attackers if main else settings.animation.elsewhere
         return PortraitProtectionCell(
             method=wanted.method,
@@ -145,7 +166,7 @@ class PortraitProtection(task.Task):
             backbone=settings.backbone,
             purifier=settings.purifier if set(attackers) & set(PURIFIERS) else "",
             attackers=tuple(name for name in ATTACKERS if name in attackers),
-            protection=None if clean else settings.protection,
+            protection=None if clean else settings.protection.model_copy(update=made),
             pairs=settings.protection if any(map(_on_pairs, attackers)) else None,
             options=_options(wanted.method, {**settings.options.get(wanted.method, {}), **wanted.options}),
         )

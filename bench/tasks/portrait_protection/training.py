@@ -14,7 +14,7 @@ from privtalk.attacks.purification.registry import find_attacker
 from privtalk.attacks.purification.training import (
     KINDS,
     AttackerMeans,
-    Pairs,
+    PhotoPairs,
     TrainedAttacker,
     joined,
     make_pairs,
@@ -133,18 +133,18 @@ def _jobs(lessons: Sequence[Lesson], place: Place) -> list[Job]:
     ]
 
 
-def _kept(cell: PortraitProtectionCell, attacker: str) -> Pairs:
+def _kept(cell: PortraitProtectionCell, attacker: str) -> PhotoPairs:
     """All pairs of a cell's attackers."""
     found = [read_tensors(Lesson(cell, attacker, kind).path) for kind in KINDS]
     return joined(
         [
-            Pairs(clean=torch.from_numpy(part["clean"]), protected=torch.from_numpy(part["protected"]))
+            PhotoPairs(clean=torch.from_numpy(part["clean"]), protected=torch.from_numpy(part["protected"]))
             for part in found
         ]
     )
 
 
-def _pairs(report: Report, lesson: Lesson, population: Population, backbone: Backbone) -> Pairs:
+def _pairs(report: Report, lesson: Lesson, population: Population, backbone: Backbone) -> PhotoPairs:
     """Shadow people's photos, protected by the attacker."""
     cell, names, photos, landmarks = lesson.cell, [], [], []
     if cell.pairs is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from privtalk.core.upgrade import at_of, tier_of
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import BoardRow
 from privtalk.leaderboards.sections.answers import Answer, EvidenceLine, Finding, answer, finding
@@ -11,6 +12,8 @@ from privtalk.leaderboards.sections.protection.protection_board import Protected
 
 CHAIN = "jpeg_and_half_size"
 """The attacker whom anybody is who shares a photo."""
+BUDGET = "budget"
+"""The axis that every protection has a place on; further axes are ways of making it."""
 
 
 def silences(shown: ProtectionBoard) -> Finding:
@@ -96,6 +99,34 @@ def stage_two(shown: ProtectionBoard) -> Finding | None:
         return None
     return finding(
         "Does Silencer’s second stage buy anything at equal visible cost?",
+        [Answer("", "; ".join(told))],
+        lines,
+    )
+
+
+def made_otherwise(shown: ProtectionBoard) -> Finding | None:
+    """Returns what the noise levels, gradient paths and movements change that a protection is made with."""
+    lines, told = [], []
+    plain = {(found.row.key.method, found.row.key.tier): found for found in shown.methods}
+    for found in shown.methods:
+        at = at_of(found.row.key.tier)
+        base = plain.get((found.row.key.method, tier_of({BUDGET: at[BUDGET]}))) if BUDGET in at else None
+        if base is None or base is found:
+            continue
+        apart = shown.apart(found.row, base.row)
+        said = f"{formats.with_interval(apart, 2, signed=True)} of control"
+        lines.append(
+            EvidenceLine(
+                subject=f"{found.row.where} − {base.row.where}",
+                figure=said,
+                verdict=_clear(apart.low, apart.high),
+            )
+        )
+        told.append(f"{found.row.where}: {said}")
+    if not lines:
+        return None
+    return finding(
+        "Does it matter at which noise levels, by which path and with which movement a protection is made?",
         [Answer("", "; ".join(told))],
         lines,
     )

@@ -18,7 +18,7 @@ _ATTACKED = re.compile(r"^attacked/(?P<attacker>[a-z0-9_]+)/(?P<owner>[^/]+)\.mp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exhibit:
-    """What is shown of a row; addresses are relative to the site, empty where there is nothing."""
+    """The pictures and clips of a row; addresses are relative to the site, empty where there is nothing."""
 
     label: str
     at: str

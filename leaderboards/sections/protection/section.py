@@ -15,7 +15,13 @@ from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.board.views import View
 from privtalk.leaderboards.sections.answers import EvidenceLine, Finding
 from privtalk.leaderboards.sections.protection import figures
-from privtalk.leaderboards.sections.protection.findings import silences, stage_two, survives, words
+from privtalk.leaderboards.sections.protection.findings import (
+    made_otherwise,
+    silences,
+    stage_two,
+    survives,
+    words,
+)
 from privtalk.leaderboards.sections.protection.gallery import gallery
 from privtalk.leaderboards.sections.protection.protection_board import ProtectionBoard, state
 from privtalk.leaderboards.sections.section import Figures, PagePlace, Section, TerminalBlock
@@ -41,7 +47,12 @@ class Protections(Section):
 
     def findings(self) -> Sequence[Finding]:
         """Returns whom a protection silences, what is left under attack, and what the second stage buys."""
-        made = (silences(self.shown), survives(self.shown), stage_two(self.shown))
+        made = (
+            silences(self.shown),
+            survives(self.shown),
+            stage_two(self.shown),
+            made_otherwise(self.shown),
+        )
         return [found for found in made if found is not None]
 
     def remarks(self) -> Sequence[EvidenceLine]:

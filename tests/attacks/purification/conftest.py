@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
-from privtalk.attacks.purification.training import AttackerMeans, Pairs, TrainedAttacker
+from privtalk.attacks.purification.training import AttackerMeans, PhotoPairs, TrainedAttacker
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.autoencoder import to_frames
 from privtalk.methods.backbone.backbone import Backbone
@@ -65,7 +65,7 @@ def means(backbone: Backbone, photos: Tensor) -> AttackerMeans:
         backbone=backbone,
         shadows=tuple(people[:2]),
         owners=tuple(people[2:]),
-        pairs=Pairs(clean=photos, protected=patterned(photos)),
+        pairs=PhotoPairs(clean=photos, protected=patterned(photos)),
         steps=3,
         stream=partial(torch_stream, 4),
     )

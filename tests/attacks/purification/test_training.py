@@ -20,7 +20,7 @@ from privtalk.attacks.purification.training import (
     KINDS,
     SHARES,
     AttackerMeans,
-    Pairs,
+    PhotoPairs,
     TrainedAttacker,
     batches,
     joined,
@@ -61,7 +61,7 @@ def smooth(count: int, name: str) -> Tensor:
 def patient(means: AttackerMeans) -> AttackerMeans:
     """Many pairs with one pattern, of photos that nobody is tested with."""
     clean = smooth(24, "training")
-    return replace(means, steps=40, pairs=Pairs(clean=clean, protected=patterned(clean)))
+    return replace(means, steps=40, pairs=PhotoPairs(clean=clean, protected=patterned(clean)))
 
 
 def test_a_purifier_learns_what_it_was_shown_to_take_away(
@@ -77,7 +77,7 @@ def test_a_purifier_learns_what_it_was_shown_to_take_away(
 def test_a_purifier_that_is_shown_nothing_wrong_changes_little(
     patient: AttackerMeans, photos: Tensor, portraits: AttackedPortraits, backbone: Backbone
 ) -> None:
-    clean = replace(patient, pairs=Pairs(clean=photos, protected=photos))
+    clean = replace(patient, pairs=PhotoPairs(clean=photos, protected=photos))
     found = LearnedPurifier(LearnedPurifier.train(clean)).purify(portraits, backbone, STREAMS)
     assert error(found, photos) < error(patterned(photos), photos)
 
@@ -241,7 +241,7 @@ def test_attackers_make_pairs_with_methods_that_there_are() -> None:
 
 
 def test_both_photos_of_a_pair_are_mirrored_or_none(photos: Tensor) -> None:
-    pairs = Pairs(clean=photos, protected=255 - photos)
+    pairs = PhotoPairs(clean=photos, protected=255 - photos)
     drawn = list(batches(pairs, 12, 4, torch_stream(0, "batches")))
     assert len(drawn) == 12
     assert all(torch.equal(clean, 255 - protected) for clean, protected in drawn)
@@ -250,7 +250,7 @@ def test_both_photos_of_a_pair_are_mirrored_or_none(photos: Tensor) -> None:
 
 
 def test_joined_pairs_stay_pairs(photos: Tensor) -> None:
-    one, two = (Pairs(clean=part, protected=255 - part) for part in (photos[:1], photos[1:]))
+    one, two = (PhotoPairs(clean=part, protected=255 - part) for part in (photos[:1], photos[1:]))
     both = joined([one, two])
     assert torch.equal(both.clean, photos)
     assert torch.equal(both.protected, 255 - photos)

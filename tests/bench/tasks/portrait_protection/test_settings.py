@@ -206,3 +206,37 @@ def test_costs_are_of_what_a_cell_does():
     assert all(seconds > 0 for seconds in TASK.costs(protected).values())
     assert TASK.costs(PLAIN["audio_swap budget=8 seed 0"])["protecting"] > TASK.costs(protected)["protecting"]
     assert TASK.costs(PLAIN["silencer budget=4 seed 0"])["animating"] < TASK.costs(protected)["animating"]
+
+
+# ---- ways of making a protection, as axes
+
+GRADIENTS = suites.load("portrait_gradients")
+
+
+def test_a_place_on_an_axis_is_how_the_protection_is_made():
+    plan = suites.expand(GRADIENTS, "small", seeds=[0])
+    found = {planned.cell.tier: planned.cell for planned in plan.cells if planned.cell.method != CLEAN}
+    plain = found["budget=8"].protection
+    for tier, cell in found.items():
+        own = {name: value for name, value in cell.at.items() if name != "budget"}
+        assert cell.protection == plain.model_copy(update=own), tier
+        assert cell.pairs is None
+    assert len({cell.id for cell in found.values()}) == len(found) == 8
+
+
+@pytest.mark.parametrize("axis", ["timesteps", "path", "movement"])
+def test_a_way_of_making_that_there_is_not_is_refused_with_those_there_are(axis):
+    line = refused(suites.expand, GRADIENTS, "small", seeds=[0], tiers=[f"budget=8,{axis}=odd"])
+    assert f"{axis}=odd: {axis} is one of " in line
+    assert (
+        str(TASK.settings.model_fields and getattr(PLAIN["silencer budget=8 seed 0"].protection, axis))
+        in line
+    )
+
+
+def test_the_clean_portrait_is_not_made_at_all():
+    clean = RowGrid(method=(CLEAN,), tier=("path=token",))
+    suite = GRADIENTS.model_copy(update={"grids": (clean,)})
+    assert "row unprotected is not made by any path; write none" in refused(
+        suites.expand, suite, "small", seeds=[0]
+    )

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from privtalk.leaderboards.board.build import build
-from privtalk.leaderboards.sections.protection.findings import silences, stage_two, survives, words
+from privtalk.leaderboards.sections.protection.findings import (
+    made_otherwise,
+    silences,
+    stage_two,
+    survives,
+    words,
+)
 from privtalk.leaderboards.sections.protection.protection_board import ProtectionBoard
 from tests.leaderboards.protected import CONTROL, failing, protected, without
 
@@ -98,6 +104,20 @@ def test_the_second_stage_is_compared_at_equal_cost(latent, verdict):
 def test_the_second_stage_is_not_compared_with_another_cost():
     alone = {key: value for key, value in CONTROL.items() if key != ("silencer", "budget=8")}
     assert stage_two(shown_of(protected(alone))) is None
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [(0.2, "better"), (0.6, "worse"), (0.4, "level")])
+def test_ways_of_making_a_protection_are_held_to_the_plain_one(kept, verdict):
+    other = {("silencer", "budget=8,timesteps=published"): kept}
+    found = made_otherwise(shown_of(protected({**CONTROL, **other})))
+    [line] = found.lines
+    assert line.subject == "Silencer I, 8/255, published timesteps − Silencer I, 8/255"
+    assert line.verdict == verdict
+    assert found.answers[0].text.startswith("Silencer I, 8/255, published timesteps: ")
+
+
+def test_nothing_is_said_where_all_are_made_alike(shown):
+    assert made_otherwise(shown) is None
 
 
 def test_attackers_are_called_by_words():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import av
 import pytest
 import torch
 
@@ -35,6 +36,16 @@ def test_everybody_attacks_every_row(attacked):
     for record in RunStore(attacked.out):
         assert [variant.at["attacker"] for variant in record.variants] == list(WHO)
         assert all(v.metrics["audio_control"].estimate.value is not None for v in record.variants)
+
+
+def test_what_attackers_make_of_the_first_owner_is_kept_with_its_sound(attacked):
+    """Of those whom people are to hear: one of these, and not of the jpeg chain, which nobody asked for."""
+    for record in RunStore(attacked.out):
+        kept = {name: path for name, path in record.artifacts.items() if name.startswith("attacked/")}
+        assert list(kept) == ["attacked/learned_purifier/clients-00000.mp4"]
+        with av.open(str(attacked.out / kept["attacked/learned_purifier/clients-00000.mp4"])) as container:
+            assert container.streams.video[0].frames == 20
+            assert len(container.streams.audio) == 1
 
 
 def test_another_row_trains_nobody_again(attacked, owners_request, tmp_path, monkeypatch, capsys):

@@ -82,6 +82,12 @@ class Cast:
         """The clean portraits."""
         return OwnedPortraits(names=self.people, images=to_images(self.photos), landmarks=self.points)
 
+    def first(self, count: int) -> Cast:
+        """The first owners, with one photo each."""
+        parts = {name: getattr(self, name)[:count] for name in ("people", "photos", "points", "clips")}
+        more = {name: getattr(self, name)[:count] for name in ("audio", "moved", "noise")}
+        return replace(self, **parts, **more, further=())
+
     def published(
         self, photos: Tensor, steps: int, budget: float | None, further: Sequence[FurtherPhotos] = ()
     ) -> AttackedPortraits:

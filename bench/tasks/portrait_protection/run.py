@@ -38,6 +38,8 @@ from privtalk.methods.protection.victim import OwnedPortraits, Victim
 from privtalk.metrics.protection.registry import PROTECTION_METRICS, UNDER_ATTACK
 from privtalk.metrics.protection.scoring import AnimatedPortrait
 
+QUIET = 2
+"""Owners whose speech is taken away as a control."""
 CLEAN_VERSION = 2
 """Raise it whenever the clean animation of the same cell changes."""
 
@@ -223,9 +225,10 @@ def _block(
 def _difference_without_speech(
     cell: PortraitProtectionCell, cast: Cast, backbone: Backbone, photos: Tensor
 ) -> float:
-    """Levels by which two animations differ whose speech is zero: the first owner's, all frames."""
-    published = cast.published(photos, cell.animation.steps, cell.budget)[:1]
-    quiet = published.saying(torch.zeros_like(published.audio))
-    attacker = find_attacker(DIRECT)()
-    first, second = (attacker.animate(backbone, quiet.saying(q)) for q in (quiet.audio, -quiet.audio))
-    return float((first.int() - second.int()).abs().max())
+    """Levels by which the two animations differ where both speeches are zero, of the first owners: made as all figures
+    are, so that whatever else were to differ between the two would be seen.
+    """
+    few = cast.first(QUIET)
+    quiet = replace(few, audio=torch.zeros_like(few.audio))
+    made = _animated(cell, quiet, backbone, DIRECT, photos[:QUIET])
+    return float((made.own.int() - made.other.int()).abs().max())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from privtalk.attacks.purification.attacker import PortraitAttacker
+from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
 from privtalk.bench.commands import run as command
 from privtalk.bench.tasks.portrait_protection import run as own_run
 from privtalk.core.records import RunStore
@@ -55,6 +57,21 @@ def test_an_animation_that_is_not_of_its_speech_alone_makes_the_row_invalid(run,
     [board] = build_all(load([folder])).values()
     told = [(line.figure, line.verdict) for line in findings(board)[-1].lines]
     assert ("control failed: speech taken away, seed 0", "invalid") in told
+
+
+@pytest.mark.parametrize("what", ["noise", "moved", "landmarks"])
+def test_something_else_that_changes_with_the_speech_makes_the_row_invalid(what, run, monkeypatch):
+    """Control is that of the sound alone only if nothing but the sound differs."""
+    sound = AttackedPortraits.saying
+
+    def saying(self, audio):
+        return replace(sound(self, audio), **{what: getattr(self, what) + 0.5})
+
+    monkeypatch.setattr(AttackedPortraits, "saying", saying)
+    record, _ = run()
+    silence = record.protection.controls["speech taken away"]
+    assert silence.estimate.value > 0
+    assert not silence.passed
 
 
 def test_where_nobody_hears_the_speech_nothing_is_claimed(run, monkeypatch):

@@ -120,7 +120,7 @@ def _matrix(shown: ProtectionBoard, folder: Path) -> Figure:
             f"{row['label']} by {row['attacker']}: {formats.number(row['control'], 2)}" for row in rows
         ),
         caption="Audio control retained: 0 is silence, 1 the clean portrait under the direct animation. The worst "
-        "attacker stands in front; a protection counts for what it leaves him. Above 1 the mouth answers "
+        "attacker stands in front; a protection counts for what it leaves that one. Above 1 the mouth answers "
         "more than the clean portrait’s.",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from privtalk.core.upgrade import at_of, tier_of
+from privtalk.core.upgrade import NO_LEVEL, at_of, tier_of
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import BoardRow
 from privtalk.leaderboards.sections.answers import Answer, EvidenceLine, Finding, answer, finding
@@ -12,6 +12,8 @@ from privtalk.leaderboards.sections.protection.protection_board import Protected
 
 CHAIN = "jpeg_and_half_size"
 """The attacker whom anybody is who shares a photo."""
+OTHER_MODELS = ("federated_adapter", "personal_adapter")
+"""Attackers who animate with another model than protections are made on."""
 BUDGET = "budget"
 """The axis that every protection has a place on; further axes are ways of making it."""
 
@@ -100,6 +102,41 @@ def stage_two(shown: ProtectionBoard) -> Finding | None:
     return finding(
         "Does Silencer’s second stage buy anything at equal visible cost?",
         [Answer("", "; ".join(told))],
+        lines,
+    )
+
+
+def transfers(shown: ProtectionBoard) -> Finding | None:
+    """Returns whether protections hold where the portrait is animated with another model than they were made on."""
+    lines, told = [], []
+    clean = next((found for found in shown.rows if found.row.key.tier == NO_LEVEL), None)
+    for found in shown.main:
+        tried = {name: found.attacked[name] for name in OTHER_MODELS if name in found.attacked}
+        for name, row in tried.items():
+            apart = shown.apart(row, found.row)
+            lines.append(
+                EvidenceLine(
+                    subject=f"{found.row.where}, {words(name)}",
+                    figure=f"{figure(shown, row)} of control, "
+                    f"{formats.with_interval(apart, 2, signed=True)} against the public backbone",
+                    verdict=_clear(apart.low, apart.high),
+                )
+            )
+        if tried and found.row.kind in ("method", "ceiling") and not found.invalid:
+            said = ", ".join(f"{figure(shown, row)} by the {words(name)}" for name, row in tried.items())
+            told.append((_value(shown, found.row), found, said))
+    if not told:
+        return None
+    _, best, said = min(told, key=lambda entry: entry[0])
+    stated = (
+        f"{best.row.label} leaves {said}, and {figure(shown, best.row)} on the backbone that it was made on"
+    )
+    if clean is not None and (own := [name for name in OTHER_MODELS if name in clean.attacked]):
+        kept = ", ".join(formats.number(shown.control(clean.attacked[name]).value, 2) for name in own)
+        stated += f"; the clean portrait has {kept} there"
+    return finding(
+        "Does a protection made on the public backbone hold on federated and personal adapters?",
+        [answer(best.row.at, stated)],
         lines,
     )
 

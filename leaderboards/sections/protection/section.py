@@ -20,6 +20,7 @@ from privtalk.leaderboards.sections.protection.findings import (
     silences,
     stage_two,
     survives,
+    transfers,
     words,
 )
 from privtalk.leaderboards.sections.protection.gallery import gallery
@@ -51,6 +52,7 @@ class Protections(Section):
             silences(self.shown),
             survives(self.shown),
             stage_two(self.shown),
+            transfers(self.shown),
             made_otherwise(self.shown),
         )
         return [found for found in made if found is not None]

@@ -10,6 +10,7 @@ from privtalk.leaderboards.sections.protection.findings import (
     silences,
     stage_two,
     survives,
+    transfers,
     words,
 )
 from privtalk.leaderboards.sections.protection.protection_board import ProtectionBoard
@@ -114,6 +115,19 @@ def test_ways_of_making_a_protection_are_held_to_the_plain_one(kept, verdict):
     assert line.subject == "Silencer I, 8/255, published timesteps − Silencer I, 8/255"
     assert line.verdict == verdict
     assert found.answers[0].text.startswith("Silencer I, 8/255, published timesteps: ")
+
+
+def test_whether_a_protection_holds_on_other_models_is_told_of_the_most_silent(shown):
+    assert transfers(shown) is None
+    found = transfers(shown_of(protected(restored={"personal_adapter": 0.05, "federated_adapter": -0.05})))
+    [text] = told(found)
+    assert text.startswith("Audio swap (end to end) leaves 0.05 [")
+    assert "by the federated adapter, 0.15 [" in text
+    assert "by the personal adapter, and 0.10 [" in text
+    assert text.endswith("; the clean portrait has 0.95, 1.05 there")
+    lines = {line.subject: line for line in found.lines}
+    assert lines["Silencer I, 8/255, personal adapter"].verdict == "worse"
+    assert lines["Silencer I, 8/255, federated adapter"].verdict == "better"
 
 
 def test_nothing_is_said_where_all_are_made_alike(shown):

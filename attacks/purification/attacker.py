@@ -45,6 +45,8 @@ class AttackedPortraits:
     """Levels of 255 within which the attacker supposes the clean photo."""
     places: Tensor
     """int64 [N] the owners' numbers."""
+    quiet: Tensor
+    """[N, 1, D] the mean of all that is said, also where few frames of it are animated: what silence is taken to be."""
     others: tuple[AttackedPortraits, ...] = ()
     """Further photos of the same owners, published likewise, with the same to say."""
 
@@ -56,7 +58,7 @@ class AttackedPortraits:
             self,
             **{
                 name: getattr(self, name)[index]
-                for name in ("photos", "landmarks", "audio", "moved", "noise", "places")
+                for name in ("photos", "landmarks", "audio", "moved", "noise", "places", "quiet")
             },
             others=tuple(other[index] for other in self.others),
         )
@@ -67,8 +69,8 @@ class AttackedPortraits:
         return replace(self, audio=self.audio[every, frames], moved=self.moved[every, frames])
 
     def saying(self, audio: Tensor) -> AttackedPortraits:
-        """The same with other words [N, F, D]."""
-        return replace(self, audio=audio)
+        """The same with other words [N, F, D], all of them."""
+        return replace(self, audio=audio, quiet=audio.mean(1, keepdim=True))
 
 
 class PortraitAttacker:
@@ -102,9 +104,9 @@ class PortraitAttacker:
         """The backbone as it animates these portraits: while it lasts, and not after."""
         return nullcontext()
 
-    def sampled(self, backbone: Backbone, batch: Batch, noise: Tensor, steps: int) -> Tensor:
-        """Returns the latents [N, F, C, h, w] of the animation."""
-        return backbone.generate(batch, noise, steps)
+    def sampled(self, backbone: Backbone, batch: Batch, portraits: AttackedPortraits) -> Tensor:
+        """Returns the latents [N, F, C, h, w] of the animation of portraits, whose conditions are `batch`."""
+        return backbone.generate(batch, portraits.noise, portraits.steps)
 
     def animate(self, backbone: Backbone, portraits: AttackedPortraits) -> Tensor:
         """Returns uint8 frames [N, F, H, W, 3] of portraits that have been purified."""
@@ -125,7 +127,7 @@ class PortraitAttacker:
             reference_landmarks=portraits.landmarks,
         )
         with self.as_model(backbone, portraits):
-            latents = self.sampled(backbone, batch, portraits.noise, portraits.steps)
+            latents = self.sampled(backbone, batch, portraits)
         return backbone.decode(latents)
 
 

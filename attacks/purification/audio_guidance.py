@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from privtalk.attacks.purification.attacker import PortraitAttacker
+from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
 
@@ -17,7 +17,7 @@ STRENGTH = 2.0
 class AudioGuidance(PortraitAttacker):
     """v = v(silence) + s (v(audio) - v(silence)) at every sampling step, s = 2 (after classifier-free guidance).
 
-    Silence is the mean of what a clip says: the victim was never trained without sound.
+    Silence is the mean of all that a clip says: the victim was never trained without sound.
     """
 
     name = "audio_guidance"
@@ -26,9 +26,10 @@ class AudioGuidance(PortraitAttacker):
     adaptive = True
 
     @torch.no_grad()
-    def sampled(self, backbone: Backbone, batch: Batch, noise: Tensor, steps: int) -> Tensor:
-        quiet = replace(batch, audio=batch.audio.mean(1, keepdim=True).expand_as(batch.audio))
-        visited, noisy = backbone.diffusion.sampling_steps(steps), noise.expand_as(batch.latents)
+    def sampled(self, backbone: Backbone, batch: Batch, portraits: AttackedPortraits) -> Tensor:
+        quiet = replace(batch, audio=portraits.quiet.expand_as(batch.audio))
+        visited = backbone.diffusion.sampling_steps(portraits.steps)
+        noisy = portraits.noise.expand_as(batch.latents)
         aligned = backbone.aligned(batch)
         for t, following in zip(visited, [*visited[1:], None], strict=True):
             index = torch.full((len(batch),), t)

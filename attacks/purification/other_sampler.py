@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from privtalk.attacks.purification.attacker import PortraitAttacker
+from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import Batch
 
@@ -17,5 +17,5 @@ class OtherSampler(PortraitAttacker):
     name = "other_sampler"
     about = f"{TIMES} times as many sampling steps"
 
-    def sampled(self, backbone: Backbone, batch: Batch, noise: Tensor, steps: int) -> Tensor:
-        return backbone.generate(batch, noise, TIMES * steps)
+    def sampled(self, backbone: Backbone, batch: Batch, portraits: AttackedPortraits) -> Tensor:
+        return backbone.generate(batch, portraits.noise, TIMES * portraits.steps)

@@ -90,11 +90,22 @@ class ProtectionScores:
     _responses: list[tuple[float, float] | None] = field(default_factory=list)
     _features: dict[str, Spool] = field(default_factory=dict)
 
-    def update(self, made: AnimatedPortrait, clean: AnimatedPortrait, clip: DrivingClip) -> None:
-        """Takes in the animations of a published portrait and of the clean one."""
+    def update(
+        self,
+        made: AnimatedPortrait,
+        clean: AnimatedPortrait,
+        clip: DrivingClip,
+        whole: AnimatedPortrait | None = None,
+    ) -> None:
+        """Takes in the animations of a published portrait and of the clean one, both at the same frames.
+
+        `whole`: the clean portrait's animation at all frames, whose mean is the identity that must be kept, the same
+        however few frames are animated; None: that of `clean`.
+        """
         own, true = (which.reading("frames", clip, self.evaluators) for which in (made, clean))
+        person = (whole or clean).reading("frames", clip, self.evaluators)
         values: dict[str, float | None] = {}
-        for name, value in self._scorers(made, clean, own, true).items():
+        for name, value in self._scorers(made, clean, own, true, person).items():
             if name not in self.only:
                 continue
             try:
@@ -144,7 +155,7 @@ class ProtectionScores:
         return float(response(opening[None], other[None], *truths)[0])
 
     def _scorers(
-        self, made: AnimatedPortrait, clean: AnimatedPortrait, own: Reading, true: Reading
+        self, made: AnimatedPortrait, clean: AnimatedPortrait, own: Reading, true: Reading, person: Reading
     ) -> Mapping[str, Callable[[], float]]:
         photo, original = made.portrait[None], clean.portrait[None]
 
@@ -159,7 +170,7 @@ class ProtectionScores:
         return {
             "mouth_energy": lambda: mouth_energy(own.opening(), true.opening()),
             f"identity_kept[{TALKHEAD}]": lambda: identity_similarity(
-                own.faces(TALKHEAD), true.faces(TALKHEAD)
+                own.faces(TALKHEAD), person.faces(TALKHEAD)
             ),
             f"face_shift[{TALKHEAD}]": lambda: face_distance(own, true, TALKHEAD),
             "still_psnr": lambda: still_psnr(own, true),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +54,20 @@ class Animation:
         ]
 
 
+class CleanAnimations(NamedTuple):
+    """The clean portraits' animations, as metrics read them: kept for all rows, so that each is read once."""
+
+    whole: Sequence[AnimatedPortrait]
+    """At all frames."""
+    telling: Sequence[AnimatedPortrait]
+    """At the telling ones alone."""
+
+    @classmethod
+    def of(cls, animation: Animation) -> CleanAnimations:
+        """Both, of a whole animation."""
+        return cls(animation.each(), animation.telling.each())
+
+
 def animate(
     attacker: PortraitAttacker,
     backbone: Backbone,
@@ -68,12 +83,11 @@ def animate(
     """
     generators = attacker_streams(seed, attacker.name, cast.people)
     purified = attacker.prepared(portraits, backbone, generators)
-    few = purified.at(torch.from_numpy(telling))
-    spoken = cast.other[torch.arange(len(telling))[:, None], torch.from_numpy(telling)]
+    frames = torch.from_numpy(telling)
     return Animation(
         photos=portraits.photos,
-        own=attacker.animate(backbone, purified if whole else few),
-        other=attacker.animate(backbone, few.saying(spoken)),
+        own=attacker.animate(backbone, purified if whole else purified.at(frames)),
+        other=attacker.animate(backbone, purified.saying(cast.other).at(frames)),
         at=telling,
     )
 
@@ -85,7 +99,7 @@ def attacker_streams(seed: int, attacker: str, people: Sequence[str]) -> list[to
 
 def score(
     made: Animation,
-    clean: Sequence[AnimatedPortrait],
+    clean: CleanAnimations,
     cast: Cast,
     corpus: str,
     only: Collection[str] = tuple(PROTECTION_METRICS),
@@ -95,8 +109,11 @@ def score(
     The embedded networks, the mouth reader among them, know the embedded corpus alone.
     """
     scores = ProtectionScores(evaluators(corpus == EMBEDDED), only)
-    for k, (own, true) in enumerate(zip(made.each(), clean, strict=True)):
-        scores.update(own, true, cast.driving(k))
+    shown = made.each()
+    for k, own in enumerate(shown):
+        clip = cast.driving(k)
+        true = clean.whole[k] if own.whole(clip) else clean.telling[k]
+        scores.update(own, true, clip, clean.whole[k])
     return scores
 
 

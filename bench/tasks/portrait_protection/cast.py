@@ -101,6 +101,7 @@ class Cast:
             steps=steps,
             budget=budget or 0.0,
             places=torch.arange(len(self)),
+            quiet=self.audio.mean(1, keepdim=True),
         )
         others = (replace(main, photos=found.photos, landmarks=found.points) for found in further)
         return replace(main, others=tuple(others))

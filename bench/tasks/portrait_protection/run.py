@@ -19,6 +19,7 @@ from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.portrait_protection import controls, exhibits
 from privtalk.bench.tasks.portrait_protection.attack import (
     Animation,
+    CleanAnimations,
     animate,
     attacker_streams,
     score,
@@ -36,7 +37,6 @@ from privtalk.methods.protection.perturbation import released
 from privtalk.methods.protection.registry import find_protection
 from privtalk.methods.protection.victim import OwnedPortraits, Victim
 from privtalk.metrics.protection.registry import PROTECTION_METRICS, UNDER_ATTACK
-from privtalk.metrics.protection.scoring import AnimatedPortrait
 
 QUIET = 2
 """Owners whose speech is taken away as a control."""
@@ -55,8 +55,7 @@ def run(work: Work) -> CellOutcome:
     with work.clock.stage("protecting"):
         photos, further = _protect(work, cast, backbone)
     with work.clock.stage("animating"):
-        clean = clean_animation(cell, cast, backbone)
-    beside = {True: clean.each(), False: clean.telling.each()}
+        clean = CleanAnimations.of(clean_animation(cell, cast, backbone))
     metrics, samples, shown, heard = {}, [], {}, {}
     variants: list[Variant] = []
     attackers = (DIRECT, *cell.attackers)
@@ -71,14 +70,14 @@ def run(work: Work) -> CellOutcome:
         at = {} if whole else {ATTACKER: name}
         with work.clock.stage("scoring"):
             only = PROTECTION_METRICS if whole else UNDER_ATTACK
-            scores = score(made, beside[whole], cast, cell.corpus.name, tuple(only))
+            scores = score(made, clean, cast, cell.corpus.name, tuple(only))
             found, own = summary(scores, cast, cell.seed, at)
         samples += own
         if whole:
             metrics = found
         else:
             variants.append(Variant(at=at, about=find_attacker(name).about, metrics=found))
-    block = _block(work, cast, backbone, photos, beside[False])
+    block = _block(work, cast, backbone, photos, clean)
     with work.clock.stage("writing"):
         artifacts = exhibits.exhibit(
             work.place.folder, work.place.artifacts(cell), cast, photos, shown, heard
@@ -190,7 +189,7 @@ def _protected(
 
 
 def _block(
-    work: Work, cast: Cast, backbone: Backbone, photos: Tensor, clean: Sequence[AnimatedPortrait]
+    work: Work, cast: Cast, backbone: Backbone, photos: Tensor, clean: CleanAnimations
 ) -> ProtectionBlock | None:
     """The budget that was kept, and at the main budget the controls; None for the clean portrait."""
     cell: PortraitProtectionCell = work.cell

@@ -33,10 +33,13 @@ def photos() -> Tensor:
 @pytest.fixture(scope="session")
 def portraits(backbone: Backbone, photos: Tensor) -> AttackedPortraits:
     draw = torch_stream(2, "portraits")
+    points = landmarks(COUNT, draw)
+    audio = torch.randn(COUNT, FRAMES, backbone.config.audio.width, generator=draw)
     return AttackedPortraits(
         photos=photos,
-        landmarks=landmarks(COUNT, draw),
-        audio=torch.randn(COUNT, FRAMES, backbone.config.audio.width, generator=draw),
+        landmarks=points,
+        audio=audio,
+        quiet=audio.mean(1, keepdim=True),
         moved=landmarks(COUNT * FRAMES, draw).unflatten(0, (COUNT, FRAMES)),
         noise=torch.randn(COUNT, 1, *backbone.latent_shape, generator=draw),
         steps=2,

@@ -91,6 +91,20 @@ def test_it_makes_films_of_each_portrait_by_itself(
 
 
 @each
+def test_few_frames_are_animated_as_they_are_among_all(
+    cls: type[PortraitAttacker], learned: Learned, portraits: AttackedPortraits, backbone: Backbone
+) -> None:
+    """Whatever an attacker takes from the speech it takes from all of it: figures are read at few frames."""
+    who = learned(cls)
+    prepared = who.prepared(portraits, backbone, generators())
+    at = torch.tensor([[0, 2], [1, 3], [2, 3]])
+    whole, few = who.animate(backbone, prepared), who.animate(backbone, prepared.at(at))
+    assert (whole[torch.arange(3)[:, None], at].int() - few.int()).abs().max() <= 1
+    alone = who.animate(backbone, prepared.at(at[:, :1]))
+    assert (alone.int() - few[:, :1].int()).abs().max() <= 1
+
+
+@each
 def test_it_leaves_no_trace_in_the_victim(
     cls: type[PortraitAttacker], learned: Learned, portraits: AttackedPortraits, backbone: Backbone
 ) -> None:
@@ -137,6 +151,6 @@ def test_portraits_are_cut_together_and_words_replace_words_alone(portraits: Att
         whole: Tensor | float | tuple[AttackedPortraits, ...] = getattr(portraits, name)
         if isinstance(whole, Tensor):
             assert torch.equal(getattr(part, name), whole[1:])
-            assert torch.equal(getattr(said, name), whole) == (name != "audio")
+            assert torch.equal(getattr(said, name), whole) == (name not in ("audio", "quiet"))
         else:
             assert getattr(part, name) == getattr(said, name) == whole

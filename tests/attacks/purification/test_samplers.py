@@ -40,9 +40,9 @@ def test_guidance_of_strength_one_is_the_plain_sampler(
 ) -> None:
     batch = conditions(network, portraits)
     plain = network.generate(batch, portraits.noise, steps)
-    assert not torch.allclose(AudioGuidance().sampled(network, batch, portraits.noise, steps), plain)
+    assert not torch.allclose(AudioGuidance().sampled(network, batch, replace(portraits, steps=steps)), plain)
     monkeypatch.setattr(audio_guidance, "STRENGTH", 1.0)
-    found = AudioGuidance().sampled(network, batch, portraits.noise, steps)
+    found = AudioGuidance().sampled(network, batch, replace(portraits, steps=steps))
     torch.testing.assert_close(found, plain, atol=1e-5, rtol=1e-4)
 
 
@@ -52,15 +52,16 @@ def test_guidance_of_strength_zero_hears_the_mean_alone(
     batch = conditions(network, portraits)
     quiet = replace(batch, audio=batch.audio.mean(1, keepdim=True).expand_as(batch.audio))
     monkeypatch.setattr(audio_guidance, "STRENGTH", 0.0)
-    found = AudioGuidance().sampled(network, batch, portraits.noise, 2)
+    found = AudioGuidance().sampled(network, batch, replace(portraits, steps=2))
     torch.testing.assert_close(found, network.generate(quiet, portraits.noise, 2), atol=1e-5, rtol=1e-4)
 
 
 def test_who_says_the_same_all_the_time_is_not_made_louder(
     network: Backbone, portraits: AttackedPortraits
 ) -> None:
-    batch = conditions(network, portraits.saying(portraits.audio[:, :1].expand_as(portraits.audio)))
-    found = AudioGuidance().sampled(network, batch, portraits.noise, 2)
+    same = portraits.saying(portraits.audio[:, :1].expand_as(portraits.audio))
+    batch = conditions(network, same)
+    found = AudioGuidance().sampled(network, batch, replace(same, steps=2))
     torch.testing.assert_close(found, network.generate(batch, portraits.noise, 2), atol=1e-4, rtol=1e-4)
 
 
@@ -71,7 +72,7 @@ def test_one_guided_step_doubles_what_the_sound_changes(
     batch = conditions(network, portraits)
     quiet = replace(batch, audio=batch.audio.mean(1, keepdim=True).expand_as(batch.audio))
     still, said = (network.generate(b, portraits.noise, 1) for b in (quiet, batch))
-    found = AudioGuidance().sampled(network, batch, portraits.noise, 1)
+    found = AudioGuidance().sampled(network, batch, replace(portraits, steps=1))
     torch.testing.assert_close(found - still, audio_guidance.STRENGTH * (said - still), atol=1e-4, rtol=1e-3)
 
 

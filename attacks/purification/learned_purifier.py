@@ -34,6 +34,7 @@ class LearnedPurifier(TrainedAttacker):
     about = "a network trained to undo protections that the attacker made itself"
     source = "after BridgePure, arXiv 2412.21061"
     pairs = True
+    starts_from_purifier = True
 
     def purify(
         self, portraits: AttackedPortraits, backbone: Backbone, generators: Sequence[torch.Generator]
@@ -49,7 +50,7 @@ class LearnedPurifier(TrainedAttacker):
             raise ValueError(f"{cls.name} is trained on pairs; make some first")
         model = copy.deepcopy(load()).requires_grad_(True)
         optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
-        drawn = batches(means.pairs, means.steps, COUNT, means.stream("learned_purifier"))
+        drawn = batches(means.pairs, means.steps, COUNT, means.stream("learned_purifier", "learned_purifier"))
         for step, (clean, protected) in enumerate(drawn):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * (1 - step / means.steps)

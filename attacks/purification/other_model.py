@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -26,11 +27,13 @@ ADAPTER = AdapterConfig(rank=2, alpha=4.0, targets=("*.to_v", "*.to_out.0"))
 FEDERATION = FederationConfig(
     rounds=10, rate=1.0, local_steps=2, windows=1, window_frames=3, optimizer="adam", lr=0.002, server_lr=3.0
 )
-"""The other task's default, with everybody in every round; FedAvg without noise."""
+"""FedAvg without noise and with everybody in every round: a short training of few people by the other task's code."""
 
 
 class _OtherModel(TrainedAttacker):
     """Animates with adapters in the denoiser, one for all or one an owner."""
+
+    frames = FEDERATION.window_frames
 
     @contextmanager
     def as_model(self, backbone: Backbone, portraits: AttackedPortraits) -> Iterator[None]:
@@ -60,8 +63,9 @@ class PersonalAdapter(_OtherModel):
     @classmethod
     def train(cls, means: AttackerMeans) -> dict[str, Tensor]:
         using = PersonalisationConfig(steps=(means.steps,))
+        stream = partial(means.stream, cls.name)
         private = PrivateTraining.of(
-            means.backbone, _federated(means), means.owners, using, FEDERATION, means.stream
+            means.backbone, _federated(means), means.owners, using, FEDERATION, stream
         )
         return {"adapters": take_steps(private, using.steps, means.tell).theta[means.steps]}
 
@@ -72,7 +76,8 @@ def _start(backbone: Backbone) -> AdapterBank:
 
 
 def _federated(means: AttackerMeans) -> AdapterBank:
-    """The global adapter after the last round."""
-    start = AdapterBank.initial(means.backbone.denoiser, ADAPTER, means.stream)
-    *_, last = train("fedavg", means.backbone, start, means.shadows, FEDERATION, means.stream)
+    """The global adapter after the last round, the same for all who go on from it."""
+    stream = partial(means.stream, FederatedAdapter.name)
+    start = AdapterBank.initial(means.backbone.denoiser, ADAPTER, stream)
+    *_, last = train("fedavg", means.backbone, start, means.shadows, FEDERATION, stream)
     return last.bank(start)

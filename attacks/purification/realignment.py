@@ -41,10 +41,10 @@ class Realignment(TrainedAttacker):
         if means.pairs is None:
             raise ValueError(f"{cls.name} is trained on pairs; make some first")
         victim = means.backbone.autoencoder
-        student = with_lora(victim, {}, means.stream("realignment", "start"))
+        student = with_lora(victim, {}, means.stream("realignment", "realignment", "start"))
         trained = {name: part for name, part in student.named_parameters() if "lora_" in name}
         optimizer = torch.optim.AdamW(trained.values(), lr=RATE, weight_decay=0.0)
-        drawn = batches(means.pairs, means.steps, COUNT, means.stream("realignment", "pairs"))
+        drawn = batches(means.pairs, means.steps, COUNT, means.stream("realignment", "realignment", "pairs"))
         for step, (clean, protected) in enumerate(drawn):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * (1 - step / means.steps)

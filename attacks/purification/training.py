@@ -1,7 +1,8 @@
 """Attackers who train before they attack, and the things that they train on.
 
-They know the backbone, the kinds of protection that there are, and the budget that they suppose; their people are the
-corpus' shadows, whom no row protects. What is learned is tensors, which all rows of a seed share.
+They have the tool that owners have: the backbone, kinds of protection, their settings, the public voices and movement
+that these are made with, and a budget that they suppose. Their people are the corpus' shadows, whom no row protects.
+What is learned is tensors, which all rows of a seed share.
 
 Shapes: M pairs and N portraits of H x W pixels.
 """
@@ -68,8 +69,10 @@ class TrainedAttacker(PortraitAttacker, ABC):
     adaptive = True
     pairs: ClassVar[bool] = False
     """Whether it trains on pairs."""
-    people: ClassVar[str] = "shadow"
-    """The role of the people whom it trains on."""
+    starts_from_purifier: ClassVar[bool] = False
+    """Whether its training starts from the pixel diffusion model."""
+    frames: ClassVar[int] = 1
+    """Frames that a clip must have for it to train on."""
     version: ClassVar[int] = 1
     """Raise it whenever what is learned from the same means changes."""
 

@@ -168,7 +168,7 @@ def _photos(
 
 
 def drivers(population: Population, backbone: Backbone) -> PublicDrivers:
-    """Returns speech, movement and faces of held-out people, who own no portrait here and attack nobody."""
+    """Returns speech, movement and faces of held-out people, who own no portrait here: public, to attackers too."""
     clips = [_first(population, person, "train") for person in population.people("heldout")]
     spoken = [_spoken(clip, backbone) for clip in clips]
     return PublicDrivers(

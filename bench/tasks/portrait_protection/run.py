@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -146,24 +146,17 @@ def _protect(work: Work, cast: Cast, backbone: Backbone) -> tuple[Tensor, tuple[
     cell: PortraitProtectionCell = work.cell
     if cell.protection is None or cell.budget is None:
         return cast.photos, cast.further
-    kept = work.place.checkpoints(cell) / "protected.safetensors"
-    if verified(kept):
-        found = {name: torch.from_numpy(array) for name, array in read_tensors(kept).items()}
-    else:
-        found = {
-            name: _protected(work, portraits, photos, backbone, place, 1 + len(cast.further))
-            for place, (name, portraits, photos) in enumerate(_to_protect(cast))
-        }
-        write_tensors(kept, {name: photos.numpy() for name, photos in found.items()})
-    further = (replace(more, photos=found[f"photos {k}"]) for k, more in enumerate(cast.further, 1))
-    return found["photos"], tuple(further)
-
-
-def _to_protect(cast: Cast) -> Iterator[tuple[str, OwnedPortraits, Tensor]]:
-    """Everybody's portraits, then everybody's further photos."""
-    yield "photos", cast.portraits, cast.photos
-    for k, more in enumerate(cast.further, 1):
-        yield f"photos {k}", more.portraits, more.photos
+    sets = [(cast.portraits, cast.photos), *((more.portraits, more.photos) for more in cast.further)]
+    found = []
+    for place, (portraits, photos) in enumerate(sets):
+        kept = work.place.checkpoints(cell) / f"protected{f'-{place}' if place else ''}.safetensors"
+        if verified(kept):
+            found.append(torch.from_numpy(read_tensors(kept, "photos")["photos"]))
+            continue
+        found.append(_protected(work, portraits, photos, backbone, place, len(sets)))
+        write_tensors(kept, {"photos": found[-1].numpy()})
+    further = (replace(more, photos=photos) for more, photos in zip(cast.further, found[1:], strict=True))
+    return found[0], tuple(further)
 
 
 def _protected(

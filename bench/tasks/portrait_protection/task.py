@@ -121,7 +121,9 @@ class PortraitProtection(task.Task):
         from privtalk.metrics.evaluators.bundle import fingerprint
 
         name, changes = split_backbone(opening.changes)
-        network = find_network(name, choose_device(opening.device))
+        if opening.device == "cuda":
+            raise UserError("portraits are protected and attacked on the CPU so far; leave out --device cuda")
+        network = find_network(name, choose_device("cpu"))
         return Opened(
             resources=Means(network, opening.corpus),
             device=network.device,
@@ -182,11 +184,15 @@ class PortraitProtection(task.Task):
 
         pixel_diffusion.load()
         for cell in (planned.cell for planned in pending):
-            if isinstance(cell, PortraitProtectionCell) and (name := lacking(cell)):
+            if not isinstance(cell, PortraitProtectionCell):
+                continue
+            if cell.corpus.tested < 2:
                 raise UserError(
-                    f"attacker {name} trains on shadow people, and the corpus has {cell.corpus.shadows}; give it "
-                    f"some (--set corpus.shadows=24) or leave {name} out of animation.attackers"
+                    f"corpus.tested is {cell.corpus.tested}: the other speech of an owner is another owner's; test "
+                    "at least 2"
                 )
+            if (reason := lacking(cell)) is not None:
+                raise UserError(reason)
 
     def prepare(self, cells: Sequence[PortraitProtectionCell], place: Place) -> Iterator[Preparation]:
         from privtalk.bench.corpus.filming import footage
@@ -198,10 +204,11 @@ class PortraitProtection(task.Task):
 
     def costs(self, cell: PortraitProtectionCell) -> Mapping[str, float]:
         owners, iterations = cell.corpus.tested, cell.protection.iterations if cell.protection else 0
+        photos = max((find_attacker(name).photos for name in cell.attackers), default=1)
         frame = 0.004 * (cell.corpus.size / 64) ** 2 * (cell.animation.steps + 1)
         shots = 2 * (cell.corpus.test.frames + cell.animation.frames * len(cell.attackers))
         return {
-            "protecting": 0.012 * owners * iterations * (4 if cell.method == "audio_swap" else 1),
+            "protecting": 0.012 * photos * owners * iterations * (4 if cell.method == "audio_swap" else 1),
             "animating": owners * frame * shots + len(cell.attackers),
             "scoring": 0.05 * owners * (1 + len(cell.attackers)),
             "controls": 0.0 if cell.protection is None else owners * frame * 6 * cell.animation.frames,

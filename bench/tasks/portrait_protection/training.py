@@ -22,6 +22,7 @@ from privtalk.attacks.purification.training import (
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.population import Population, Role
+from privtalk.bench.corpus.spec import EMBEDDED
 from privtalk.bench.execution import Job
 from privtalk.bench.execution.task import Report
 from privtalk.bench.media import spread
@@ -37,7 +38,7 @@ from privtalk.methods.backbone.conditioning import ClipFeatures, upper_face
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.protection.victim import OwnedPortraits
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever what attackers of the same cell train on changes."""
 PHOTOS = 3
 """Photos of each shadow person, from one clip: pairs differ by pose as well as by person."""
@@ -62,9 +63,25 @@ def preparations(cells: Sequence[PortraitProtectionCell], place: Place) -> Itera
 
 
 def lacking(cell: PortraitProtectionCell) -> str | None:
-    """Returns the first of a cell's attackers who has nobody to train on; None where all have."""
-    names = [name for name, cls in _trained(cell) if cls.people == "shadow"]
-    return names[0] if names and cell.corpus.shadows < len(KINDS) else None
+    """Returns the line that says which of a cell's attackers cannot train, and what to do; None where all can."""
+    shadows, frames = cell.corpus.shadows, cell.corpus.train.frames
+    few = [name for name, cls in _trained(cell) if shadows < (len(KINDS) if cls.pairs else 1)]
+    short = [name for name, cls in _trained(cell) if frames < cls.frames]
+    if not few and not short:
+        return None
+    own = cell.corpus.name == EMBEDDED
+    if few:
+        rule = f"need shadow people ({len(KINDS)} to make pairs of, else 1), and the corpus has {shadows}"
+        way = "raise corpus.shadows" if own else "prepare more people"
+    else:
+        least = max(cls.frames for _, cls in _trained(cell))
+        rule = f"train on windows of {least} frames, and corpus.train has {frames}"
+        way = "raise corpus.train.frames" if own else "prepare longer clips"
+    names = few or short
+    kept = ", ".join(name for name in cell.attackers if name not in names)
+    return (
+        f"attackers {', '.join(names)} {rule}; {way}, or leave them out: --set 'animation.attackers=[{kept}]'"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +105,9 @@ class Lesson:
             "seed": cell.seed,
             "protection": cell.pairs.model_dump(mode="json") if cell.pairs and on_pairs else None,
             "budget": cell.animation.main_budget if on_pairs else None,
-            "purifier": cell.purifier if on_pairs and not self.kind else None,
+            "purifier": cell.purifier
+            if not self.kind and getattr(cls, "starts_from_purifier", False)
+            else None,
             "steps": None if self.kind else cell.animation.training_steps,
         }
         return cache_folder() / "attackers" / f"{content_hash(made_of)}.safetensors"
@@ -112,7 +131,7 @@ def study(report: Report, lesson: Lesson, means: Means) -> None:
             owners=_clients(population, backbone, "clients", cell.corpus.tested),
             pairs=_kept(cell, lesson.attacker) if cls.pairs else None,
             steps=cell.animation.training_steps,
-            stream=partial(torch_stream, cell.seed, "attacker", lesson.attacker),
+            stream=partial(torch_stream, cell.seed, "attacker"),
             tell=lambda done, total: report(lesson.attacker, done, total),
         )
     )
@@ -128,7 +147,11 @@ def _jobs(lessons: Sequence[Lesson], place: Place) -> list[Job]:
     """One for each file that is absent or damaged."""
     missing = {lesson.path: lesson for lesson in lessons if not verified(lesson.path)}
     return [
-        Job(f"{lesson.kind or lesson.attacker} seed {lesson.cell.seed}", study, (lesson, place.resources))
+        Job(
+            f"{lesson.kind or lesson.attacker} seed {lesson.cell.seed} {lesson.path.stem}",
+            study,
+            (lesson, place.resources),
+        )
         for lesson in missing.values()
     ]
 

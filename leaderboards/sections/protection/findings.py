@@ -107,33 +107,38 @@ def stage_two(shown: ProtectionBoard) -> Finding | None:
 
 
 def transfers(shown: ProtectionBoard) -> Finding | None:
-    """Returns whether protections hold where the portrait is animated with another model than they were made on."""
-    lines, told = [], []
+    """Returns whether protections hold where the portrait is animated with another model than they were made on.
+
+    Each is held to the clean portrait before the same model, which answers the speech less or more than the public
+    backbone does.
+    """
     clean = next((found for found in shown.rows if found.row.key.tier == NO_LEVEL), None)
-    for found in shown.main:
-        tried = {name: found.attacked[name] for name in OTHER_MODELS if name in found.attacked}
-        for name, row in tried.items():
-            apart = shown.apart(row, found.row)
+    lines, told = [], []
+    for found in shown.main if clean is not None else ():
+        said: list[tuple[float, str]] = []
+        for name in OTHER_MODELS:
+            row, plain = found.attacked.get(name), clean.attacked.get(name) if clean is not None else None
+            if row is None or plain is None:
+                continue
+            apart, kept = shown.apart(row, plain), shown.control(plain)
             lines.append(
                 EvidenceLine(
                     subject=f"{found.row.where}, {words(name)}",
-                    figure=f"{figure(shown, row)} of control, "
-                    f"{formats.with_interval(apart, 2, signed=True)} against the public backbone",
+                    figure=f"{figure(shown, row)} of control, {formats.with_interval(apart, 2, signed=True)} against "
+                    "the clean portrait there",
                     verdict=_clear(apart.low, apart.high),
                 )
             )
-        if tried and found.row.kind in ("method", "ceiling") and not found.invalid:
-            said = ", ".join(f"{figure(shown, row)} by the {words(name)}" for name, row in tried.items())
-            told.append((_value(shown, found.row), found, said))
+            there = f"where the clean portrait has {formats.number(kept.value, 2)}"
+            said.append((_value(shown, row), f"{figure(shown, row)} by the {words(name)}, {there}"))
+        if said and found.row.kind in ("method", "ceiling") and found.bounded and not found.invalid:
+            told.append((max(value for value, _ in said), found, "; ".join(text for _, text in said)))
     if not told:
         return None
-    _, best, said = min(told, key=lambda entry: entry[0])
+    _, best, text = min(told, key=lambda entry: entry[0])
     stated = (
-        f"{best.row.label} leaves {said}, and {figure(shown, best.row)} on the backbone that it was made on"
+        f"{best.row.label} leaves {text}; and {figure(shown, best.row)} on the backbone that it was made on"
     )
-    if clean is not None and (own := [name for name in OTHER_MODELS if name in clean.attacked]):
-        kept = ", ".join(formats.number(shown.control(clean.attacked[name]).value, 2) for name in own)
-        stated += f"; the clean portrait has {kept} there"
     return finding(
         "Does a protection made on the public backbone hold on federated and personal adapters?",
         [answer(best.row.at, stated)],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from privtalk.attacks.purification import training
+from privtalk.attacks.purification import other_model, training
 from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
 from privtalk.attacks.purification.learned_purifier import LearnedPurifier
 from privtalk.attacks.purification.other_model import ADAPTER, FEDERATION, FederatedAdapter, PersonalAdapter
@@ -130,8 +131,9 @@ def test_who_trains_on_pairs_says_so_where_there_are_none(
 def test_a_federated_adapter_is_what_the_other_tasks_rounds_give(
     means: AttackerMeans, portraits: AttackedPortraits, backbone: Backbone
 ) -> None:
-    start = AdapterBank.initial(backbone.denoiser, ADAPTER, means.stream)
-    *_, last = train("fedavg", backbone, start, means.shadows, FEDERATION, means.stream)
+    stream = partial(means.stream, "federated_adapter")
+    start = AdapterBank.initial(backbone.denoiser, ADAPTER, stream)
+    *_, last = train("fedavg", backbone, start, means.shadows, FEDERATION, stream)
     with adapted(backbone.denoiser, last.bank(start)):
         expected = PortraitAttacker().animate(backbone, portraits)
     found = FederatedAdapter(FederatedAdapter.train(means)).animate(backbone, portraits)
@@ -151,6 +153,20 @@ def test_every_owner_is_animated_with_its_own_adapter(
             alone = PortraitAttacker().animate(backbone, portraits[k : k + 1])
         assert (found[k : k + 1].int() - alone.int()).abs().max() <= 1
         assert torch.equal(who.animate(backbone, portraits[k : k + 1]), alone)
+
+
+def test_a_personal_adapter_goes_on_from_the_federated_one(
+    means: AttackerMeans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts, sound = [], other_model.PrivateTraining.of
+
+    def of(backbone: Backbone, start: AdapterBank, *rest: Any) -> other_model.PrivateTraining:
+        starts.append(start.flatten())
+        return sound(backbone, start, *rest)
+
+    monkeypatch.setattr(other_model.PrivateTraining, "of", of)
+    PersonalAdapter.train(means)
+    assert torch.equal(starts[0], FederatedAdapter.train(means)["adapters"])
 
 
 def test_a_personal_adapter_is_trained_on_its_owners_clip_alone(means: AttackerMeans) -> None:

@@ -111,12 +111,44 @@ def test_an_attacker_holds_what_was_trained(planned):
     assert not isinstance(open_attacker("jpeg_75", cell), TrainedAttacker)
 
 
-def test_nobody_to_train_on_is_said_before_anything_is_made(owners_request, tmp_path):
-    changes = ("animation.attackers=[learned_purifier]", "corpus.shadows=3")
+LACKING = {
+    "pairs": (
+        ("animation.attackers=[blur, learned_purifier, realignment, federated_adapter]", "corpus.shadows=3"),
+        "attackers learned_purifier, realignment need shadow people (4 to make pairs of, else 1), and the corpus has "
+        "3; raise corpus.shadows, or leave them out: --set 'animation.attackers=[blur, federated_adapter]'",
+    ),
+    "anybody": (
+        ("animation.attackers=[personal_adapter]", "corpus.shadows=0"),
+        "attackers personal_adapter need shadow people",
+    ),
+    "frames": (
+        ("animation.attackers=[jpeg_75, learned_purifier, personal_adapter]", "corpus.shadows=4"),
+        "attackers personal_adapter train on windows of 3 frames, and corpus.train has 2; raise corpus.train.frames",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_what_attackers_cannot_train_on_is_said_before_anything_is_made(what, owners_request, tmp_path):
+    changes, said = LACKING[what]
     request = owners_request("silencer", out=tmp_path / "run", changes=changes)
-    with pytest.raises(UserError, match="learned_purifier trains on shadow people, and the corpus has 3"):
+    with pytest.raises(UserError) as caught:
         command.run(request)
+    assert said in str(caught.value)
     assert not list(RunStore(request.out))
+
+
+def test_a_single_owner_has_no_other_speech(owners_request, tmp_path):
+    request = owners_request("silencer", out=tmp_path / "run", changes=("corpus.tested=1",))
+    with pytest.raises(UserError, match="the other speech of an owner is another owner's; test at least 2"):
+        command.run(request)
+
+
+def test_the_encoders_training_is_nobodys_purifiers(planned):
+    cell = planned["silencer"]
+    other = cell.model_copy(update={"purifier": ""})
+    assert Lesson(cell, "realignment").path == Lesson(other, "realignment").path
+    assert Lesson(cell, "learned_purifier").path != Lesson(other, "learned_purifier").path
 
 
 def test_further_photos_are_of_the_same_clip_and_protected_alike(planned):

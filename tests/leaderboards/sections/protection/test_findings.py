@@ -122,12 +122,21 @@ def test_whether_a_protection_holds_on_other_models_is_told_of_the_most_silent(s
     found = transfers(shown_of(protected(restored={"personal_adapter": 0.05, "federated_adapter": -0.05})))
     [text] = told(found)
     assert text.startswith("Audio swap (end to end) leaves 0.05 [")
-    assert "by the federated adapter, 0.15 [" in text
-    assert "by the personal adapter, and 0.10 [" in text
-    assert text.endswith("; the clean portrait has 0.95, 1.05 there")
+    assert "by the federated adapter, where the clean portrait has 0.95; 0.15 [" in text
+    assert "by the personal adapter, where the clean portrait has 1.05; and 0.10 [" in text
     lines = {line.subject: line for line in found.lines}
-    assert lines["Silencer I, 8/255, personal adapter"].verdict == "worse"
-    assert lines["Silencer I, 8/255, federated adapter"].verdict == "better"
+    assert {lines[f"Silencer I, 8/255, {who} adapter"].verdict for who in ("federated", "personal")} == {
+        "better"
+    }
+
+
+def test_a_model_that_speaks_less_by_itself_is_no_protections_merit():
+    """Noise leaves what the clean portrait has before the same model."""
+    less = protected({**CONTROL, ("random_noise", "budget=8"): 1.0}, restored={"federated_adapter": -0.2})
+    lines = {line.subject: line for line in transfers(shown_of(less)).lines}
+    assert lines["Random noise, 8/255, federated adapter"].verdict == "level"
+    alone = {key: value for key, value in CONTROL.items() if key[0] != "unprotected"}
+    assert transfers(shown_of(protected(alone, restored={"federated_adapter": -0.2}))) is None
 
 
 def test_nothing_is_said_where_all_are_made_alike(shown):

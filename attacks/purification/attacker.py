@@ -63,6 +63,12 @@ class AttackedPortraits:
             others=tuple(other[index] for other in self.others),
         )
 
+    def to(self, device: torch.device | str) -> AttackedPortraits:
+        """The same on a device, photos and numbers left where they are."""
+        names = ("landmarks", "audio", "moved", "noise", "quiet")
+        moved = {name: getattr(self, name).to(device) for name in names}
+        return replace(self, **moved, others=tuple(other.to(device) for other in self.others))
+
     def at(self, frames: Tensor) -> AttackedPortraits:
         """The same at int64 frames [N, K], which are each portrait's own."""
         every = torch.arange(len(frames))[:, None]
@@ -118,6 +124,7 @@ class PortraitAttacker:
         return torch.cat(parts)
 
     def _animated(self, backbone: Backbone, portraits: AttackedPortraits) -> Tensor:
+        portraits = portraits.to(backbone.device)
         reference = self.encode(backbone, portraits.photos)
         batch = Batch(
             latents=reference.new_zeros((*portraits.audio.shape[:2], *reference.shape[1:])),
@@ -128,7 +135,7 @@ class PortraitAttacker:
         )
         with self.as_model(backbone, portraits):
             latents = self.sampled(backbone, batch, portraits)
-        return backbone.decode(latents)
+        return backbone.decode(latents).cpu()
 
 
 class ImagePurifier(PortraitAttacker, ABC):

@@ -51,7 +51,7 @@ class FederatedAdapter(_OtherModel):
 
     @classmethod
     def train(cls, means: AttackerMeans) -> dict[str, Tensor]:
-        return {"adapters": _federated(means).flatten()}
+        return {"adapters": _federated(means).flatten().cpu()}
 
 
 class PersonalAdapter(_OtherModel):
@@ -67,7 +67,7 @@ class PersonalAdapter(_OtherModel):
         private = PrivateTraining.of(
             means.backbone, _federated(means), means.owners, using, FEDERATION, stream
         )
-        return {"adapters": take_steps(private, using.steps, means.tell).theta[means.steps]}
+        return {"adapters": take_steps(private, using.steps, means.tell).theta[means.steps].cpu()}
 
 
 def _start(backbone: Backbone) -> AdapterBank:

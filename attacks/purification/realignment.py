@@ -48,14 +48,15 @@ class Realignment(TrainedAttacker):
         for step, (clean, protected) in enumerate(drawn):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * (1 - step / means.steps)
+            before, after = (to_images(part).to(means.backbone.device) for part in (clean, protected))
             with torch.no_grad():
-                target = victim.encode(to_images(clean))
-            loss = (student.encode(to_images(protected)) - target).square().mean()
+                target = victim.encode(before)
+            loss = (student.encode(after) - target).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             means.tell(step + 1, means.steps)
-        return {name: part.detach().clone() for name, part in trained.items()}
+        return {name: part.detach().cpu().clone() for name, part in trained.items()}
 
 
 def with_lora(

@@ -31,7 +31,8 @@ class Reanimation(PortraitAttacker):
     def purify(
         self, portraits: AttackedPortraits, backbone: Backbone, generators: Sequence[torch.Generator]
     ) -> Tensor:
-        victim, images = Victim(backbone), to_images(portraits.photos)
+        portraits = portraits.to(backbone.device)
+        victim, images = Victim(backbone), to_images(portraits.photos.to(backbone.device))
         where = mouth_map(portraits.landmarks, images.shape[-1])
         moments = torch.stack([torch.randperm(portraits.audio.shape[1], generator=g)[:2] for g in generators])
         audio = portraits.audio[torch.arange(len(images))[:, None], moments]
@@ -53,4 +54,4 @@ class Reanimation(PortraitAttacker):
             step=2.0,
             last_step=0.1,
         )
-        return to_frames(images + perturbation)
+        return to_frames(images + perturbation).cpu()

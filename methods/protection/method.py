@@ -57,11 +57,12 @@ class Setting:
         stream: Stream,
         tell: Tell = lambda done, total: None,
     ) -> Setting:
-        """The setting in which every method that has the same `stream` draws the same."""
+        """The setting in which every method that has the same `stream` draws the same, on the victim's device."""
+        device = victim.backbone.device
         return cls(
-            portraits=portraits,
+            portraits=portraits.to(device),
             victim=victim,
-            drivers=drivers,
+            drivers=drivers.to(device),
             config=config,
             budget=budget,
             generators=[stream("protection", name) for name in portraits.names],
@@ -85,7 +86,7 @@ class Setting:
         still = self.config.movement == "still"
         return ProtectionDraw(
             t=torch.stack(t),
-            noise=torch.stack(noise),
+            noise=torch.stack(noise).to(drivers.audio),
             audio=torch.stack(audio),
             landmarks=self.portraits.landmarks[:, None] if still else torch.stack(moved),
         )

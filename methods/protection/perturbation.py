@@ -78,4 +78,4 @@ def released(clean: Tensor, images: Tensor, budget: float | None) -> Tensor:
         bound = int(budget)
         low, high = clean.to(shown) - bound, clean.to(shown) + bound
         shown = torch.minimum(torch.maximum(shown, low), high)
-    return shown.clamp(0, 255).to(torch.uint8)
+    return shown.clamp(0, 255).to(torch.uint8).cpu()

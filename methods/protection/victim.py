@@ -40,6 +40,12 @@ class OwnedPortraits:
             names=self.names[index], images=self.images[index], landmarks=self.landmarks[index]
         )
 
+    def to(self, device: torch.device | str) -> OwnedPortraits:
+        """The same on a device."""
+        return OwnedPortraits(
+            names=self.names, images=self.images.to(device), landmarks=self.landmarks.to(device)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicDrivers:
@@ -51,6 +57,12 @@ class PublicDrivers:
     """[P, 78] of the same frames."""
     faces: Tensor
     """[Q, 3, H, W] portraits, among which methods find their targets."""
+
+    def to(self, device: torch.device | str) -> PublicDrivers:
+        """The same on a device."""
+        return PublicDrivers(
+            audio=self.audio.to(device), landmarks=self.landmarks.to(device), faces=self.faces.to(device)
+        )
 
 
 @dataclass(frozen=True, slots=True)

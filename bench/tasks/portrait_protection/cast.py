@@ -188,4 +188,4 @@ def _first(population: Population, person: Person, purpose: str) -> Clip:
 def _spoken(clip: Clip, backbone: Backbone) -> tuple[Tensor, Tensor]:
     """A clip's audio features [F, D] and landmarks [F, 78]."""
     found = backbone.speech_features(clip.audio, clip.length, clip.fps)
-    return found, torch.from_numpy(upper_face(clip.landmarks, backbone.config.size))
+    return found.cpu(), torch.from_numpy(upper_face(clip.landmarks, backbone.config.size))

@@ -121,9 +121,7 @@ class PortraitProtection(task.Task):
         from privtalk.metrics.evaluators.bundle import fingerprint
 
         name, changes = split_backbone(opening.changes)
-        if opening.device == "cuda":
-            raise UserError("portraits are protected and attacked on the CPU so far; leave out --device cuda")
-        network = find_network(name, choose_device("cpu"))
+        network = find_network(name, choose_device(opening.device))
         return Opened(
             resources=Means(network, opening.corpus),
             device=network.device,

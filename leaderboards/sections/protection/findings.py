@@ -113,11 +113,13 @@ def transfers(shown: ProtectionBoard) -> Finding | None:
     backbone does.
     """
     clean = next((found for found in shown.rows if found.row.key.tier == NO_LEVEL), None)
+    if clean is None:
+        return None
     lines, told = [], []
-    for found in shown.main if clean is not None else ():
+    for found in shown.main:
         said: list[tuple[float, str]] = []
         for name in OTHER_MODELS:
-            row, plain = found.attacked.get(name), clean.attacked.get(name) if clean is not None else None
+            row, plain = found.attacked.get(name), clean.attacked.get(name)
             if row is None or plain is None:
                 continue
             apart, kept = shown.apart(row, plain), shown.control(plain)

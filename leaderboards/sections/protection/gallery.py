@@ -30,12 +30,11 @@ class Exhibit:
 
 def gallery(shown: ProtectionBoard, place: PagePlace) -> tuple[str, Sequence[Exhibit]]:
     """Returns the owner shown and the exhibits of the rows at the main budget, files copied into the site."""
-    rows = [*(found for found in shown.rows if found.row.key.tier == "none"), *shown.main]
-    owners = [owner for found in rows for owner in _owners(found)]
+    owners = [owner for found in shown.compared for owner in _owners(found)]
     if not owners:
         return "", ()
     owner = owners[0]
-    made = [_exhibit(found, owner, place) for found in rows]
+    made = [_exhibit(found, owner, place) for found in shown.compared]
     return owner, [exhibit for exhibit in made if exhibit.clips]
 
 

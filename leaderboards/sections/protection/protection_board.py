@@ -119,6 +119,11 @@ class ProtectionBoard:
         return [found for found in self.methods if len(found.attacked) == most]
 
     @property
+    def compared(self) -> list[ProtectedRow]:
+        """The clean portrait and the rows at the main budget: those that everybody attacks."""
+        return [*(found for found in self.rows if found.row.key.tier == "none"), *self.main]
+
+    @property
     def methods(self) -> list[ProtectedRow]:
         """Protections, without the clean portrait."""
         return [found for found in self.rows if found.row.key.tier != "none"]

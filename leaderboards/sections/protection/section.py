@@ -74,7 +74,7 @@ class Protections(Section):
     def _table(self) -> Table:
         table = plain("audio control retained, by attacker")
         table.add_column("attacker", no_wrap=True)
-        rows = [*(found for found in self.shown.rows if found.row.key.tier == "none"), *self.shown.main]
+        rows = self.shown.compared
         for found in rows:
             table.add_column(found.row.label, justify="right")
         for name in ("", *self.shown.attackers):
@@ -121,7 +121,7 @@ class Protections(Section):
 
     def _by_attacker(self) -> list[str]:
         """A table of control retained, a line an attacker and a column a protection at the main budget."""
-        rows = [*(found for found in self.shown.rows if found.row.key.tier == "none"), *self.shown.main]
+        rows = self.shown.compared
         if not self.shown.attackers:
             return []
         lines = [f"| by | {' | '.join(found.row.label for found in rows)} |", "|---|" + "---|" * len(rows)]

@@ -39,7 +39,7 @@ def test_everybody_attacks_every_row(attacked):
 
 
 def test_what_attackers_make_of_the_first_owner_is_kept_with_its_sound(attacked):
-    """Of those whom people are to hear: one of these, and not of the jpeg chain, which nobody asked for."""
+    """Whole clips are kept of the attackers in `exhibits.HEARD` alone: here the learned purifier."""
     for record in RunStore(attacked.out):
         kept = {name: path for name, path in record.artifacts.items() if name.startswith("attacked/")}
         assert list(kept) == ["attacked/learned_purifier/clients-00000.mp4"]

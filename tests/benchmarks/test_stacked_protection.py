@@ -6,7 +6,6 @@ Both are timed by the processor time of one thread, so that other work on the ma
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -24,14 +23,6 @@ from privtalk.methods.protection.victim import OwnedPortraits, PublicDrivers, Vi
 from tests.methods.protection.tiny_portraits import landmarks
 
 PORTRAITS = 40
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

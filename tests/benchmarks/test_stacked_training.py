@@ -6,7 +6,6 @@ Both are timed by the processor time of one thread, so that other work on the ma
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -44,14 +43,6 @@ def random_client(backbone: Backbone, k: int) -> ClientData:
         None,
     )
     return ClientData.of(k, [clip])
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.slow

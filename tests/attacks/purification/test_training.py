@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from privtalk.attacks.purification import other_model, training
+from privtalk.attacks.purification import other_model
 from privtalk.attacks.purification.attacker import AttackedPortraits, PortraitAttacker
 from privtalk.attacks.purification.learned_purifier import LearnedPurifier
 from privtalk.attacks.purification.other_model import ADAPTER, FEDERATION, FederatedAdapter, PersonalAdapter
@@ -270,4 +270,3 @@ def test_joined_pairs_stay_pairs(photos: Tensor) -> None:
     both = joined([one, two])
     assert torch.equal(both.clean, photos)
     assert torch.equal(both.protected, 255 - photos)
-    assert training.KINDS

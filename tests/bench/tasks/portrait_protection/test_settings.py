@@ -228,10 +228,7 @@ def test_a_place_on_an_axis_is_how_the_protection_is_made():
 def test_a_way_of_making_that_there_is_not_is_refused_with_those_there_are(axis):
     line = refused(suites.expand, GRADIENTS, "small", seeds=[0], tiers=[f"budget=8,{axis}=odd"])
     assert f"{axis}=odd: {axis} is one of " in line
-    assert (
-        str(TASK.settings.model_fields and getattr(PLAIN["silencer budget=8 seed 0"].protection, axis))
-        in line
-    )
+    assert getattr(PLAIN["silencer budget=8 seed 0"].protection, axis) in line
 
 
 def test_the_clean_portrait_is_not_made_at_all():

@@ -15,7 +15,7 @@ from privtalk.methods.protection.mouth import mouth_map
 from privtalk.methods.protection.perturbation import sign_descent
 from privtalk.methods.protection.victim import Victim
 
-ITERATIONS = 15
+ITERATIONS = 8
 
 
 class Reanimation(PortraitAttacker):
@@ -51,7 +51,7 @@ class Reanimation(PortraitAttacker):
             silence,
             budget=max(portraits.budget, 1.0),
             iterations=ITERATIONS,
-            step=2.0,
+            step=3.0,
             last_step=0.1,
         )
         return to_frames(images + perturbation).cpu()

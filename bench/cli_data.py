@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
+from privtalk.core.errors import UserError
+
 data = typer.Typer(no_args_is_help=True, help="Prepare real videos; build the embedded corpus.")
 
 
 @data.command("prepare")
 def data_prepare(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of videos, one folder an identity.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SRC", help="Folder of videos, one folder an identity, or of a data set."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the prepared corpus.")],
     size: Annotated[int, typer.Option(help="Pixels a side: 64, 128 or 256.")] = 64,
     seconds: Annotated[float, typer.Option(help="Length that segments come close to.")] = 3.0,
@@ -24,10 +29,20 @@ def data_prepare(
         Path | None, typer.Option(help="ONNX weights of a 68-point landmark network.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Data set of moving faces: beat, biwi, 3d_etf, faceformer or vocaset [default: videos]."
+        ),
+    ] = None,
 ) -> None:
-    """Turn a folder of videos into clips for `bench run --corpus`."""
+    """Turn a folder of videos, or a data set of moving faces, into clips for `bench run --corpus`."""
     from privtalk.bench.commands import data as command
 
+    if layout is not None:
+        if detector is not None or landmarks is not None:
+            raise UserError("--layout reads faces that move already; leave --detector and --landmarks out")
+        raise typer.Exit(command.prepare_faces(source, out, layout))
     raise typer.Exit(
         command.prepare(
             source,

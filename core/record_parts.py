@@ -269,3 +269,37 @@ class ProtectionBlock(Frozen):
     largest: int
     """The largest change that was published, in levels."""
     controls: dict[str, ControlCheck] = Field(default_factory=dict)
+
+
+class Speed(Frozen):
+    """Frames a second of one clip at a time, and how they were taken."""
+
+    threads: int
+    audio: bool
+    """Whether the encoding of the sound is in it."""
+    frames_per_second: float
+    """Median over runs."""
+
+
+class EfficiencyBlock(Frozen):
+    """The block of rows of which it is asked how fast and how large they are."""
+
+    frames: int
+    """Frames of the clip that was animated."""
+    speeds: tuple[Speed, ...]
+    reference: str = ""
+    """The system that was run beside it, turn by turn in the same process."""
+    times_reference: float | None = None
+    """Frames a second, the sound's encoding included, over the reference's: the median of pairs on one thread."""
+    passes: int
+    """Times that a network runs over the clip, one after the other."""
+    macs_per_frame: float
+    """Multiplications and additions a frame, all passes and the encoding of the sound together."""
+    parameters: int
+    """All, the frozen encoder's among them where it is needed at inference."""
+    trainable: int
+    """Those that training changes."""
+    needed: int
+    """Those without which it cannot animate."""
+    bytes_on_disk: int
+    """Size of the file of what is needed, 4 bytes a parameter and its header."""

@@ -22,6 +22,7 @@ from privtalk.core.record_parts import (
     Audit,
     Control,
     Direction,
+    EfficiencyBlock,
     EpsilonEstimate,
     Epsilons,
     Estimate,
@@ -32,6 +33,7 @@ from privtalk.core.record_parts import (
     ProtectionBlock,
     RoundChecks,
     Score,
+    Speed,
     Strength,
     UpperBound,
     Variant,
@@ -45,6 +47,7 @@ __all__ = [
     "Code",
     "Control",
     "Direction",
+    "EfficiencyBlock",
     "EpsilonEstimate",
     "Epsilons",
     "Estimate",
@@ -61,16 +64,17 @@ __all__ = [
     "RunStore",
     "Sample",
     "Score",
+    "Speed",
     "Strength",
     "UpperBound",
     "Variant",
     "load_record",
 ]
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did. 3: before a record
 held the hash of its samples. 4: before a record named its task (`upgrade`). 5: before it held variants. 6: before it
-held the block of a protection."""
+held the block of a protection. 7: before it held that of efficiency."""
 Kind = Literal["method", "floor", "ceiling", "reference"]
 """The part that a row plays on a board."""
 
@@ -138,6 +142,7 @@ class Record(Frozen):
     attacks: dict[str, AttackResult] = Field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
     protection: ProtectionBlock | None = None
+    efficiency: EfficiencyBlock | None = None
     """Budget and controls, of tasks that protect portraits."""
     variants: tuple[Variant, ...] = ()
     """The same run at other places on axes that no suite plans; their samples stand among its own."""

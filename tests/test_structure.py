@@ -129,6 +129,7 @@ TOOLS = {
     "core.upgrade": "what records were of before they said it",
     "bench.stages.generate": "a name that scripts import",
     "bench.commands.protect": "protects a photo with the public people of that task",
+    "bench.commands.data": "says which suite reads what was prepared",
     "bench.commands.audit": "plays the mechanisms of that task",
     "leaderboards.validation": "shows how far that task's metrics can be trusted",
 }

@@ -74,3 +74,31 @@ def prepare(
     line = f"next: bench run --suite privacy_utility --corpus {shown(out)}"
     console.print(line, soft_wrap=True, highlight=False, markup=False)
     return 0
+
+
+def prepare_faces(source: Path, out: Path, layout: str) -> int:
+    """Turns recordings of moving faces into a corpus; exit 2 where nothing could be taken."""
+    from privtalk.bench.corpus.mesh.preparing import prepare_meshes
+    from privtalk.bench.corpus.mesh.summary import refused_table, taken_table
+    from privtalk.bench.corpus.prepared.names import shown
+
+    columns = (TextColumn("preparing"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def advance(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=escape(shown(name)))
+
+        summary = prepare_meshes(source, out, layout, advance=advance)
+    console = Console()
+    console.print(taken_table(summary))
+    if summary.refused:
+        console.print(refused_table(summary))
+    if not summary.taken:
+        return 2
+    if not any(clip.role == "test" for clip in summary.taken):
+        line = 'no test clips: name sentences of training people in about.json, as in {"test": [...]}'
+        console.print(f"look twice: {line}", soft_wrap=True, highlight=False, markup=False)
+    line = f"next: bench run --suite speech_3d --corpus {shown(out)}"
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
+    return 0

@@ -160,7 +160,17 @@ def _lid_vertices() -> NDArray[np.int32]:
 def animate(head: Head, performance: Performance) -> NDArray[np.float32]:
     """[T, V, 3] centimetres, before the head's pose."""
     values = expression.channel_values(performance)
-    gaze = performance.gaze.astype(np.float32)
+    return move(head, values, performance.gaze.astype(np.float32), performance.articulators[:, 5])
+
+
+def move(
+    head: Head, values: NDArray[np.float32], gaze: NDArray[np.float32], tongue: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """[T, V, 3] centimetres, before the head's pose.
+
+    values: [T, 3 + channels], as `expression.channel_values` returns them, with a number for each of the head's
+    fields; gaze: [T, 2]; tongue: [T].
+    """
     spans = np.array([head.spans["eye_right"], head.spans["eye_left"]], dtype=np.int64)
     spans[:, 1] -= parts.EYE_RING
     constants = np.array(
@@ -182,7 +192,7 @@ def animate(head: Head, performance: Performance) -> NDArray[np.float32]:
             constants,
             out[t],
         )
-        _move_tongue(head, float(performance.articulators[t, 5]), out[t])
+        _move_tongue(head, float(tongue[t]), out[t])
     return out
 
 

@@ -146,14 +146,28 @@ def render(
     """
     figure = figure or figures.build(look)
     moved = heads.animate(figure.head, performance)
-    count = len(performance)
+    return film_vertices(look, moved, performance.pose, size, rng=rng, figure=figure, sensor=sensor)
+
+
+def film_vertices(
+    look: Look,
+    moved: NDArray[np.float32],
+    pose: NDArray[np.float32],
+    size: int,
+    *,
+    rng: np.random.Generator,
+    figure: FigureMesh,
+    sensor: Sensor | None = None,
+) -> Rendered:
+    """Film head vertices [T, V, 3] in centimetres, however they came about, with the head's pose [T, 6]."""
+    count = len(moved)
     canvas = _Canvas(size, len(figure.body))
     behind, light = backdrop(look, size), _light(look)
     frames = np.empty((count, size, size, 3), dtype=np.uint8)
     masks = np.empty((count, size, size), dtype=np.uint8)
     landmarks = np.empty((count, 68, 2), dtype=np.float32)
     for t in range(count):
-        points = posed(figure, moved[t], performance.pose[t])
+        points = posed(figure, moved[t], pose[t])
         screen = _draw(figure, points, canvas, behind, light, masks[t])
         landmarks[t] = screen[heads.LANDMARK_VERTICES, :2] / 2
         frames[t] = develop(canvas.picture, look, rng, sensor)

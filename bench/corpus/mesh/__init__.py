@@ -1,0 +1,1 @@
+"""Faces as moving meshes with speech: clips without pictures."""

@@ -8,8 +8,9 @@ from typing import Literal, get_args
 Family = Literal["membership", "identity", "reconstruction", "aggregation", "audit"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
-Sees = Literal["release", "server", "sums", "client", "personal"]
-"""The view of `attacks.views`: `ReleaseView`, `ServerView`, `SecureAggregationView`, `ClientView` or `PersonalView`."""
+Sees = Literal["release", "server", "sums", "client", "personal", "animation"]
+"""The view of `attacks.views`: `ReleaseView`, `ServerView`, `SecureAggregationView`, `ClientView` or `PersonalView`; an
+animation is seen by whoever watches it."""
 
 Footage = Literal["fresh", "exact"]
 """The footage that the attacker holds: windows that nobody trained on, or the very clips of a member's device."""

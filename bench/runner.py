@@ -52,6 +52,7 @@ def _record(planned: Planned, place: Place, outcome: CellOutcome, clock: Clock, 
         attacks=dict(outcome.attacks),
         audits=outcome.audits,
         protection=outcome.protection,
+        efficiency=outcome.efficiency,
         variants=outcome.variants,
         artifacts=dict(outcome.artifacts),
     )

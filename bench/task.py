@@ -23,7 +23,7 @@ from privtalk.core.cache import content_hash
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
-from privtalk.core.record_parts import AttackResult, Audit, ProtectionBlock, Score, Variant
+from privtalk.core.record_parts import AttackResult, Audit, EfficiencyBlock, ProtectionBlock, Score, Variant
 from privtalk.core.records import FederationBlock, Kind, Sample
 from privtalk.core.run_folder import Plugin, PluginKind
 from privtalk.core.upgrade import tier_of
@@ -178,6 +178,7 @@ class CellOutcome:
     attacks: Mapping[str, AttackResult] = field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
     protection: ProtectionBlock | None = None
+    efficiency: EfficiencyBlock | None = None
     variants: tuple[Variant, ...] = ()
     """The row at other places on axes that are not planned; their samples are among `samples`, each with its `at`."""
 

@@ -20,6 +20,7 @@ Family = Literal[
     "intactness",
     "portrait",
     "published",
+    "lips",
 ]
 """The kind of question that a metric answers; boards group their columns by it."""
 

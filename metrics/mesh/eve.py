@@ -16,6 +16,17 @@ EVE = Metric(
     about="largest squared distance of a vertex of the eyes or forehead, mean over frames",
 )
 
+EVE_ABOVE_FLOOR = Metric(
+    name="eve_above_floor",
+    family="mesh",
+    direction="lower",
+    unit="mesh unit²",
+    range=(float("-inf"), float("inf")),
+    worst=None,
+    needs=("vertices",),
+    about="eve less that of the mean of many takes of the same sentence, the best that speech alone allows",
+)
+
 
 def eve(generated: Vertices, truth: Vertices, upper: Region) -> float:
     """mean_t max_(v in upper) ||generated - truth||², in the mesh's unit squared; lower is better.

@@ -4,7 +4,7 @@ from privtalk.attacks.controls import ControlOutcome
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.evaluation import evaluate
 from privtalk.attacks.outcome import AttackOutcome, MeasureOutcome, StrengthOutcome
-from privtalk.bench.tasks.talking_head.stages.recording import NOT_CALLED, missing, recorded, strengthened
+from privtalk.bench.attack_records import NOT_CALLED, missing, recorded, strengthened
 from privtalk.core.intervals import Interval
 from privtalk.core.records import AttackResult
 

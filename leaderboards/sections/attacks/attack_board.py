@@ -19,7 +19,7 @@ from privtalk.leaderboards.board.statistics import holm, p_of
 ALPHA = 0.05
 
 FAMILIES = ("membership", "identity", "reconstruction", "aggregation")
-VIEWS = ("release", "client", "personal", "sums", "server")
+VIEWS = ("animation", "release", "client", "personal", "sums", "server")
 """From the adversary that sees least to the one that sees most."""
 
 TITLES = {
@@ -35,6 +35,7 @@ QUESTIONS = {
     "aggregation": "Could an attacker tell who is in a sum?",
 }
 SEEN = {
+    "animation": "what is animated",
     "release": "the released adapter",
     "client": "successive globals",
     "personal": "personal adapters that leak",

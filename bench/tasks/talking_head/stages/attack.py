@@ -26,6 +26,7 @@ from privtalk.attacks.outcome import AttackOutcome, StrengthOutcome
 from privtalk.attacks.pairs import PairLabels
 from privtalk.attacks.server import attack_server, attack_sums, last_candidates
 from privtalk.attacks.views import ClientView, ReleaseView, ServerView
+from privtalk.bench.attack_records import all_recorded, missing, strengthened
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
@@ -33,7 +34,6 @@ from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.settings import AttackSpec
 from privtalk.bench.tasks.talking_head.stages import footage, shadows
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
-from privtalk.bench.tasks.talking_head.stages.recording import all_recorded, missing, strengthened
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import KnownPeople, ShadowPlan, probing
 from privtalk.bench.tasks.talking_head.stages.shadow_work import aimed_at
 from privtalk.bench.tasks.talking_head.stages.train import Trained, client_data

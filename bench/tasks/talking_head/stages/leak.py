@@ -20,13 +20,13 @@ from privtalk.attacks.personal.owners import attack_owners
 from privtalk.attacks.personal.target import PersonalTarget
 from privtalk.attacks.server import shortened
 from privtalk.attacks.views import PersonalView
+from privtalk.bench.attack_records import missing
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.corpus.population import Person
 from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.stages import footage
 from privtalk.bench.tasks.talking_head.stages.attack import QUESTIONS, Question, knowing, timed, truth
 from privtalk.bench.tasks.talking_head.stages.leak_strength import Recipe, strengths, target
-from privtalk.bench.tasks.talking_head.stages.recording import missing
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core.records import AttackResult
 

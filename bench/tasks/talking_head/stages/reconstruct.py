@@ -23,6 +23,7 @@ from privtalk.attacks.reconstruction.prior_guided import GUIDANCE
 from privtalk.attacks.reconstruction.simulation import LocalAlgorithm
 from privtalk.attacks.server import readable
 from privtalk.attacks.views import ServerView
+from privtalk.bench.attack_records import all_recorded, missing
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.partition import Client
 from privtalk.bench.execution.task import Report
@@ -30,7 +31,6 @@ from privtalk.bench.media import write_strip
 from privtalk.bench.networks import open_backbone
 from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
-from privtalk.bench.tasks.talking_head.stages.recording import all_recorded, missing
 from privtalk.bench.tasks.talking_head.stages.score import evaluators, true_reading
 from privtalk.bench.tasks.talking_head.stages.train import Trained
 from privtalk.core.records import AttackResult

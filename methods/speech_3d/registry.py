@@ -7,6 +7,7 @@ from privtalk.methods.speech_3d.diffusiontalker import DiffusionTalker
 from privtalk.methods.speech_3d.emotalk import EmoTalk
 from privtalk.methods.speech_3d.facediffuser import FaceDiffuser, FaceDiffuserReleased
 from privtalk.methods.speech_3d.faceformer import FaceFormer
+from privtalk.methods.speech_3d.federated import FederatedTalker, PublicRegressor
 from privtalk.methods.speech_3d.method import SpeechToMotion
 from privtalk.methods.speech_3d.regressor import Regressor
 from privtalk.methods.speech_3d.selftalk import SelfTalk
@@ -29,10 +30,15 @@ SPEECH_METHODS: dict[str, type[SpeechToMotion]] = {
         EmoTalk,
     )
 }
+FEDERATED_METHODS: dict[str, type[SpeechToMotion]] = {
+    cls.name: cls for cls in (PublicRegressor, FederatedTalker)
+}
+"""The system that devices train together, and the one that they start from."""
 
 
 def find_speech_method(name: str) -> type[SpeechToMotion]:
     """Returns a system by its name; a `UserError` that lists them where there is none."""
-    if name not in SPEECH_METHODS:
-        raise unknown("method", name, list(SPEECH_METHODS))
-    return SPEECH_METHODS[name]
+    every = SPEECH_METHODS | FEDERATED_METHODS
+    if name not in every:
+        raise unknown("method", name, list(every))
+    return every[name]

@@ -48,7 +48,7 @@ TOGETHER = 25
 """People in a file."""
 VERSION = 1
 """Raise it whenever the files of the same corpus change."""
-TESTS = ("test", "strangers")
+TESTS: tuple[Part, ...] = ("test", "strangers")
 ARRAYS = ("codes", "others", "mel", "audio", "visemes", "emotion", "level")
 RIG_ARRAYS = ("displacements", "lips", "upper", "eyes")
 

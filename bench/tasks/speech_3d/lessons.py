@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from privtalk.bench.corpus.mesh.embedded import MeshCorpusSpec
 from privtalk.bench.execution import Job
 from privtalk.bench.execution.task import Report
 from privtalk.bench.task import Preparation
+from privtalk.bench.tasks.speech_3d.federating import ROUND, federated, public_numbers, rounds_of
 from privtalk.bench.tasks.speech_3d.footage import MeshCorpus, Part, open_meshes
-from privtalk.bench.tasks.speech_3d.settings import TEACHER_STEPS, Speech3dCell
+from privtalk.bench.tasks.speech_3d.settings import BASE, EPS, FEDERATED, TEACHER_STEPS, Speech3dCell
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 from privtalk.core.seeds import stream_key, torch_stream
 from privtalk.methods.speech_3d.data import MotionClips, Speech
 from privtalk.methods.speech_3d.diffusiontalker import DiffusionTalker
+from privtalk.methods.speech_3d.federated import FederatedRound, FederatedTalker
 from privtalk.methods.speech_3d.method import MotionShape, SpeechToMotion
 from privtalk.methods.speech_3d.optimisation import descend
 from privtalk.methods.speech_3d.registry import find_speech_method
@@ -30,6 +33,8 @@ VERSION = 1
 """Raise it whenever the training of the same lesson changes."""
 ENCODER, SMALL_ENCODER = "speech_encoder", "small_encoder"
 VISEMES = 15
+ONLY_TESTED = ("tested", "test_clips", "strangers", "streams")
+"""Parts of a corpus that no training reads."""
 NOISE = 0.2
 """Standard deviation of the noise on spectrograms from which encoders learn, so that they hear unknown voices."""
 
@@ -51,6 +56,8 @@ class SpeechLesson:
         encoder = SpeechLesson(self.cell, ENCODER)
         if self.method == SMALL_ENCODER:
             return (encoder,)
+        if self.method == FEDERATED:
+            return (encoder, SpeechLesson(self.cell, BASE))
         cls = find_speech_method(self.method)
         small = (SpeechLesson(self.cell, SMALL_ENCODER),) if getattr(cls, "small", False) else ()
         return (encoder, *small, *((self.teacher,) if self.steps else ()))
@@ -92,12 +99,19 @@ class SpeechLesson:
             "method": "facediffuser" if self.method == "facediffuser_released" else self.method,
             "steps": self.steps,
             "options": self.options,
-            "corpus": cell.corpus.model_dump(mode="json"),
+            "corpus": cell.corpus.model_dump(mode="json", exclude=set(ONLY_TESTED)),
             "network": cell.network.model_dump(mode="json"),
             "training": cell.training.model_dump(mode="json"),
             "seed": cell.seed,
+            "federation": self._federation,
             "parents": [parent.content for parent in self.parents],
         }
+
+    @property
+    def _federation(self) -> dict[str, Any] | None:
+        if self.method != FEDERATED or self.cell.federation is None:
+            return None
+        return {**self.cell.federation.model_dump(mode="json"), "eps": self.cell.at.get(EPS)}
 
     @property
     def path(self) -> Path:
@@ -153,8 +167,18 @@ def learn(report: Report, lesson: SpeechLesson) -> None:
         ENCODER: _learn_to_hear,
         SMALL_ENCODER: _learn_to_hear_small,
     }.get(lesson.method, _learn_to_move)
-    network = teach(report, lesson, corpus)
-    write_tensors(lesson.path, {name: value.detach().numpy() for name, value in network.state_dict().items()})
+    kept: dict[str, NDArray[Any]] = {}
+    if lesson.method == FEDERATED:
+        network: nn.Module = new_network(lesson, corpus)
+        _load(network, SpeechLesson(lesson.cell, BASE).path, strict=False)
+        assert isinstance(network, FederatedTalker)
+        kept = federated(
+            report, lesson.cell, corpus, network.eval().requires_grad_(False), heard(lesson.cell, "train")
+        )
+    else:
+        network = teach(report, lesson, corpus)
+    learned = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+    write_tensors(lesson.path, {**learned, **kept})
 
 
 def _learn_to_hear(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> nn.Module:
@@ -208,7 +232,7 @@ def _learn_to_move(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> 
     cell = lesson.cell
     assert cell.training is not None
     network = new_network(lesson, corpus)
-    clips = heard(cell, "train")
+    clips = _lesson_clips(lesson, corpus)
     generator = torch_stream(cell.seed, "speech_3d", "training")
     if isinstance(network, DiffusionTalker) and network.encoder is not None:
         _load(network.encoder, SpeechLesson(cell, SMALL_ENCODER).path)
@@ -232,6 +256,13 @@ def _learn_to_move(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> 
     return network
 
 
+def _lesson_clips(lesson: SpeechLesson, corpus: MeshCorpus) -> MotionClips:
+    """The clips that a network learns from: the speakers', or for the base of a federation the public's."""
+    if lesson.method == BASE:
+        return public_numbers(corpus, heard(lesson.cell, "public"))
+    return heard(lesson.cell, "train")
+
+
 def _tell(report: Report, lesson: SpeechLesson) -> Callable[[int, int], None]:
     return lambda done, total: report("training", done, total)
 
@@ -244,8 +275,19 @@ def opened(cell: Speech3dCell, corpus: MeshCorpus) -> SpeechToMotion:
 def new_network(lesson: SpeechLesson, corpus: MeshCorpus) -> SpeechToMotion:
     """Returns a lesson's network, untrained."""
     cls = find_speech_method(lesson.method)
-    shape = MotionShape(len(corpus.rig.channels), len(corpus.speakers), len(corpus.emotions), VISEMES)
-    return cls(shape, lesson.cell.network, cls.Options.model_validate(lesson.options))
+    public = lesson.method in (BASE, FEDERATED)
+    people = dict.fromkeys(corpus.parts["public"].people) if public else corpus.speakers
+    shape = MotionShape(len(corpus.rig.channels), len(people), len(corpus.emotions), VISEMES)
+    options = cls.Options.model_validate(lesson.options)
+    if issubclass(cls, FederatedTalker):
+        assert lesson.cell.federation is not None
+        return cls(shape, lesson.cell.network, options, lesson.cell.federation, len(corpus.speakers))
+    return cls(shape, lesson.cell.network, options)
+
+
+def kept_rounds(cell: Speech3dCell) -> list[FederatedRound]:
+    """Returns the rounds of a federated row as its server saw them."""
+    return rounds_of(read_tensors(lesson_of(cell).path))
 
 
 def open_network(lesson: SpeechLesson, corpus: MeshCorpus) -> SpeechToMotion:
@@ -266,9 +308,9 @@ def _encoder(path: Path, width: int) -> ContentEncoder:
     return encoder.eval().requires_grad_(False)
 
 
-def _load(network: nn.Module, path: Path) -> None:
-    found = read_tensors(path)
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in found.items()})
+def _load(network: nn.Module, path: Path, *, strict: bool = True) -> None:
+    found = {name: array for name, array in read_tensors(path).items() if not name.startswith(ROUND)}
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in found.items()}, strict=strict)
 
 
 def heard(cell: Speech3dCell, part: Part) -> MotionClips:

@@ -8,13 +8,15 @@ from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.speech_3d import exhibits
 from privtalk.bench.tasks.speech_3d.animation import Animated, animate
 from privtalk.bench.tasks.speech_3d.efficiency import efficiency
-from privtalk.bench.tasks.speech_3d.footage import MeshCorpus, Part, open_meshes
+from privtalk.bench.tasks.speech_3d.federating import block, message_attacks
+from privtalk.bench.tasks.speech_3d.footage import TESTS, MeshCorpus, Part, open_meshes
 from privtalk.bench.tasks.speech_3d.leak import leaks
-from privtalk.bench.tasks.speech_3d.lessons import opened
+from privtalk.bench.tasks.speech_3d.lessons import heard, kept_rounds, opened
 from privtalk.bench.tasks.speech_3d.score import score, summary
 from privtalk.bench.tasks.speech_3d.settings import SPEAKERS, STRANGERS, Speech3dCell
 from privtalk.core.record_parts import Score, Variant
 from privtalk.core.records import Sample
+from privtalk.methods.speech_3d.federated import FederatedTalker
 
 
 def run(work: Work) -> CellOutcome:
@@ -43,6 +45,12 @@ def run(work: Work) -> CellOutcome:
             attacks = dict(leaks(cell, corpus, network, made))
         with work.clock.stage("writing"):
             artifacts = exhibits.exhibit(work.place.folder, work.place.artifacts(cell), corpus, made)
+    said = None
+    if isinstance(network, FederatedTalker):
+        with work.clock.stage("attacks"):
+            rounds, clips = kept_rounds(cell), [heard(cell, part) for part in TESTS]
+            attacks |= message_attacks(cell, corpus, network, rounds, *clips)
+            said = block(cell, corpus, rounds, network.adapter.size)
     with work.clock.stage("timing"):
         timed = None if network is None else efficiency(cell, corpus, network)
     return CellOutcome(
@@ -50,6 +58,7 @@ def run(work: Work) -> CellOutcome:
         samples=samples,
         variants=tuple(variants),
         attacks=attacks,
+        federation=said,
         efficiency=timed,
         artifacts=artifacts,
     )

@@ -10,10 +10,13 @@ from privtalk.bench import task
 from privtalk.bench.corpus.mesh.embedded import MeshCorpusSpec
 from privtalk.core.frozen import Frozen
 from privtalk.methods.speech_3d.config import SpeechNetwork, SpeechTraining
+from privtalk.methods.speech_3d.federated import SpeechFederation
 from privtalk.methods.speech_3d.registry import find_speech_method
 
-STEPS, SPEAKERS = "steps", "speakers"
-"""The axes: denoising steps, and whose speech it is."""
+STEPS, EPS, SPEAKERS = "steps", "eps", "speakers"
+"""The axes: denoising steps, the ε of a federation, and whose speech it is."""
+BASE, FEDERATED = "federated_base", "federated"
+"""The rows of a federation."""
 STRANGERS = "strangers"
 TEACHER_STEPS = 16
 """Steps of the teacher, as published."""
@@ -41,6 +44,7 @@ class Speech3dSettings(Frozen):
     training: SpeechTraining = SpeechTraining()
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Method -> its own options, those that differ from the defaults."""
+    federation: SpeechFederation = SpeechFederation()
     evaluation: MeshEvaluation = MeshEvaluation()
 
     @field_validator("options")
@@ -60,6 +64,8 @@ class Speech3dCell(task.Cell):
     training: SpeechTraining | None
     """None for floors and ceilings, which learn nothing."""
     options: dict[str, Any]
+    federation: SpeechFederation | None = None
+    """None for rows of which no devices are part."""
     evaluation: MeshEvaluation
 
     @property

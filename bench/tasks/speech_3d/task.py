@@ -24,6 +24,9 @@ from privtalk.bench.task import (
 )
 from privtalk.bench.tasks.speech_3d.display import DISPLAY
 from privtalk.bench.tasks.speech_3d.settings import (
+    BASE,
+    EPS,
+    FEDERATED,
     SPEAKERS,
     STEPS,
     TEACHER_STEPS,
@@ -31,7 +34,7 @@ from privtalk.bench.tasks.speech_3d.settings import (
     Speech3dSettings,
 )
 from privtalk.core.errors import UserError
-from privtalk.methods.speech_3d.registry import SPEECH_METHODS, find_speech_method
+from privtalk.methods.speech_3d.registry import FEDERATED_METHODS, SPEECH_METHODS, find_speech_method
 
 REFERENCES: Mapping[str, Row] = {
     "held_template": Row("floor", "the face at rest, held"),
@@ -62,11 +65,29 @@ def parse_steps(text: str) -> str:
     return str(int(text))
 
 
+def parse_epsilon(text: str) -> str:
+    """Returns the one spelling of an ε.
+
+    >>> parse_epsilon("8.0")
+    '8'
+    """
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise UserError(f"eps={text}: an epsilon is a number above 0") from error
+    if not 0 < value < 1e6:
+        raise UserError(f"eps={text}: an epsilon is a number above 0")
+    return f"{value:g}"
+
+
 AXES = {
+    EPS: Axis("client-level differential privacy of a federation", parse_epsilon),
     STEPS: Axis("denoising steps", parse_steps),
     SPEAKERS: Axis("whose speech is animated", str, planned=False),
 }
 CONDITIONS = {
+    "federation": Condition(lambda cell: cell.federation is not None, "a federated row"),
+    "federation.clip": Condition(lambda cell: EPS in cell.at, "a federated row with an epsilon"),
     "training": Condition(lambda cell: cell.trains, "a row that learns"),
     "network": Condition(lambda cell: cell.trains, "a row that learns"),
     "training.distillation_steps": Condition(
@@ -93,7 +114,9 @@ class Speech3d(task.Task):
 
     @property
     def rows(self) -> Mapping[str, Row]:
-        methods = {name: Row("method", cls.about) for name, cls in SPEECH_METHODS.items()}
+        methods = {
+            name: Row("method", cls.about) for name, cls in (SPEECH_METHODS | FEDERATED_METHODS).items()
+        }
         return {**REFERENCES, **methods}
 
     @property
@@ -129,6 +152,12 @@ class Speech3d(task.Task):
         reference = wanted.method in REFERENCES
         if STEPS in wanted.at and wanted.method not in STEPPED:
             raise UserError(f"row {wanted.method} has no denoising steps of its own; write none")
+        if EPS in wanted.at and wanted.method != FEDERATED:
+            raise UserError(f"row {wanted.method} is not federated, and has no epsilon; write none")
+        if wanted.method in (BASE, FEDERATED) and settings.corpus.hash:
+            raise UserError(
+                f"row {wanted.method} starts from public people, who have the embedded face; leave out --corpus"
+            )
         cell = Speech3dCell(
             method=wanted.method,
             at=dict(wanted.at),
@@ -137,6 +166,7 @@ class Speech3d(task.Task):
             network=settings.network,
             training=None if reference else settings.training,
             options={} if reference else _options(wanted.method, settings, wanted.options),
+            federation=settings.federation if wanted.method == FEDERATED else None,
             evaluation=settings.evaluation,
         )
         if wanted.method == "diffusiontalker" and cell.steps not in STUDENTS:

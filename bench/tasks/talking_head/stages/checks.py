@@ -9,6 +9,7 @@ from typing import Literal
 
 from privtalk.attacks.audit.round_checks import LEVEL
 from privtalk.attacks.audit.watch import Booked, Watch
+from privtalk.bench.accounts import calibrated
 from privtalk.bench.tasks.talking_head.settings import Training
 from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.core.record_parts import RoundChecks
@@ -33,7 +34,7 @@ def booked(
     if asked.epsilon is None:
         return None
     setting = privacy.setting(training, len(clients), length)
-    multiplier = asked.noise_multiplier or privacy.calibrated(asked.epsilon, setting)
+    multiplier = asked.noise_multiplier or calibrated(asked.epsilon, setting)
     releases = {
         release.kind: release for entry in setting.ledger(multiplier).rounds for release in entry.releases
     }

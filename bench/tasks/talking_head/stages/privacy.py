@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from functools import lru_cache
-from typing import NamedTuple
 
+from privtalk.bench.accounts import accounted, calibrated
 from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell, Training
-from privtalk.core.cache import cache_folder, content_hash
-from privtalk.core.files import write_atomic
 from privtalk.core.records import Epsilons, Privacy
 from privtalk.methods.federation.aggregation import MINIMUM, summation
 from privtalk.methods.federation.transcript import Transcript
-from privtalk.methods.privacy.accounting import adversaries, calibration
+from privtalk.methods.privacy.accounting import adversaries
 from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
 from privtalk.methods.privacy.accounting.adversaries import (
     most_participations,
     threshold_delta,
 )
-from privtalk.methods.privacy.accounting.ledger import Budget, Ledger
+from privtalk.methods.privacy.accounting.ledger import Budget
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
 from privtalk.methods.privacy.setting import PrivacySetting
 from privtalk.methods.registry import METHODS
 
-NEAR = 0.999
-"""A kept calibration's ε over its target, at least."""
 SELF_NORMALISED = (
     "weights are normalised over the cohort: one client's can approach 1, so that no bound on the sensitivity holds, "
     "and their exact sum is released"
@@ -173,53 +167,3 @@ def _recorded(found: adversaries.AdversaryEpsilons, training: Training) -> Epsil
 
 def _none(reason: str, mechanism: str = "none") -> Privacy:
     return Privacy(mechanism=mechanism, guarantee=False, reason=reason)
-
-
-@lru_cache(maxsize=32)
-def calibrated(target: float, asked: PrivacySetting) -> float:
-    """Noise multiplier for a target ε, kept on disk: a search takes seconds.
-
-    A kept value is accounted anew, and searched for again where it misses the target.
-    """
-    about = {"target": target} | asked._asdict()
-    path = cache_folder() / "accounting" / f"{content_hash(about)}.json"
-    try:
-        kept = float(json.loads(path.read_text(encoding="utf-8"))["noise_multiplier"])
-        if NEAR * target <= asked.epsilon(kept) <= target:
-            return kept
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    found = calibration.least_noise(target, asked.epsilon).noise_multiplier
-    write_atomic(path, json.dumps(about | {"noise_multiplier": found}) + "\n")
-    return found
-
-
-class Accounted(NamedTuple):
-    """ε for each adversary, what it is of, and the outsider's by the other accountants."""
-
-    epsilons: adversaries.AdversaryEpsilons
-    ledger: Ledger
-    checks: dict[str, float]
-
-
-@lru_cache(maxsize=32)
-def accounted(
-    asked: PrivacySetting, noise_multiplier: float, participations: int, cohort: int, honest: float
-) -> Accounted:
-    """`honest` share of the largest `cohort` does not collude."""
-    ledger = asked.ledger(noise_multiplier)
-    exposure = asked.exposure(noise_multiplier, participations, cohort, honest)
-    with accounting.quiet():
-        checks = _checks(asked, noise_multiplier)
-    return Accounted(adversaries.three_epsilons(exposure, ledger), ledger, checks)
-
-
-def _checks(asked: PrivacySetting, noise_multiplier: float) -> dict[str, float]:
-    if asked.sampling == "cyclic":
-        return {"closed form": accounting.gaussian_epsilon(noise_multiplier, 1, asked.delta)}
-    of_round = noise_multiplier, asked.rate, asked.rounds, asked.delta
-    if asked.placement == "distributed":
-        others = accounting.checks(*of_round)
-        alike = {"pld": accounting.epsilon(*of_round), "prv[opacus]": others.get("prv[opacus]")}
-        return {f"{name} of a Gaussian alike": found for name, found in alike.items() if found is not None}
-    return accounting.checks(*of_round)

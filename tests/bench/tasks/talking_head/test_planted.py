@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from privtalk.bench import accounts
 from privtalk.bench.commands import run as command
 from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.core.records import RunStore
@@ -47,7 +48,7 @@ SOUND = {
 @pytest.fixture
 def run(request_for):
     def make(settings, row="fedavg"):
-        privacy.accounted.cache_clear()
+        accounts.accounted.cache_clear()
         request = request_for(row, tiers=("eps=8",), changes=(*SMALL, *settings))
         return command.run(request), request.out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from privtalk.bench import suites
+from privtalk.bench import accounts, suites
 from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.methods.federation.transcript import RoundLog, Transcript
 from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
@@ -24,7 +24,7 @@ PLAIN = (
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path))
-    privacy.calibrated.cache_clear()
+    accounts.calibrated.cache_clear()
 
 
 def cell(*changes: str, tier: str = "eps=8"):
@@ -116,10 +116,10 @@ def test_a_kept_calibration_is_used_and_a_spoilt_one_is_made_again(tmp_path):
     training = cell().training
     first = privacy.mechanism(training, CLIENTS, DIM).noise_multiplier
     [path] = (tmp_path / "accounting").iterdir()
-    privacy.calibrated.cache_clear()
+    accounts.calibrated.cache_clear()
     assert privacy.mechanism(training, CLIENTS, DIM).noise_multiplier == first
     path.write_text('{"noise_multiplier": 0.3}')
-    privacy.calibrated.cache_clear()
+    accounts.calibrated.cache_clear()
     assert privacy.mechanism(training, CLIENTS, DIM).noise_multiplier == first
 
 

@@ -6,12 +6,14 @@ T frames, C motion channels, V vertices, S samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
+MeshRole = Literal["train", "test", "strangers"]
+"""Clips to learn from; new sentences of those who speak them; speech of people on whom nobody trains."""
 NEUTRAL = "neutral"
 NO_VISEME = -1
 """The viseme of a frame of which nobody knows what is said."""

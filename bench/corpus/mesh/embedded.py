@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from privtalk.bench.corpus.clip import FPS, SAMPLE_RATE
-from privtalk.bench.corpus.mesh.clip import MeshClip
+from privtalk.bench.corpus.mesh.clip import MeshClip, MeshRole
 from privtalk.bench.corpus.population import Role, identity_name
 from privtalk.bench.corpus.rendered import motion
 from privtalk.bench.corpus.rendered.embedded import FRAME_SAMPLES, Character, character, cut
@@ -28,7 +27,6 @@ from privtalk.core.frozen import Frozen
 NAME = "embedded_3d"
 VERSION = 1
 """Raise it whenever clips of the same spec change."""
-MeshRole = Literal["train", "test", "strangers"]
 CONDITIONS: tuple[tuple[str, int], ...] = (
     (NEUTRAL, 0),
     *((emotion, level) for emotion in EMOTIONS if emotion != NEUTRAL for level in (1, 2)),

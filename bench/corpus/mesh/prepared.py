@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from privtalk.bench.corpus.mesh.clip import NEUTRAL, NO_VISEME, MeshClip
-from privtalk.bench.corpus.mesh.layouts.recordings import MeshRole
+from privtalk.bench.corpus.mesh.clip import NEUTRAL, NO_VISEME, MeshClip, MeshRole
 from privtalk.bench.corpus.mesh.linear_rig import LinearRig
 from privtalk.bench.corpus.prepared.archive import DAMAGE, StoreError, read_arrays
 from privtalk.bench.corpus.prepared.names import shown

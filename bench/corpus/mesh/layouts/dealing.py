@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from privtalk.bench.corpus.mesh.clip import MeshRole
 from privtalk.bench.corpus.mesh.layouts.files import MeshNotes
-from privtalk.bench.corpus.mesh.layouts.recordings import MeshRole
 
 RULE = (
     "the last sixth of the people are strangers, the last fifth of the sentences are tested, both by name; or as "

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from privtalk.bench.corpus.mesh.clip import NEUTRAL
+from privtalk.bench.corpus.mesh.clip import NEUTRAL, MeshRole
 from privtalk.bench.corpus.mesh.layouts.arkit import CHANNELS
 from privtalk.bench.corpus.mesh.layouts.files import (
     MeshNotes,
@@ -26,7 +26,6 @@ from privtalk.bench.corpus.mesh.layouts.recordings import (
     MeshFault,
     MeshRecording,
     MeshRefusal,
-    MeshRole,
 )
 from privtalk.bench.corpus.prepared.archive import DAMAGE
 from privtalk.bench.corpus.prepared.names import shown

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeGuard
+from typing import ClassVar, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.bench.corpus.mesh.clip import NEUTRAL
+from privtalk.bench.corpus.mesh.clip import NEUTRAL, MeshRole
 
 Floats = NDArray[np.float32]
-MeshRole = Literal["train", "test", "strangers"]
-"""Training; new sentences of the same people; people whom nobody trained on."""
 ROLES: tuple[MeshRole, ...] = ("train", "test", "strangers")
 
 

@@ -56,6 +56,7 @@ def view_of(record: Record, variant: Variant) -> View:
             "artifacts": variant.artifacts,
             "federation": None if block is None else FederationBlock(privacy=block.privacy),
             "audits": (),
+            "efficiency": None,
             "variants": (),
             "timings": {},
         }

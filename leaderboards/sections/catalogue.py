@@ -12,6 +12,7 @@ from privtalk.leaderboards.sections.answers import Finding
 from privtalk.leaderboards.sections.attacks.section import Attacks
 from privtalk.leaderboards.sections.audits.section import Audits
 from privtalk.leaderboards.sections.conditions.section import Conditions
+from privtalk.leaderboards.sections.efficiency.section import Efficiency
 from privtalk.leaderboards.sections.guarantee.section import Guarantee
 from privtalk.leaderboards.sections.progress.section import Progress
 from privtalk.leaderboards.sections.protection.section import Protections
@@ -26,6 +27,7 @@ from privtalk.leaderboards.sections.utility.section import Utility
 SECTIONS: tuple[type[Section], ...] = (
     Protections,
     Utility,
+    Efficiency,
     Tradeoff,
     Progress,
     Ablation,

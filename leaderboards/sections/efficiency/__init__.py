@@ -1,0 +1,1 @@
+"""Quality against speed, and against size."""

@@ -1,0 +1,96 @@
+"""What every system from speech to motion promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from privtalk.methods.speech_3d.data import UNKNOWN
+from privtalk.methods.speech_3d.optimisation import descend
+from privtalk.methods.speech_3d.registry import SPEECH_METHODS
+from tests.methods.speech_3d.clips import CHANNELS, SCALE, clips, network
+
+pytestmark = pytest.mark.parametrize("name", SPEECH_METHODS)
+
+
+def noise(count: int = 6, frames: int = 12, seed: int = 1) -> torch.Tensor:
+    return torch.randn(count, frames, CHANNELS, generator=torch.Generator().manual_seed(seed))
+
+
+def animated(made, speech, drawn=None, steps=2):
+    with torch.no_grad():
+        return made.animate(speech, noise(len(speech), speech.frames) if drawn is None else drawn, steps)
+
+
+def started(name):
+    """A network a few steps into training, so that heads that start at zero have left it."""
+    made, batch, generator = network(name), clips(), torch.Generator().manual_seed(3)
+    descend(made, lambda: made.losses(batch, SCALE, generator), 3, 1e-2)
+    return made.eval()
+
+
+def test_motion_has_the_shape_of_the_speech_at_any_length(name):
+    for frames in (3, 12, 40):
+        speech = clips(2, frames).speech
+        found = animated(network(name), speech)
+        assert found.shape == (2, frames, CHANNELS)
+        assert torch.isfinite(found).all()
+
+
+def test_a_few_steps_lower_the_loss(name):
+    made, batch, generator = network(name), clips(), torch.Generator().manual_seed(0)
+
+    def loss() -> float:
+        fixed = torch.Generator().manual_seed(9)
+        with torch.no_grad():
+            return float(sum(made.losses(batch, SCALE, fixed).values()))
+
+    before = loss()
+    descend(made, lambda: made.losses(batch, SCALE, generator), 40, 5e-3)
+    assert loss() < before
+
+
+def test_randomness_comes_from_the_generators_alone(name):
+    state = torch.get_rng_state()
+    first, second = (started(name) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    speech = clips().speech
+    assert torch.equal(animated(first, speech), animated(second, speech))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_who_speaks_is_read_only_where_it_is_said_so(name):
+    made, speech = started(name), clips().speech
+    other = replace(speech, speaker=(speech.speaker + 1) % 3)
+    same = torch.equal(animated(made, speech), animated(made, other))
+    assert same != SPEECH_METHODS[name].given_speaker
+
+
+def test_strangers_are_animated(name):
+    speech = replace(clips().speech, speaker=torch.full((6,), UNKNOWN))
+    assert torch.isfinite(animated(started(name), speech)).all()
+
+
+def test_two_draws_differ_only_where_it_is_said_so(name):
+    made, speech = started(name), clips().speech
+    same = torch.equal(animated(made, speech, noise(seed=1)), animated(made, speech, noise(seed=2)))
+    assert same != SPEECH_METHODS[name].drawn
+
+
+def test_passes_are_those_that_are_made(name):
+    made, speech = network(name), clips().speech
+    part = {"facediffuser": "recurrent", "facediffuser_released": "recurrent", "faceformer": "mixing"}
+    inner = getattr(made, part.get(name, "decoder"), made.leave if hasattr(made, "leave") else None)
+    calls = []
+    handle = inner.register_forward_hook(lambda *_: calls.append(1))
+    animated(made, speech, steps=4)
+    handle.remove()
+    assert len(calls) == made.passes(speech.frames, 4)
+
+
+def test_unknown_options_are_refused(name):
+    with pytest.raises(ValidationError):
+        SPEECH_METHODS[name].Options(nothing=True)

@@ -32,9 +32,11 @@ class VisemeReader:
     """A linear discriminant that names the viseme of a lip shape, fitted on true motion."""
 
     def __init__(self, shapes: NDArray[np.float64], visemes: NDArray[np.int64]) -> None:
-        """Fits on shapes [F, D] of known visemes [F]."""
+        """Fits on shapes [F, D] of known visemes [F]; a viseme that is seen once is never named."""
+        names, counts = np.unique(visemes, return_counts=True)
+        often = np.isin(visemes, names[counts > 1])
         self._reader = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.01)
-        self._reader.fit(shapes, visemes)
+        self._reader.fit(shapes[often], visemes[often])
 
     def accuracy(self, shapes: NDArray[np.float64], visemes: NDArray[np.int64]) -> float:
         """Returns the share of shapes [F, D] named right, among visemes [F] that are known (not negative).

@@ -45,7 +45,7 @@ def test_suites_are_listed(capsys):
         (
             ["run", "--suite", "nope"],
             "bench: unknown suite 'nope'; valid: ablation, methods, portrait_gradients, portrait_protection, "
-            "privacy_utility",
+            "privacy_utility, speech_3d, speech_3d_ablation, speech_3d_federated",
         ),
         (
             ["run", "--suite", "ablation", "--preset", "tiny"],

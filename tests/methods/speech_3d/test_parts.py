@@ -106,7 +106,9 @@ def test_a_part_that_is_left_out_is_not_there(part):
 def test_a_student_without_a_teacher_trains_at_its_own_two_times(monkeypatch):
     made, seen = network("scratch"), []
     forward = made.decoder.forward
-    monkeypatch.setattr(made.decoder, "forward", lambda z, t, heard: (seen.append(t), forward(z, t, heard))[1])
+    monkeypatch.setattr(
+        made.decoder, "forward", lambda z, t, heard: (seen.append(t), forward(z, t, heard))[1]
+    )
     for seed in range(20):
         made.losses(clips(), SCALE, torch.Generator().manual_seed(seed))
     assert set(torch.cat(seen).tolist()) == {0.5, 1.0}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from privtalk.attacks.checking import checked
 from privtalk.attacks.declaration import FAMILIES, Attack, Declaration, Footage, Sees
-from privtalk.attacks.identity import attribute_inference, weights_to_identity
+from privtalk.attacks.identity import animation, attribute_inference, weights_to_identity
 from privtalk.attacks.membership import malicious_client, registry, source_inference
 from privtalk.attacks.membership.registry import PERSON_ATTACKS, RELEASE_ATTACKS, PersonAttack, ReleaseAttack
 from privtalk.attacks.membership.release import OVER_BASE
@@ -60,6 +60,7 @@ def _all() -> Iterator[Declaration]:
     yield from (clip_in_personal.DECLARATION, others_in_personal.DECLARATION)
     yield from (attack.declaration for attack in SUM_ATTACKS.values())
     yield from (attack.declaration for attack in RECONSTRUCTIONS.values())
+    yield from (animation.MOTION, animation.IDENTITY_EMBEDDING, animation.EMOTION_EMBEDDING)
 
 
 _catalogue = {declaration.name: declaration for declaration in _all()}

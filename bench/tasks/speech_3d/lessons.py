@@ -101,11 +101,16 @@ class SpeechLesson:
             "options": self.options,
             "corpus": cell.corpus.model_dump(mode="json", exclude=set(ONLY_TESTED)),
             "network": cell.network.model_dump(mode="json"),
-            "training": cell.training.model_dump(mode="json"),
+            "training": cell.training.model_dump(mode="json", exclude=self._unread),
             "seed": cell.seed,
             "federation": self._federation,
             "parents": [parent.content for parent in self.parents],
         }
+
+    @property
+    def _unread(self) -> set[str]:
+        """The parts of the training that it does not read: what comes before it is among its parents."""
+        return set() if self.steps else {"distillation_steps"}
 
     @property
     def _federation(self) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from privtalk.bench.environment import usable_cores
 from privtalk.bench.tasks.speech_3d.footage import MeshCorpus
 from privtalk.bench.tasks.speech_3d.lessons import heard, lesson_of, new_network, open_encoder
 from privtalk.bench.tasks.speech_3d.settings import TEACHER_STEPS, Speech3dCell
@@ -55,7 +57,7 @@ def efficiency(cell: Speech3dCell, corpus: MeshCorpus, network: SpeechToMotion) 
                 audio=audio,
                 frames_per_second=frames / _seconds(work, threads, cell.evaluation.timings),
             )
-            for threads in THREADS
+            for threads in THREADS[: _free_cores()]
             for audio, work in ways.items()
         ]
         macs = _macs(whole) / frames
@@ -120,6 +122,14 @@ def _seconds(work: Callable[[], object], threads: int, timings: int) -> float:
         while len(taken) < timings and (sum(taken) < LONGEST or len(taken) < LEAST):
             taken.append(_taken(work))
         return median(taken)
+
+
+def _free_cores() -> int:
+    """Cores that nobody else uses, at least one: on a busy machine threads wait for each other, and their speed says
+    nothing.
+    """
+    others = max(os.getloadavg()[0] - 1, 0.0)
+    return max(1, int(usable_cores() - others + 0.5))
 
 
 def _ratio(beside: Callable[[], object], work: Callable[[], object], pairs: int) -> float:

@@ -141,6 +141,22 @@ class PublishedFigures(Frozen):
     systems: tuple[PublishedSystem, ...] = ()
 
 
+class ClaimedRow(Frozen):
+    """A row of a claim, by its name and its place."""
+
+    row: str
+    tier: str = NO_LEVEL
+
+
+class Claim(Frozen):
+    """A statement that a paper makes of two rows, to be put to the test wherever both are on a board."""
+
+    question: str
+    row: ClaimedRow
+    against: tuple[ClaimedRow, ...] = Field(min_length=1)
+    metrics: tuple[str, ...] = Field(min_length=1)
+
+
 class Display(Frozen):
     """Everything about a task that its boards show and its records do not hold."""
 
@@ -164,6 +180,7 @@ class Display(Frozen):
     shared: tuple[str, ...] = ()
     """Parts of a cell in which all rows of a board must agree."""
     published: PublishedFigures | None = None
+    claims: tuple[Claim, ...] = ()
 
     def row_label(self, name: str) -> str:
         """A row's name as people write it; rows that are not named are shown under their own name."""

@@ -11,6 +11,7 @@ from privtalk.leaderboards.board.model import Board, BoardRow
 from privtalk.leaderboards.sections.answers import Finding
 from privtalk.leaderboards.sections.section import PagePlace, Section, TerminalBlock
 from privtalk.leaderboards.sections.utility import grids, tables
+from privtalk.leaderboards.sections.utility.claims import claims
 from privtalk.leaderboards.sections.utility.findings import (
     against_baseline,
     between_methods,
@@ -27,7 +28,7 @@ class Utility(Section):
         """Returns who beats the baseline, in the headline and beyond it, and who beats whom."""
         makers = (against_baseline, beyond_the_headline, between_methods)
         board = progress.ends(self.board)
-        return [found for make in makers if (found := make(board)) is not None]
+        return [*claims(self.board), *(found for make in makers if (found := make(board)) is not None)]
 
     def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
         """Returns the overview, and of the whole also each family."""

@@ -104,7 +104,7 @@ def _speaks(
         if not isinstance(network, FaceDiffuserReleased):
             network.animate(said, noise, steps)
             return
-        network.listen = encoder
+        network.listen = encoder.forward  # a module would hide behind the class's None
         try:
             network.animate(said, noise, steps)
         finally:

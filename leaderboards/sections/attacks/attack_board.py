@@ -34,6 +34,9 @@ QUESTIONS = {
     "reconstruction": "Could an attacker restore what a client trained on?",
     "aggregation": "Could an attacker tell who is in a sum?",
 }
+VIEW_TITLES = {("identity", "animation"): "Who is animated"}
+VIEW_QUESTIONS = {("identity", "animation"): "Could an attacker tell who is animated?"}
+"""(family, view) -> the words where a view asks something else than its family."""
 SEEN = {
     "animation": "what is animated",
     "release": "the released adapter",
@@ -162,6 +165,27 @@ class AttackBoard:
                 if attack is not None and attack.rocs and attack.verdict not in ("invalid", "missing"):
                     best[name] = max(best.get(name, float("-inf")), attack.headline.margin)
         return max(best, key=lambda name: best[name], default=None)
+
+
+def title_of(family: str, views: Sequence[str]) -> str:
+    """Returns the title of a family's attacks on some views.
+
+    >>> title_of("identity", ["server"]), title_of("identity", ["animation", "server"]), title_of("odd", ["sums"])
+    ('Who is behind a message', 'Who is animated, who is behind a message', 'Odd')
+    """
+    usual = TITLES.get(family, family.capitalize())
+    first, *others = dict.fromkeys(VIEW_TITLES.get((family, view), usual) for view in views)
+    return ", ".join([first, *(f"{title[:1].lower()}{title[1:]}" for title in others)])
+
+
+def question_of(family: str, view: str) -> str:
+    """Returns what a family's attacks on a view ask.
+
+    >>> question_of("identity", "animation"), question_of("odd", "sums")
+    ('Could an attacker tell who is animated?', 'Did odd attacks succeed?')
+    """
+    usual = QUESTIONS.get(family, f"Did {family} attacks succeed?")
+    return VIEW_QUESTIONS.get((family, view), usual)
 
 
 def corrected(rows: Sequence[BoardRow], names: Sequence[str]) -> dict[tuple[RowKey, str], float]:

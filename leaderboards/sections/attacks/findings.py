@@ -10,12 +10,12 @@ from privtalk.leaderboards.board.model import BoardRow
 from privtalk.leaderboards.board.statistics import simultaneous
 from privtalk.leaderboards.sections.answers import EvidenceLine, Finding, Tone, answer, finding
 from privtalk.leaderboards.sections.attacks.attack_board import (
-    QUESTIONS,
     SEEN,
     AttackBoard,
     AttackGroup,
     figure,
     powers,
+    question_of,
     rates,
     strength_text,
     strongest,
@@ -28,13 +28,18 @@ EVERY, ANY = "every method", "any method"
 
 
 def attackers(attacks: AttackBoard) -> list[Finding]:
-    """A finding for each family of attacks that the board has."""
-    return [found for family in attacks.families if (found := _family(attacks, family)) is not None]
+    """A finding for each question that the board's attacks ask: one a family, but for views that ask another."""
+    asked: dict[str, list[AttackGroup]] = {}
+    for group in attacks.groups:
+        if group.view != PERSONAL:
+            asked.setdefault(question_of(group.family, group.view), []).append(group)
+    return [
+        found for question, views in asked.items() if (found := _asked(attacks, question, views)) is not None
+    ]
 
 
-def _family(attacks: AttackBoard, family: str) -> Finding | None:
+def _asked(attacks: AttackBoard, question: str, views: Sequence[AttackGroup]) -> Finding | None:
     """One question; corrected over all attacks of the family and methods of a tier, and answered view by view."""
-    views = [group for group in attacks.views(family) if group.view != PERSONAL]
     names = [name for group in views for name in group.attacks]
     answers, lines, verdicts = [], [], set()
     for tier in attacks.board.tiers:
@@ -46,7 +51,6 @@ def _family(attacks: AttackBoard, family: str) -> Finding | None:
         answers += [answer(attacks.board.at(tier), "; ".join(told))] if told else []
         lines += [line for row in rows for group in views for line in evidence(attacks, row, group.attacks)]
     tone: Tone = "warning" if "invalid" in verdicts else "plain"
-    question = QUESTIONS.get(family, f"Did {family} attacks succeed?")
     return finding(question, answers, lines, tone) if answers else None
 
 

@@ -14,7 +14,7 @@ from privtalk.leaderboards.board.model import Board
 from privtalk.leaderboards.escaping import file_name
 from privtalk.leaderboards.sections.answers import EvidenceLine, Finding
 from privtalk.leaderboards.sections.attacks import attack_board
-from privtalk.leaderboards.sections.attacks.attack_board import SEEN, TITLES, AttackBoard, AttackGroup
+from privtalk.leaderboards.sections.attacks.attack_board import SEEN, AttackBoard, AttackGroup, title_of
 from privtalk.leaderboards.sections.attacks.controls import remarks
 from privtalk.leaderboards.sections.attacks.figures import draw_attacks, write_rocs
 from privtalk.leaderboards.sections.attacks.findings import attackers
@@ -125,7 +125,7 @@ def _family(attacks: AttackBoard, name: str, rocs: Mapping[str, str]) -> FamilyP
     return FamilyPart(
         name=name,
         anchor=file_name(name),
-        title=TITLES.get(name, name.capitalize()),
+        title=title_of(name, [group.view for group in attacks.views(name)]),
         groups=tuple(attacks.views(name)),
         strengths=strength_lines(attacks, name),
         details=[_detail(attacks.board, attack, rocs) for attack in attacks.attacks_of(name)],

@@ -2,60 +2,86 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from privtalk.leaderboards import formats
-from privtalk.leaderboards.charts.data import Table
+from privtalk.leaderboards.charts.data import Table, spread
 from privtalk.leaderboards.charts.files import Figure, written
 from privtalk.leaderboards.charts.parts import Spec, layer, quantitative, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme, method_colours, method_shapes
 from privtalk.leaderboards.sections.efficiency.efficiency_board import EfficiencyBoard
+from privtalk.leaderboards.sections.efficiency.labels import CHARACTER, LabelBox, placed_labels
+
+REACH, MARGIN = 0.6, 0.08
+"""Spans of the rows beyond which a floor is off the scale, and that are left free at either end."""
+TALLER = 1.25
+"""Height of these charts in usual ones: names need room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostAxis:
+    """The axis across: a cost or a gain, on a logarithmic scale."""
+
+    field: str
+    title: str
+    better: str
+    heading: str
+
+
+AXES = (
+    CostAxis(
+        field="speed",
+        title="frames a second on one thread, with audio",
+        better="right is faster",
+        heading="Quality against speed",
+    ),
+    CostAxis(
+        field="megabytes",
+        title="MB on disk that are needed to animate",
+        better="left is smaller",
+        heading="Quality against size",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostChart:
+    """The data of a chart, the same in every theme and width."""
+
+    axis: CostAxis
+    rows: Table
+    lines: Table
+    """Floors and ceilings that were not timed and lie near the rows."""
+    label: str
+    """The headline with its unit."""
+    ends: tuple[float, float]
+    """The drawn range of the headline."""
 
 
 def draw_all(shown: EfficiencyBoard, site: Path, slug: str) -> dict[str, list[Figure]]:
-    """Both charts beside each other."""
-    folder = site / "charts" / slug
-    rows = point_rows(shown)
-    metric = shown.board.metric(shown.headline)
-    name = shown.board.display.metric_label(shown.headline)
-    label = f"{name}, {metric.unit}"
-    better = "Down" if shown.lower else "Up"
-    lines = [{"name": row.label, "value": value} for row, value in shown.references]
-    charts = (
-        ("speed", "frames a second, one thread", "right is faster", "Quality against speed"),
-        ("megabytes", "MB needed to animate", "left is smaller", "Quality against size"),
-    )
-    found = []
-    for field, across, which, title in charts:
-        known = [row for row in rows if row[field] is not None]
-        told = "; ".join(f"{row['where']}: {formats.number(row['quality'], 1)}" for row in known)
-        found.append(
-            written(
-                lambda theme, layout, known=known, field=field, across=across: points(  # type: ignore[misc]
-                    known, lines, field, (across, label), theme, layout
-                ),
-                known,
-                folder / f"efficiency-{field}",
-                title=title,
-                alt=f"{label} against {across}. {told}.",
-                caption=f"{better} is better, {which}; lines join a method's numbers of steps. Dashes are floors and "
-                "ceilings, which have no speed.",
-            )
-        )
-    return {"efficiency": found}
+    """Both charts, each as far as anything was taken."""
+    made = [_figure(shown, axis, site / "charts" / slug) for axis in AXES]
+    return {"efficiency": [figure for figure in made if figure is not None]}
 
 
 def point_rows(shown: EfficiencyBoard) -> Table:
-    """A row a timed row: quality with its interval, speed, size, passes."""
+    """A row a timed row: quality with its interval, speed, size, passes, and the method that it is a step of."""
+    several = {timed.row.key for rows in shown.by_steps for timed in rows}
     return [
         {
             "label": timed.row.label,
             "where": timed.row.where,
+            "series": " ".join(timed.series),
+            "name": f"{timed.row.label}, {timed.first.passes}"
+            if timed.row.key in several
+            else timed.row.label,
             "quality": timed.quality.value,
             "low": timed.quality.low,
             "high": timed.quality.high,
-            "speed": timed.speed(1),
+            "speed": timed.speed(),
             "megabytes": timed.megabytes,
             "passes": timed.first.passes,
         }
@@ -64,56 +90,152 @@ def point_rows(shown: EfficiencyBoard) -> Table:
     ]
 
 
-def points(
-    rows: Table, lines: Table, field: str, titles: tuple[str, str], theme: Theme, layout: Layout
-) -> Spec:
-    """A cost across on a logarithmic scale, quality up."""
-    labels = sorted({row["label"] for row in rows})
-    top = max((row["high"] or row["quality"] for row in rows), default=1.0)
-    near = [line for line in lines if line["value"] <= 1.15 * top]
-    x = quantitative(field) | {"title": titles[0], "scale": {"type": "log", "nice": False}}
-    y = quantitative("quality") | {"title": titles[1], "scale": {"zero": True}}
+def cost_chart_of(shown: EfficiencyBoard, axis: CostAxis) -> CostChart | None:
+    """Returns the data of a chart; None where no row has both."""
+    rows = [row for row in point_rows(shown) if row[axis.field]]
+    if not rows or shown.headline is None:
+        return None
+    reach = [row[end] for row in rows for end in ("low", "high", "quality") if row[end] is not None]
+    low, high = min(reach), max(reach)
+    span = high - low or abs(high) or 1.0
+    lines = [
+        {"name": row.label, "value": value}
+        for row, value in shown.untimed
+        if low - REACH * span <= value <= high + REACH * span
+    ]
+    drawn = [low, high, *(line["value"] for line in lines)]
+    margin = MARGIN * (max(drawn) - min(drawn) or span)
+    name = f"{shown.board.display.metric_label(shown.headline.name)}, {shown.headline.unit}".removesuffix(
+        ", "
+    )
+    ends = (min(drawn) - margin, max(drawn) + margin)
+    return CostChart(axis=axis, rows=rows, lines=lines, label=name, ends=ends)
+
+
+def cost_spec(chart: CostChart, theme: Theme, layout: Layout) -> Spec:
+    """Quality up, speed or size across; names beside the points where there is room."""
+    labels = sorted({row["label"] for row in chart.rows})
+    left, right = _across([row[chart.axis.field] for row in chart.rows])
+    size = (float(layout.width), layout.tall * TALLER)
+    x = quantitative(chart.axis.field) | {
+        "title": chart.axis.title if layout.columns > 1 else chart.axis.title.partition(" on ")[0],
+        "scale": {"type": "log", "domain": [left, right], "nice": False},
+        "axis": {"tickCount": 8 if layout.columns > 1 else 3, "labelOverlap": "greedy", "format": "~r"},
+    }
+    y = quantitative("quality") | {
+        "title": chart.label,
+        "scale": {"domain": list(chart.ends), "nice": False, "zero": False},
+    }
     legend: dict[str, Any] = {
         "legend": {"title": None, "columns": 4 if layout.columns > 1 else 1, "orient": "bottom"}
     }
-    colour = {"field": "label", "scale": scale(method_colours(labels, theme)), **legend}
+    colours = scale(method_colours(labels, theme))
+    colour = {"field": "label", "scale": colours, **legend}
     shape = {"field": "label", "scale": scale(method_shapes(labels)), **legend}
-    at = {"field": "value", "type": "quantitative"}
+    lines = _named_lines(chart, size, layout)
+    names = _named_points(chart, (left, right), size, layout, lines)
+    word = {"type": "text", "align": "left", "baseline": "middle", "fontSize": layout.font - 1}
+    pixels = {"y": {"field": "y", "type": "quantitative", "scale": None}, "text": {"field": "name"}}
+    at = {"field": "x", "type": "quantitative", "scale": None}
+    steps = {"field": "passes", "type": "quantitative"}
+    one = {"field": "series", "type": "nominal"}
+    dashed = {"type": "rule", "color": theme.muted, "strokeDash": [3, 4]}
+    thin = {"type": "line", "strokeWidth": 1.5}
     spec = {
         "width": layout.width,
-        "height": layout.tall,
+        "height": size[1],
         "layer": [
-            layer(near, {"type": "rule", "color": theme.muted, "strokeDash": [3, 4]}, y=at),
-            layer(
-                near,
-                {
-                    "type": "text",
-                    "color": theme.muted,
-                    "align": "left",
-                    "dy": -5,
-                    "fontSize": layout.font - 1,
-                },
-                y=at,
-                x={"value": 4},
-                text={"field": "name"},
-            ),
-            layer(
-                rows,
-                {"type": "rule", "opacity": 0.5},
-                x=x,
-                y=y | {"field": "low"},
-                y2={"field": "high"},
-                color=colour,
-            ),
-            layer(
-                rows,
-                {"type": "line", "strokeWidth": 1},
-                x=x,
-                y=y,
-                color=colour,
-                order={"field": "passes", "type": "quantitative"},
-            ),
-            layer(rows, {"type": "point", "filled": True, "size": 70}, x=x, y=y, color=colour, shape=shape),
+            layer(chart.lines, dashed, y=y | {"field": "value"}),
+            layer(chart.rows, {"type": "rule", "opacity": 0.3}, x=x, y=y | {"field": "low"}, y2={"field": "high"}, color=colour),
+            layer(chart.rows, thin, x=x, y=y, color=colour, detail=one, order=steps),
+            layer(chart.rows, {"type": "point", "filled": True, "size": 70, "opacity": 1}, x=x, y=y, color=colour, shape=shape),
+            layer(lines, word | {"color": theme.muted}, x={"value": 4}, **pixels),
+            layer(names, word, x=at, **pixels, color={"field": "label", "scale": colours, "legend": None}),
         ],
-    }
+    }  # fmt: skip
     return whole(spec, theme, layout)
+
+
+def _figure(shown: EfficiencyBoard, axis: CostAxis, folder: Path) -> Figure | None:
+    chart = cost_chart_of(shown, axis)
+    if chart is None:
+        return None
+    digits = shown.headline.digits if shown.headline else 1
+    told = "; ".join(
+        f"{row['where']}: {formats.number(row['quality'], digits)} at {row[axis.field]:.3g}"
+        for row in chart.rows
+    )
+    return written(
+        lambda theme, layout: cost_spec(chart, theme, layout),
+        chart.rows,
+        folder / f"efficiency-{axis.field}",
+        title=axis.heading,
+        alt=f"{chart.label} against {axis.title}. {told}.",
+        caption=_caption(shown, chart, digits),
+    )
+
+
+def _caption(shown: EfficiencyBoard, chart: CostChart, digits: int) -> str:
+    parts = [f"{'Down' if shown.lower else 'Up'} is better, {chart.axis.better}; bars are 95 % intervals."]
+    if shown.by_steps:
+        parts.append(
+            "Lines join the same method with more and fewer passes, whose number stands beside its name."
+        )
+    if chart.lines:
+        parts.append("Dashes are floors and ceilings that were not timed.")
+    near = {line["name"] for line in chart.lines}
+    away = [
+        f"{row.label} {formats.number(value, digits)}"
+        for row, value in shown.untimed
+        if row.label not in near
+    ]
+    if away:
+        parts.append(f"Off the scale: {formats.listing(away)}.")
+    return " ".join(parts)
+
+
+def _across(values: list[float]) -> tuple[float, float]:
+    """The drawn range of a logarithmic axis, with room at either end."""
+    low, high = min(values), max(values)
+    room = max(high / low, 1.5) ** MARGIN
+    return low / room, high * room
+
+
+def _up(chart: CostChart, value: float, height: float) -> float:
+    """Pixels from the top."""
+    low, high = chart.ends
+    return height * (high - value) / (high - low)
+
+
+def _named_lines(chart: CostChart, size: tuple[float, float], layout: Layout) -> Table:
+    """The names of floors and ceilings, each above its line and apart from the others'."""
+    heights = [_up(chart, line["value"], size[1]) - layout.font * 0.6 for line in chart.lines]
+    apart = spread(heights, layout.font * 1.1)
+    return [line | {"y": y} for line, y in zip(chart.lines, apart, strict=True)]
+
+
+def _named_points(
+    chart: CostChart, across: tuple[float, float], size: tuple[float, float], layout: Layout, lines: Table
+) -> Table:
+    """The names of points where there is room for them; on a narrow screen the legend names them."""
+    if layout.columns == 1:
+        return []
+    low, high = map(math.log, across)
+    font = layout.font - 1
+    spots = [
+        (
+            size[0] * (math.log(row[chart.axis.field]) - low) / (high - low),
+            _up(chart, row["quality"], size[1]),
+        )
+        for row in chart.rows
+    ]
+    wide = {line["name"]: 4 + CHARACTER * font * len(line["name"]) for line in lines}
+    taken = [
+        LabelBox(0, line["y"] - 0.6 * font, wide[line["name"]], line["y"] + 0.6 * font) for line in lines
+    ]
+    places = placed_labels(spots, [row["name"] for row in chart.rows], size, font, taken)
+    return [
+        {"label": row["label"], "name": row["name"], "x": place.x, "y": place.y}
+        for row, place in zip(chart.rows, places, strict=True)
+        if place is not None
+    ]

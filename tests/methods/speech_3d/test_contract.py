@@ -8,6 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from privtalk.bench.tasks.speech_3d.efficiency import TRAINING_ONLY
 from privtalk.methods.speech_3d.data import UNKNOWN
 from privtalk.methods.speech_3d.optimisation import descend
 from privtalk.methods.speech_3d.registry import SPEECH_METHODS
@@ -51,6 +52,35 @@ def test_a_few_steps_lower_the_loss(name):
     before = loss()
     descend(made, lambda: made.losses(batch, SCALE, generator), 40, 5e-3)
     assert loss() < before
+
+
+def test_losses_are_finite_and_all_that_is_learned_has_a_part_in_them(name):
+    made = started(name)
+    made.zero_grad()
+    found = made.losses(clips(), SCALE, torch.Generator().manual_seed(0))
+    assert all(value.ndim == 0 and torch.isfinite(value) and value >= 0 for value in found.values())
+    torch.stack(list(found.values())).sum().backward()
+    for about, value in made.named_parameters():
+        assert value.grad is not None, about
+        assert torch.isfinite(value.grad).all(), about
+        assert value.grad.any(), about
+
+
+def test_what_animating_needs_is_all_but_the_parts_named_as_training_only(name):
+    """The sizes on the boards rest on it: gradients of the motion say which parts it depends on."""
+    made, speech = started(name), clips().speech
+    made.zero_grad()
+    made.animate(speech, noise(), 2).square().sum().backward()
+    read = {about for about, value in made.named_parameters() if value.grad is not None and value.grad.any()}
+    assert read == {a for a, _ in made.named_parameters() if a.split(".")[0] not in TRAINING_ONLY}
+
+
+def test_a_clip_alone_moves_as_it_does_among_others(name):
+    made, batch, drawn = started(name), clips(), noise()
+    together = animated(made, batch.speech, drawn)
+    for k in (0, 3):
+        alone = batch.windows(torch.tensor([k]), torch.tensor([0]), 12).speech
+        assert torch.allclose(animated(made, alone, drawn[k : k + 1])[0], together[k], atol=1e-5)
 
 
 def test_randomness_comes_from_the_generators_alone(name):

@@ -8,7 +8,7 @@ from privtalk.leaderboards.board.attacks import AttackSummary
 from privtalk.leaderboards.board.model import Board, BoardMetric, BoardRow
 from privtalk.leaderboards.escaping import markdown
 from privtalk.leaderboards.markdown import escaped_table
-from privtalk.leaderboards.sections.attacks.attack_board import SEEN, TITLES, AttackBoard
+from privtalk.leaderboards.sections.attacks.attack_board import SEEN, AttackBoard, title_of
 from privtalk.leaderboards.sections.attacks.summary import SummaryLine, summary_lines
 from privtalk.leaderboards.sections.samples.nearby import featured
 
@@ -91,7 +91,8 @@ def _by_attack(board: Board) -> list[str]:
         if line.row is None or line.result is None or line.row.kind != "method":
             continue
         place = board.display.split(line.row.key.tier)[0]
-        asked = f"{TITLES.get(line.group.family, line.group.family)}, from {SEEN.get(line.group.view, line.group.view)}"
+        title = title_of(line.group.family, [line.group.view])
+        asked = f"{title}, from {SEEN.get(line.group.view, line.group.view)}"
         cells.setdefault((line.group.family, asked), {})[place] = _got(line, line.row, line.result)
     if not cells:
         return []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,22 @@ from privtalk.leaderboards.charts.files import Figure, written
 from privtalk.leaderboards.charts.parts import Spec, layer, quantitative, scale, whole
 from privtalk.leaderboards.charts.style import Layout, Theme, method_colours, method_shapes
 from privtalk.leaderboards.sections.efficiency.efficiency_board import EfficiencyBoard
-from privtalk.leaderboards.sections.efficiency.labels import CHARACTER, LabelBox, placed_labels
+from privtalk.leaderboards.sections.efficiency.labels import (
+    CHARACTER,
+    LabelBox,
+    NamingPlot,
+    Pixel,
+    placed_labels,
+)
 
 REACH, MARGIN = 0.6, 0.08
 """Spans of the rows beyond which a floor is off the scale, and that are left free at either end."""
 TALLER = 1.25
 """Height of these charts in usual ones: names need room."""
+FARTHEST = (math.log(1e-300), math.log(1e300))
+"""The logarithms that are drawn at all."""
+DOTS = 24
+"""Places on a line that names avoid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +95,7 @@ def point_rows(shown: EfficiencyBoard) -> Table:
             "high": timed.quality.high,
             "speed": timed.speed(),
             "megabytes": timed.megabytes,
-            "passes": timed.first.passes,
+            "passes": float(timed.first.passes),
         }
         for timed in shown.rows
         if timed.quality.value is not None
@@ -92,7 +104,7 @@ def point_rows(shown: EfficiencyBoard) -> Table:
 
 def cost_chart_of(shown: EfficiencyBoard, axis: CostAxis) -> CostChart | None:
     """Returns the data of a chart; None where no row has both."""
-    rows = [row for row in point_rows(shown) if row[axis.field]]
+    rows = [row for row in point_rows(shown) if row[axis.field] is not None and row[axis.field] > 0]
     if not rows or shown.headline is None:
         return None
     reach = [row[end] for row in rows for end in ("low", "high", "quality") if row[end] is not None]
@@ -115,30 +127,30 @@ def cost_chart_of(shown: EfficiencyBoard, axis: CostAxis) -> CostChart | None:
 def cost_spec(chart: CostChart, theme: Theme, layout: Layout) -> Spec:
     """Quality up, speed or size across; names beside the points where there is room."""
     labels = sorted({row["label"] for row in chart.rows})
-    left, right = _across([row[chart.axis.field] for row in chart.rows])
+    across = _across([row[chart.axis.field] for row in chart.rows])
     size = (float(layout.width), layout.tall * TALLER)
     x = quantitative(chart.axis.field) | {
         "title": chart.axis.title if layout.columns > 1 else chart.axis.title.partition(" on ")[0],
-        "scale": {"type": "log", "domain": [left, right], "nice": False},
+        "scale": {"type": "log", "domain": list(map(math.exp, across)), "nice": False},
         "axis": {"tickCount": 8 if layout.columns > 1 else 3, "labelOverlap": "greedy", "format": "~r"},
     }
     y = quantitative("quality") | {
         "title": chart.label,
         "scale": {"domain": list(chart.ends), "nice": False, "zero": False},
     }
-    legend: dict[str, Any] = {
-        "legend": {"title": None, "columns": 4 if layout.columns > 1 else 1, "orient": "bottom"}
-    }
+    columns = 4 if layout.columns > 1 else 1
+    legend = {"legend": {"title": None, "columns": columns, "orient": "bottom", "symbolOpacity": 1}}
     colours = scale(method_colours(labels, theme))
     colour = {"field": "label", "scale": colours, **legend}
     shape = {"field": "label", "scale": scale(method_shapes(labels)), **legend}
     lines = _named_lines(chart, size, layout)
-    names = _named_points(chart, (left, right), size, layout, lines)
+    names = _named_points(chart, across, size, layout, lines)
     word = {"type": "text", "align": "left", "baseline": "middle", "fontSize": layout.font - 1}
     pixels = {"y": {"field": "y", "type": "quantitative", "scale": None}, "text": {"field": "name"}}
     at = {"field": "x", "type": "quantitative", "scale": None}
     steps = {"field": "passes", "type": "quantitative"}
     one = {"field": "series", "type": "nominal"}
+    bar, dot = {"type": "rule", "opacity": 0.3}, {"type": "point", "filled": True, "size": 70, "opacity": 1}
     dashed = {"type": "rule", "color": theme.muted, "strokeDash": [3, 4]}
     thin = {"type": "line", "strokeWidth": 1.5}
     spec = {
@@ -146,13 +158,13 @@ def cost_spec(chart: CostChart, theme: Theme, layout: Layout) -> Spec:
         "height": size[1],
         "layer": [
             layer(chart.lines, dashed, y=y | {"field": "value"}),
-            layer(chart.rows, {"type": "rule", "opacity": 0.3}, x=x, y=y | {"field": "low"}, y2={"field": "high"}, color=colour),
+            layer(chart.rows, bar, x=x, y=y | {"field": "low"}, y2={"field": "high"}, color=colour),
             layer(chart.rows, thin, x=x, y=y, color=colour, detail=one, order=steps),
-            layer(chart.rows, {"type": "point", "filled": True, "size": 70, "opacity": 1}, x=x, y=y, color=colour, shape=shape),
+            layer(chart.rows, dot, x=x, y=y, color=colour, shape=shape),
             layer(lines, word | {"color": theme.muted}, x={"value": 4}, **pixels),
             layer(names, word, x=at, **pixels, color={"field": "label", "scale": colours, "legend": None}),
         ],
-    }  # fmt: skip
+    }
     return whole(spec, theme, layout)
 
 
@@ -194,11 +206,21 @@ def _caption(shown: EfficiencyBoard, chart: CostChart, digits: int) -> str:
     return " ".join(parts)
 
 
+def _along(chart: CostChart, spot: Callable[[dict[str, Any]], Pixel]) -> list[Pixel]:
+    """Places on the lines that join a method's rows."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(chart.rows, key=lambda row: row["passes"]):
+        groups.setdefault(row["series"], []).append(row)
+    pairs = [(spot(one), spot(two)) for rows in groups.values() for one, two in pairwise(rows)]
+    shares = [step / DOTS for step in range(DOTS + 1)]
+    return [Pixel(a.x + t * (b.x - a.x), a.y + t * (b.y - a.y)) for a, b in pairs for t in shares]
+
+
 def _across(values: list[float]) -> tuple[float, float]:
-    """The drawn range of a logarithmic axis, with room at either end."""
-    low, high = min(values), max(values)
-    room = max(high / low, 1.5) ** MARGIN
-    return low / room, high * room
+    """The drawn range of a logarithmic axis, as logarithms, with room at either end."""
+    low, high = math.log(min(values)), math.log(max(values))
+    room = MARGIN * max(high - low, math.log(1.5))
+    return max(low - room, FARTHEST[0]), min(high + room, FARTHEST[1])
 
 
 def _up(chart: CostChart, value: float, height: float) -> float:
@@ -209,7 +231,7 @@ def _up(chart: CostChart, value: float, height: float) -> float:
 
 def _named_lines(chart: CostChart, size: tuple[float, float], layout: Layout) -> Table:
     """The names of floors and ceilings, each above its line and apart from the others'."""
-    heights = [_up(chart, line["value"], size[1]) - layout.font * 0.6 for line in chart.lines]
+    heights = [_up(chart, line["value"], size[1]) - layout.font * 0.7 for line in chart.lines]
     apart = spread(heights, layout.font * 1.1)
     return [line | {"y": y} for line, y in zip(chart.lines, apart, strict=True)]
 
@@ -220,20 +242,23 @@ def _named_points(
     """The names of points where there is room for them; on a narrow screen the legend names them."""
     if layout.columns == 1:
         return []
-    low, high = map(math.log, across)
+    low, high = across
     font = layout.font - 1
-    spots = [
-        (
-            size[0] * (math.log(row[chart.axis.field]) - low) / (high - low),
-            _up(chart, row["quality"], size[1]),
-        )
-        for row in chart.rows
-    ]
+
+    def spot(row: dict[str, Any]) -> Pixel:
+        share = (math.log(row[chart.axis.field]) - low) / (high - low)
+        return Pixel(size[0] * share, _up(chart, row["quality"], size[1]))
+
     wide = {line["name"]: 4 + CHARACTER * font * len(line["name"]) for line in lines}
     taken = [
-        LabelBox(0, line["y"] - 0.6 * font, wide[line["name"]], line["y"] + 0.6 * font) for line in lines
+        LabelBox(0, line["y"] - 0.5 * font, wide[line["name"]], line["y"] + 0.5 * font) for line in lines
     ]
-    places = placed_labels(spots, [row["name"] for row in chart.rows], size, font, taken)
+    drawn = [
+        Pixel(x, _up(chart, line["value"], size[1])) for line in lines for x in range(0, layout.width, 8)
+    ]
+    drawn += _along(chart, spot)
+    plot = NamingPlot(*size, font, taken, drawn)
+    places = placed_labels([spot(row) for row in chart.rows], [row["name"] for row in chart.rows], plot)
     return [
         {"label": row["label"], "name": row["name"], "x": place.x, "y": place.y}
         for row, place in zip(chart.rows, places, strict=True)

@@ -109,8 +109,8 @@ def _verdict(shown: EfficiencyBoard, timed: TimedRow, other: TimedRow) -> str:
 
 
 def _against(shown: EfficiencyBoard, timed: TimedRow, base: TimedRow) -> str:
-    share = formats.number(timed.megabytes / base.megabytes, 2)
-    return f"{_faster(timed, base)}, {share} times the size, {_apart(shown, timed, base)}"
+    share = timed.megabytes / base.megabytes if base.megabytes else None
+    return f"{_faster(timed, base)}, {formats.number(share, 2)} times the size, {_apart(shown, timed, base)}"
 
 
 def _compared(shown: EfficiencyBoard, timed: TimedRow, other: TimedRow) -> EvidenceLine:

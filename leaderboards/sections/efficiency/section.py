@@ -27,9 +27,9 @@ COLUMNS = (
     "times the\nreference",
     "passes",
     "M MACs\na frame",
-    "M weights\nneeded",
-    "M weights\nall",
-    "M weights\ntrained",
+    "weights\nneeded,\nM",
+    "weights\nall,\nM",
+    "weights\ntrained,\nM",
     "MB\non disk",
 )
 """Columns after the quality; frames a second are those of one thread, with audio, where nothing else is said."""
@@ -107,8 +107,7 @@ class Efficiency(Section):
         """Returns the rows of the table."""
         rows = [
             {
-                "label": timed.row.label,
-                "at": timed.row.at,
+                "where": timed.row.where,
                 "kind": timed.row.kind,
                 "qualities": self._qualities(timed),
                 "cells": cells(timed),

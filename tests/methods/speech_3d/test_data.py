@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privtalk.methods.backbone.audio import SPEECH_MEAN, SPEECH_SPREAD
 from privtalk.methods.speech_3d.data import MELS_PER_FRAME, mel_of, motion_scale, stacked
 from tests.methods.speech_3d.clips import clips
 
@@ -100,8 +99,8 @@ def test_a_sound_at_a_frame_lights_up_the_columns_of_that_frame(fps, frame):
 def test_loudness_is_kept():
     audio = np.random.default_rng(0).normal(size=RATE).astype(np.float32) * 0.01
     soft, loud = mel_of(audio, 25, 25), mel_of(audio * 10, 25, 25)
-    assert (loud - soft).mean() * SPEECH_SPREAD > 0.5
-    assert np.isfinite(SPEECH_MEAN)
+    assert (loud > soft).all()
+    assert (loud - soft).mean() > 1
 
 
 @given(st.integers(1, 60))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from privtalk.bench.corpus.mesh.embedded import (
     CONDITIONS,
     MeshCorpusSpec,
+    clips_of,
     condition,
+    mood_of,
     speak,
     speakers,
 )
@@ -32,6 +38,47 @@ def test_the_same_clip_has_the_same_bytes_whatever_was_said_before(person):
     assert np.array_equal(first.codes, second.codes)
     assert np.array_equal(first.audio, second.audio)
     assert np.array_equal(again, more)
+
+
+ALONE = """
+import hashlib
+from privtalk.bench.corpus.mesh.embedded import MeshCorpusSpec, clips_of, speakers
+spec = MeshCorpusSpec(speakers=3, tested=2, strangers=1, frames=30, clips=1)
+[clip] = clips_of(spec, "train", speakers(spec, "train")[2])
+print(hashlib.sha256(clip.codes.tobytes() + clip.audio.tobytes()).hexdigest())
+"""
+
+
+def test_another_process_speaks_the_same_bytes():
+    small = SPEC.model_copy(update={"frames": 30, "clips": 1})
+    everybody = [clips_of(small, "train", who)[0] for who in speakers(small, "train")]
+    clip = everybody[2]
+    there = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == hashlib.sha256(clip.codes.tobytes() + clip.audio.tobytes()).hexdigest()
+
+
+def test_clips_of_a_role_are_those_it_says_in_its_conditions():
+    small = SPEC.model_copy(update={"frames": 25, "clips": 3, "test_clips": 2})
+    person = speakers(small, "train")[1]
+    train, test = clips_of(small, "train", person), clips_of(small, "test", person)
+    assert [(clip.emotion, clip.level) for clip in train] == [condition(1, "train", k, 3) for k in range(3)]
+    assert [(clip.emotion, clip.level) for clip in test] == [condition(1, "test", k, 2) for k in range(2)]
+    assert not {clip.sentence for clip in train} & {clip.sentence for clip in test}
+    assert {clip.identity for clip in (*train, *test)} == {person.name}
+
+
+def test_a_mood_that_is_shown_is_the_persons_own():
+    moods = [mood_of(who, "happy", 2) for who in speakers(SPEC, "train")]
+    assert len({mood.expressiveness for mood in moods}) == 3
+    assert all(0.7 <= mood.expressiveness <= 1.3 for mood in moods)
+    assert [mood_of(who, "happy", 2) for who in speakers(SPEC, "train")] == moods
+
+
+def test_more_takes_leave_the_clip_and_the_first_takes_as_they_were(person):
+    few, many = speak(person, "test", 0, 30, "sad", 1, 1), speak(person, "test", 0, 30, "sad", 1, 3)
+    assert np.array_equal(few[0].codes, many[0].codes)
+    assert np.array_equal(few[1][0], many[1][0])
+    assert len(many[1]) == 3
 
 
 def test_takes_of_a_sentence_share_the_lips_and_not_the_eyes(person):

@@ -67,6 +67,58 @@ def test_a_mood_keeps_a_voice_within_its_bounds(emotion, level, pitch, rate):
         assert changed == own
 
 
+FREE = voices.Voice(accent="british", variant="f2", pitch=50, pitch_range=50, rate=170)
+
+
+@pytest.mark.parametrize("emotion", [emotion for emotion in EMOTIONS if emotion != "neutral"])
+def test_a_strong_feeling_changes_the_voice_more_than_a_weak_one_and_the_same_way(emotion):
+    weak, strong = (Mood(emotion, level).voice(FREE) for level in (1, 2))
+    for part in ("pitch", "pitch_range", "rate"):
+        own, little, much = (getattr(voice, part) for voice in (FREE, weak, strong))
+        assert abs(little - own) <= abs(much - own)
+        assert (little - own) * (much - own) >= 0
+    assert strong != FREE
+    assert abs(Mood(emotion, 1).decibels) < abs(Mood(emotion, 2).decibels)
+
+
+@given(st.sampled_from(EMOTIONS), st.sampled_from([1, 2]), st.floats(0.5, 1.5))
+def test_a_person_shows_a_feeling_in_proportion_to_expressiveness_and_sounds_the_same(emotion, level, much):
+    plain, shown = Mood(emotion, level), Mood(emotion, level, much)
+    assert shown.feelings() == pytest.approx(much * plain.feelings(), abs=1e-6)
+    assert shown.brow == pytest.approx(much * plain.brow)
+    assert shown.voice(FREE) == plain.voice(FREE)
+    assert (shown.decibels, shown.articulation) == (plain.decibels, plain.articulation)
+
+
+def test_every_feeling_of_the_face_belongs_to_an_emotion_and_no_two_emotions_look_alike():
+    shown = {emotion: Mood(emotion, 2).feelings() for emotion in EMOTIONS}
+    assert (np.stack(list(shown.values())).max(0) > 0).all()
+    looks = {tuple(amounts) for amounts in shown.values()}
+    assert len(looks) == len(EMOTIONS)
+    assert not shown["neutral"].any()
+    assert Mood("neutral", 2).feelings().shape == (len(FEELINGS),)
+
+
+@pytest.mark.parametrize("feeling", FEELINGS)
+def test_feelings_are_as_good_as_symmetric(feeling):
+    """Of the way on both sides of the face; the face itself need not be symmetric."""
+    reach = np.linalg.norm(moved(feeling), axis=-1)
+    right = RIG.template(WHO)[:, 0] > 0
+    assert reach[right].sum() == pytest.approx(reach[~right].sum(), rel=0.1)
+
+
+def test_brows_come_together_when_squeezed_and_lids_part_when_widened():
+    where = RIG.template(WHO)
+    brows = heads.LANDMARK_VERTICES[[20, 21, 22, 23]]
+    squeezed = moved("brow_squeeze")[brows]
+    assert (np.sign(where[brows, 0]) * squeezed[:, 0] < 0).all()
+    assert (squeezed[:, 1] < 0).all()
+    assert (moved("inner_brow")[brows][:, 1] > 0).all()
+    upper, lower = heads.LANDMARK_VERTICES[[37, 38, 43, 44]], heads.LANDMARK_VERTICES[[40, 41, 46, 47]]
+    assert moved("widen")[upper, 1].min() > 0
+    assert moved("squint")[lower, 1].min() > 0
+
+
 def test_a_small_code_is_nearly_linear():
     rng = np.random.default_rng(1)
     direction = rng.uniform(0, 1, len(CHANNELS)).astype(np.float32)

@@ -9,6 +9,8 @@ import pytest
 
 from privtalk.bench.commands import run as command
 from privtalk.bench.commands.run import Request
+from privtalk.bench.tasks.speech_3d.footage import open_meshes
+from privtalk.bench.tasks.speech_3d.settings import Speech3dCell
 
 CHANGES = (
     "corpus.speakers=5",
@@ -46,6 +48,25 @@ def spoken(speech_request, tmp_path_factory):
     rows = ("mean_motion", "conditional_mean", "diffusiontalker", "teacher", "unitalker")
     assert command.run(speech_request(*rows, out=out)) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def cell_of(speech_request, spoken):
+    """Finds the cell of a row at a tier in the spoken run's settings, whose corpus and encoders are made."""
+
+    def find(method: str, tier: str = "none", **fields: Any) -> Speech3dCell:
+        _, plan, _ = command.prepare(speech_request(method, out=spoken, tiers=(tier,), **fields))
+        [planned] = plan.cells
+        assert isinstance(planned.cell, Speech3dCell)
+        return planned.cell
+
+    return find
+
+
+@pytest.fixture
+def corpus(cell_of):
+    """The corpus of the spoken run; treat as read-only."""
+    return open_meshes(cell_of("teacher").corpus)
 
 
 @pytest.fixture(scope="session")

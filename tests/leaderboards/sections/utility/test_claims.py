@@ -6,19 +6,17 @@ import pytest
 
 from privtalk.core.display import Claim, ClaimedRow
 from privtalk.leaderboards.sections.utility.claims import claims
-from tests.leaderboards.sections.efficiency.test_efficiency import ROWS, board
+from tests.leaderboards.sections.efficiency.timed import DISPLAY, ROWS, timed_board, timed_runs
 
 
-def claimed(row: str, against: str, tier: str = "none", metric: str = "lve", rows=ROWS):
-    made = board(rows)
+def claimed(row: str, against: str, tier: str = "none", metric: str = "near", rows=ROWS):
     claim = Claim(
         question="Is it so?",
         row=ClaimedRow(row=row),
         against=(ClaimedRow(row=against, tier=tier),),
         metrics=(metric,),
     )
-    object.__setattr__(made, "display", made.display.model_copy(update={"claims": (claim,)}))
-    return claims(made)
+    return claims(timed_board(timed_runs(rows), DISPLAY.model_copy(update={"claims": (claim,)})))
 
 
 @pytest.mark.parametrize(
@@ -46,4 +44,4 @@ def test_equal_rows_show_nothing():
 def test_a_claim_of_what_is_not_on_the_board_is_left_out():
     assert claimed("slow", "nobody") == []
     assert claimed("nobody", "slow") == []
-    assert claimed("slow", "small", metric="eve") == []
+    assert claimed("slow", "small", metric="nothing") == []

@@ -39,6 +39,12 @@ def test_the_other_sentence_is_true_motion_of_somebody_else(made, corpus, part):
         assert owner != who
 
 
+def test_a_persons_own_next_clip_is_not_another_sentence_of_somebody_else(made, corpus):
+    test = corpus.parts["test"]
+    of = corpus._replace(parts={**corpus.parts, "test": replace(test, people=("a", "a", "b"))})
+    assert np.array_equal(made("other_sentence", of=of).codes, test.codes[[2, 2, 0]])
+
+
 def test_without_further_takes_there_is_no_conditional_mean(made, corpus):
     test = replace(corpus.parts["test"], others=corpus.parts["test"].others[:, :0])
     assert made("conditional_mean", of=corpus._replace(parts={**corpus.parts, "test": test})) is None

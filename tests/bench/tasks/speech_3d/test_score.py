@@ -75,6 +75,10 @@ def test_diversity_is_of_samples_and_the_truths_of_its_takes(scored, corpus, tru
     others = corpus.parts["test"].others
     found = scored(others[:, 0], samples=(others[:, 1], others[:, 2]))
     assert found.columns["diversity"] == pytest.approx(found.truths["diversity"])
+    rig, who = corpus.rig, corpus.parts["test"].people[0]
+    a, b, c = (rig.vertices(others[0, k], who)[:, rig.upper].astype(float) for k in range(3))
+    apart = [np.linalg.norm(x - y, axis=-1).mean() for x, y in ((a, b), (a, c), (b, c))]
+    assert found.columns["diversity"][0] == pytest.approx(np.mean(apart) * rig.millimetres, rel=1e-5)
     assert scored(truth).columns["diversity"] == [0.0] * len(truth)
     assert scored(truth, samples=(truth, truth)).columns["diversity"] == [0.0] * len(truth)
 

@@ -218,10 +218,11 @@ def federate_speech(
         tell(round_, federation.rounds)
         cohort = choose_cohort(range(count), federation.config, devices.stream, round_)
         started = network.theta.clone()
-        if not cohort:
-            continue
         trained = [devices.train(k, round_, started, network.embeddings[k]) for k in cohort]
-        updates = torch.stack([update for update, _ in trained])
+        nobody = started.new_zeros(
+            0, len(started)
+        )  # noise is added all the same: the account counts every round
+        updates = torch.stack([update for update, _ in trained]) if trained else nobody
         of_round = mechanism.in_round(round_, None, devices.stream)
         weights = torch.ones(len(cohort), dtype=torch.float64)
         found = aggregate(updates, weights, cohort, of_round, how, devices.stream, round_)
@@ -229,7 +230,7 @@ def federate_speech(
             network.theta += federation.server_lr * found.mean.to(started)
             for k, (_, own) in zip(cohort, trained, strict=True):
                 network.embeddings[k] = own
-        sent = torch.stack([message.vector for message in found.messages]).to(started)
+        sent = torch.stack([message.vector for message in found.messages]).to(started) if cohort else nobody
         yield FederatedRound(round_, started, tuple(cohort), sent)
 
 

@@ -137,3 +137,10 @@ def test_known_speakers_have_their_embedding_and_strangers_what_is_heard():
         made.embeddings[1] += 1
     assert torch.equal(animated(-1), before)
     assert not torch.allclose(animated(1), known)
+
+
+def test_a_round_without_anybody_has_its_noise_all_the_same():
+    those = devices(SpeechFederation(rounds=2, rate=1e-6))
+    seen = list(federate_speech(those, GaussianMechanism(clip=1.0, noise_multiplier=1.0)))
+    assert [r.cohort for r in seen] == [(), ()]
+    assert not torch.equal(seen[1].adapter, seen[0].adapter)

@@ -8,6 +8,7 @@ baseline.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -181,6 +182,13 @@ class Display(Frozen):
     """Parts of a cell in which all rows of a board must agree."""
     published: PublishedFigures | None = None
     claims: tuple[Claim, ...] = ()
+
+    @classmethod
+    def read(cls, file: Path) -> Display:
+        """Returns a display that stands in a YAML file."""
+        import yaml
+
+        return cls.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
 
     def row_label(self, name: str) -> str:
         """A row's name as people write it; rows that are not named are shown under their own name."""

@@ -140,6 +140,14 @@ class FederatedTalker(Regressor):
         identity = torch.where((speech.speaker == UNKNOWN)[:, None], heard.identity, own)
         return self.adapted(self.theta, speech, Looked(identity, heard.emotion))
 
+    def needed(self) -> dict[str, Tensor]:
+        """The base, the adapter and the one embedding of whoever owns the device."""
+        return super().needed() | {"embeddings": self.embeddings[:1]}
+
+    def learned(self) -> int:
+        """The adapter and the own embedding: a device leaves the base as it is."""
+        return self.adapter.size + self.embeddings.shape[1]
+
     def adapted(self, theta: Tensor, speech: Speech, looked: Looked) -> Tensor:
         """Returns the motion [N, T, C] with an adapter [d] and embeddings."""
         summed = self.hear(speech, looked).summed

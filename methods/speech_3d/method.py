@@ -13,6 +13,9 @@ from privtalk.core.frozen import Frozen
 from privtalk.methods.speech_3d.config import SpeechNetwork
 from privtalk.methods.speech_3d.data import UNKNOWN, MotionClips, MotionScale, Speech
 
+TRAINING_ONLY = ("enhancer", "reader", "classify")
+"""Parts of networks that nothing needs but training."""
+
 
 class MotionShape(NamedTuple):
     """The sizes that a corpus gives a network."""
@@ -32,8 +35,6 @@ class SpeechToMotion(nn.Module, ABC):
     """Paper, and whether its code was read; empty for controls of our own."""
     given_speaker: ClassVar[bool] = False
     """Whether it is told who speaks; otherwise it hears it, or does without."""
-    hears_content: ClassVar[bool] = True
-    """Whether animating needs the frozen speech encoder."""
     drawn: ClassVar[bool] = False
     """Whether two animations of the same speech differ."""
     share: ClassVar[float] = 1.0
@@ -57,6 +58,14 @@ class SpeechToMotion(nn.Module, ABC):
         """Returns standardised motion codes [N, T, C]. noise: [N, T, C]; steps: denoising steps. Networks that draw
         nothing need neither.
         """
+
+    def needed(self) -> dict[str, Tensor]:
+        """Returns the weights that animating takes, by name: without the parts that training alone reads."""
+        return {n: value for n, value in self.state_dict().items() if n.split(".")[0] not in TRAINING_ONLY}
+
+    def learned(self) -> int:
+        """Returns how many numbers training changes."""
+        return sum(value.numel() for value in self.parameters())
 
     def passes(self, frames: int, steps: int) -> int:
         """Returns how often a network runs over a clip one after the other: denoising steps, or frames."""

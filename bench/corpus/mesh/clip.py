@@ -12,11 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
+FULL_SCALE = 32767
+"""The 16-bit sample that stands for 1."""
 MeshRole = Literal["train", "test", "strangers"]
 """Clips to learn from; new sentences of those who speak them; speech of people on whom nobody trains."""
 NEUTRAL = "neutral"
 NO_VISEME = -1
 """The viseme of a frame of which nobody knows what is said."""
+
+
+def sixteen_bits(audio: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Returns sound [S] as 16-bit samples.
+
+    >>> sixteen_bits(np.array([0.0, 1.0, -2.0], np.float32)).tolist()
+    [0, 32767, -32767]
+    """
+    return np.asarray(np.round(np.clip(audio, -1, 1) * FULL_SCALE), dtype=np.int16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

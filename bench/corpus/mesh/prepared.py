@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from privtalk.bench.corpus.mesh.clip import NEUTRAL, NO_VISEME, MeshClip, MeshRole
+from privtalk.bench.corpus.mesh.clip import FULL_SCALE, NEUTRAL, NO_VISEME, MeshClip, MeshRole, sixteen_bits
 from privtalk.bench.corpus.mesh.linear_rig import LinearRig
 from privtalk.bench.corpus.prepared.archive import DAMAGE, StoreError, read_arrays
 from privtalk.bench.corpus.prepared.names import shown
@@ -27,8 +27,6 @@ FORMAT = 1
 CORPUS = "corpus.json"
 RIG = "rig.npz"
 CLIPS = "clips"
-FULL_SCALE = 32767
-"""The 16-bit sample that stands for 1."""
 
 
 class MeshEntry(Frozen):
@@ -192,8 +190,7 @@ def write_rig(folder: Path, rig: LinearRig) -> str:
 
 def write_clip(folder: Path, file: str, codes: NDArray[np.float32], audio: NDArray[np.float32]) -> str:
     """Writes a clip's codes and its sound, 16 bits a sample; returns its sha256."""
-    pcm = np.round(np.clip(audio, -1, 1) * FULL_SCALE).astype(np.int16)
-    return write_arrays(folder / CLIPS / file, codes=codes, audio=pcm)
+    return write_arrays(folder / CLIPS / file, codes=codes, audio=sixteen_bits(audio))
 
 
 def write_spec(folder: Path, spec: PreparedMeshSpec) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
-from pydantic import ValidationError
-
 from privtalk.attacks.purification import pixel_diffusion
 from privtalk.attacks.purification.registry import ATTACKERS, find_attacker
 from privtalk.attacks.purification.training import TrainedAttacker
 from privtalk.bench import task
 from privtalk.bench.networks import Means, choose_device, find_network, split_backbone
+from privtalk.bench.row_options import row_options
 from privtalk.bench.task import (
     Axis,
     CellOutcome,
@@ -168,7 +167,12 @@ class PortraitProtection(task.Task):
             attackers=tuple(name for name in ATTACKERS if name in attackers),
             protection=None if clean else settings.protection.model_copy(update=made),
             pairs=settings.protection if any(map(_on_pairs, attackers)) else None,
-            options=_options(wanted.method, {**settings.options.get(wanted.method, {}), **wanted.options}),
+            options=row_options(
+                wanted.method,
+                find_protection(wanted.method).Options,
+                settings.options.get(wanted.method, {}),
+                wanted.options,
+            ),
         )
 
     def placed(self, cell: PortraitProtectionCell, path: str) -> tuple[Any] | None:
@@ -222,16 +226,6 @@ def _on_pairs(attacker: str) -> bool:
     """Whether an attacker trains on pairs of its own."""
     cls = find_attacker(attacker)
     return issubclass(cls, TrainedAttacker) and cls.pairs
-
-
-def _options(row: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a protection."""
-    try:
-        return find_protection(row).Options.model_validate(given).model_dump(mode="json")
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise UserError(f"options.{row}.{where}: {fault['msg']}") from error
 
 
 TASK = PortraitProtection()

@@ -12,7 +12,7 @@ from statistics import median
 import torch
 from safetensors.torch import save
 from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from privtalk.bench.environment import usable_cores
@@ -33,8 +33,6 @@ PAIRS = 7
 """Turns that a network and the teacher take beside each other: their ratio holds on a busy machine too."""
 REFERENCE = "teacher, 16 steps"
 THREADS = (1, 2)
-TRAINING_ONLY = ("enhancer", "reader", "classify")
-"""Parts of networks that nothing needs but training."""
 
 
 def efficiency(cell: Speech3dCell, corpus: MeshCorpus, network: SpeechToMotion) -> EfficiencyBlock:
@@ -62,8 +60,12 @@ def efficiency(cell: Speech3dCell, corpus: MeshCorpus, network: SpeechToMotion) 
         ]
         macs = _macs(whole) / frames
         ratio = _ratio(beside, whole, min(PAIRS, cell.evaluation.timings))
-    trained, needed = _numbers(network), _numbers(network, TRAINING_ONLY)
-    large = _numbers(encoder, ("head",)) if hears == "large" else 0
+    animating = network.needed()
+    if hears == "large":
+        own = encoder.state_dict().items()
+        animating |= {f"speech_encoder.{name}": value for name, value in own if name.split(".")[0] != "head"}
+    needed = sum(value.numel() for value in animating.values())
+    idle = sum(value.numel() for name, value in network.named_parameters() if name not in animating)
     return EfficiencyBlock(
         frames=frames,
         speeds=tuple(speeds),
@@ -71,10 +73,10 @@ def efficiency(cell: Speech3dCell, corpus: MeshCorpus, network: SpeechToMotion) 
         times_reference=ratio,
         passes=network.passes(frames, cell.steps),
         macs_per_frame=macs,
-        parameters=trained + large,
-        trainable=trained,
-        needed=needed + large,
-        bytes_on_disk=_bytes(network, encoder if hears == "large" else None),
+        parameters=needed + idle,
+        trainable=network.learned(),
+        needed=needed,
+        bytes_on_disk=len(save({name: value.contiguous() for name, value in animating.items()})),
     )
 
 
@@ -99,18 +101,23 @@ def _speaks(
     """The whole way from sound to motion."""
 
     def work() -> None:
-        content = encoder(speech.mel) if hears == "large" else speech.content
-        said = Speech(mel=speech.mel, content=content, speaker=speech.speaker)
-        if not isinstance(network, FaceDiffuserReleased):
-            network.animate(said, noise, steps)
+        if isinstance(network, FaceDiffuserReleased):
+            _heard_at_every_step(network, encoder, speech, noise, steps)
             return
-        network.listen = encoder.forward  # a module would hide behind the class's None
-        try:
-            network.animate(said, noise, steps)
-        finally:
-            network.listen = None
+        content = encoder(speech.mel) if hears == "large" else speech.content
+        network.animate(Speech(mel=speech.mel, content=content, speaker=speech.speaker), noise, steps)
 
     return work
+
+
+def _heard_at_every_step(
+    network: FaceDiffuserReleased, encoder: ContentEncoder, speech: Speech, noise: Tensor, steps: int
+) -> None:
+    network.listen = encoder.forward  # a module would hide behind the class's None
+    try:
+        network.animate(speech, noise, steps)
+    finally:
+        network.listen = None
 
 
 def _seconds(work: Callable[[], object], threads: int, timings: int) -> float:
@@ -162,19 +169,3 @@ def _macs(work: Callable[[], object]) -> float:
     with counter:
         work()
     return counter.get_total_flops() / 2
-
-
-def _numbers(network: nn.Module, without: tuple[str, ...] = ()) -> int:
-    return sum(
-        value.numel() for name, value in network.named_parameters() if name.split(".")[0] not in without
-    )
-
-
-def _bytes(network: nn.Module, encoder: ContentEncoder | None) -> int:
-    """Size of a file that holds what is needed to animate."""
-    kept = {n: v for n, v in network.state_dict().items() if n.split(".")[0] not in TRAINING_ONLY}
-    if encoder is not None:
-        kept |= {
-            f"speech_encoder.{n}": v for n, v in encoder.state_dict().items() if n.split(".")[0] != "head"
-        }
-    return len(save({name: value.contiguous() for name, value in kept.items()}))

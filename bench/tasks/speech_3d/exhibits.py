@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE
+from privtalk.bench.corpus.mesh.clip import FULL_SCALE
 from privtalk.bench.corpus.rendered import figure as figures
 from privtalk.bench.corpus.rendered import renderer
 from privtalk.bench.corpus.rendered.embedded import character
@@ -73,4 +74,4 @@ def _film(corpus: MeshCorpus, codes: NDArray[np.float32], k: int, strip: Path, v
         figure=figures.build(look),
     )
     write_strip(strip, rendered.frames)
-    write_video(video, rendered.frames, clips.audio[k] / np.float32(32768), corpus.fps, SAMPLE_RATE)
+    write_video(video, rendered.frames, clips.audio[k] / np.float32(FULL_SCALE), corpus.fps, SAMPLE_RATE)

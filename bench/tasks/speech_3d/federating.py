@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privtalk.attacks.judgement import judged
+from privtalk.attacks.judgement import absent, judged
 from privtalk.attacks.membership import fedmia, update_cosine
 from privtalk.attacks.outcome import StrengthOutcome
 from privtalk.attacks.pairs import CandidateFeatures, PairLabels
@@ -180,6 +180,14 @@ def message_attacks(
 ) -> Mapping[str, AttackResult]:
     """Returns who took part, as a server finds it that sees each message and holds other footage of everybody."""
     start = time.perf_counter()
+    rounds = [seen for seen in rounds if seen.cohort]
+    if not rounds:
+        return {
+            attack.declaration.name: recorded(
+                absent(attack.declaration, "nobody took part in any round"), 0.0
+            )
+            for attack in ATTACKS
+        }
     devices = SpeechDevices(
         network=network,
         clips=(),

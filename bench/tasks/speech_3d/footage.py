@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.bench.corpus.mesh import embedded
-from privtalk.bench.corpus.mesh.clip import SAMPLE_RATE, MeshClip, MotionRig
+from privtalk.bench.corpus.mesh.clip import SAMPLE_RATE, MeshClip, MotionRig, sixteen_bits
 from privtalk.bench.corpus.mesh.embedded import MeshCorpusSpec
 from privtalk.bench.corpus.mesh.linear_rig import LinearRig
 from privtalk.bench.corpus.mesh.prepared import open_prepared
@@ -202,7 +202,7 @@ def _write(
         "mel": _together(
             [mel_of(clip.audio, frames, clip.fps) for clip in clips], (frames * MELS_PER_FRAME, MELS)
         ),
-        "audio": _together([_sixteen_bits(clip.audio) for clip in loud], (0,)),
+        "audio": _together([sixteen_bits(clip.audio) for clip in loud], (0,)),
         "visemes": _together([clip.visemes for clip in clips], (frames,)).astype(np.int64),
         "emotion": np.array([emotions.index(clip.emotion) for clip in clips], dtype=np.int64),
         "level": np.array([clip.level for clip in clips], dtype=np.int64),
@@ -222,10 +222,6 @@ def _together(parts: Sequence[NDArray[Any]], shape: tuple[int, ...]) -> NDArray[
     return np.stack(parts) if parts else np.zeros((0, *shape), np.float32)
 
 
-def _sixteen_bits(audio: NDArray[np.float32]) -> NDArray[np.int16]:
-    return np.asarray(np.round(np.clip(audio, -1, 1) * 32767), dtype=np.int16)
-
-
 @lru_cache(maxsize=1)
 def open_meshes(spec: MeshCorpusSpec) -> MeshCorpus:
     """Returns a corpus whose files are made; kept for the next task of this process."""
@@ -237,6 +233,17 @@ def open_meshes(spec: MeshCorpusSpec) -> MeshCorpus:
     frames = parts["train"].codes.reshape(-1, parts["train"].codes.shape[-1])
     scale = motion_scale(frames, rig.basis(), rig.lips, rig.eyes)
     return MeshCorpus(parts, rig, scale, float(about["fps"]), tuple(about["emotions"]))
+
+
+@lru_cache(maxsize=1)
+def open_publicly(spec: MeshCorpusSpec) -> MeshCorpus:
+    """Returns a corpus whose scale is of public people's motion: what a federation may know before it begins, since a
+    scale of its clients' motion would tell of them outside every account.
+    """
+    corpus = open_meshes(spec)
+    codes = corpus.parts["public"].codes
+    frames = codes.reshape(-1, codes.shape[-1])
+    return corpus._replace(scale=motion_scale(frames, corpus.rig.basis(), corpus.rig.lips, corpus.rig.eyes))
 
 
 def _about(piece: MeshPiece) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from privtalk.bench.execution import Job
 from privtalk.bench.execution.task import Report
 from privtalk.bench.task import Preparation
 from privtalk.bench.tasks.speech_3d.federating import ROUND, federated, public_numbers, rounds_of
-from privtalk.bench.tasks.speech_3d.footage import MeshCorpus, Part, open_meshes
+from privtalk.bench.tasks.speech_3d.footage import MeshCorpus, Part, open_meshes, open_publicly
 from privtalk.bench.tasks.speech_3d.settings import BASE, EPS, FEDERATED, TEACHER_STEPS, Speech3dCell
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 from privtalk.core.seeds import stream_key, torch_stream
@@ -35,6 +35,8 @@ ENCODER, SMALL_ENCODER = "speech_encoder", "small_encoder"
 VISEMES = 15
 ONLY_TESTED = ("tested", "test_clips", "strangers", "streams")
 """Parts of a corpus that no training reads."""
+Learned = tuple[nn.Module, Mapping[str, NDArray[Any]]]
+"""A network, and what else is kept of how it came about."""
 NOISE = 0.2
 """Standard deviation of the noise on spectrograms from which encoders learn, so that they hear unknown voices."""
 
@@ -102,6 +104,7 @@ class SpeechLesson:
             "corpus": cell.corpus.model_dump(mode="json", exclude=set(ONLY_TESTED)),
             "network": cell.network.model_dump(mode="json"),
             "training": cell.training.model_dump(mode="json", exclude=self._unread),
+            "public_scale": self.method in (BASE, FEDERATED),
             "seed": cell.seed,
             "federation": self._federation,
             "parents": [parent.content for parent in self.parents],
@@ -110,7 +113,10 @@ class SpeechLesson:
     @property
     def _unread(self) -> set[str]:
         """The parts of the training that it does not read: what comes before it is among its parents."""
-        return set() if self.steps else {"distillation_steps"}
+        every = {"steps", "distillation_steps", "encoder_steps"}
+        if self.method in (ENCODER, SMALL_ENCODER):
+            return every - {"encoder_steps"}
+        return every - ({"distillation_steps"} if self.steps else {"steps"})
 
     @property
     def _federation(self) -> dict[str, Any] | None:
@@ -164,29 +170,33 @@ def _cost(lesson: SpeechLesson) -> float:
     return float(2 * training.distillation_steps if lesson.steps else share * training.steps)
 
 
+def corpus_of(cell: Speech3dCell) -> MeshCorpus:
+    """Returns the corpus as a row may know it."""
+    return open_publicly(cell.corpus) if cell.public else open_meshes(cell.corpus)
+
+
 def learn(report: Report, lesson: SpeechLesson) -> None:
-    """Trains a lesson's network and keeps it."""
-    torch.manual_seed(stream_key(lesson.cell.seed, "speech_3d", lesson.method, lesson.steps) % 2**63)
-    corpus = open_meshes(lesson.cell.corpus)
-    teach: Callable[[Report, SpeechLesson, MeshCorpus], nn.Module] = {
-        ENCODER: _learn_to_hear,
-        SMALL_ENCODER: _learn_to_hear_small,
-    }.get(lesson.method, _learn_to_move)
-    kept: dict[str, NDArray[Any]] = {}
-    if lesson.method == FEDERATED:
-        network: nn.Module = new_network(lesson, corpus)
-        _load(network, SpeechLesson(lesson.cell, BASE).path, strict=False)
-        assert isinstance(network, FederatedTalker)
-        kept = federated(
-            report, lesson.cell, corpus, network.eval().requires_grad_(False), heard(lesson.cell, "train")
-        )
-    else:
-        network = teach(report, lesson, corpus)
+    """Trains a lesson's network and keeps it. Initial weights are torch's own draws, which no generator can be given
+    to: they are drawn from a state of this lesson's, and the process's own is put back.
+    """
+    corpus = corpus_of(lesson.cell)
+    teach = TEACHERS.get(lesson.method, _learn_to_move)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_key(lesson.cell.seed, "speech_3d", lesson.method, lesson.steps) % 2**63)
+        network, kept = teach(report, lesson, corpus)
     learned = {name: value.detach().numpy() for name, value in network.state_dict().items()}
     write_tensors(lesson.path, {**learned, **kept})
 
 
-def _learn_to_hear(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> nn.Module:
+def _learn_together(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> Learned:
+    network = new_network(lesson, corpus)
+    assert isinstance(network, FederatedTalker)
+    _load(network, SpeechLesson(lesson.cell, BASE).path, strict=False)
+    network.eval().requires_grad_(False)
+    return network, federated(report, lesson.cell, corpus, network, heard(lesson.cell, "train"))
+
+
+def _learn_to_hear(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> Learned:
     training, part = lesson.cell.training, corpus.parts["public"]
     assert training is not None
     encoder = ContentEncoder(lesson.cell.network.content, VISEMES)
@@ -197,10 +207,10 @@ def _learn_to_hear(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> 
         return {"visemes": encoder.loss(mel, drawn.visemes)}
 
     descend(encoder, loss, training.encoder_steps, training.rate, _tell(report, lesson))
-    return encoder
+    return encoder, {}
 
 
-def _learn_to_hear_small(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> nn.Module:
+def _learn_to_hear_small(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> Learned:
     training, network = lesson.cell.training, lesson.cell.network
     assert training is not None
     large = open_encoder(lesson.cell)
@@ -214,7 +224,7 @@ def _learn_to_hear_small(report: Report, lesson: SpeechLesson, corpus: MeshCorpu
         return {"audio": small.loss(mel, drawn.speech.content)}
 
     descend(small, loss, training.encoder_steps, training.rate, _tell(report, lesson))
-    return small
+    return small, {}
 
 
 def _batches(
@@ -233,7 +243,7 @@ def _batches(
     return draw
 
 
-def _learn_to_move(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> nn.Module:
+def _learn_to_move(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> Learned:
     cell = lesson.cell
     assert cell.training is not None
     network = new_network(lesson, corpus)
@@ -258,7 +268,15 @@ def _learn_to_move(report: Report, lesson: SpeechLesson, corpus: MeshCorpus) -> 
     steps = cell.training.distillation_steps if lesson.steps else round(cell.training.steps * network.share)
     rate = cell.training.rate * (0.7 if lesson.steps else 1.0)
     descend(network, loss, max(steps, 1), rate, _tell(report, lesson))
-    return network
+    return network, {}
+
+
+TEACHERS: Mapping[str, Callable[[Report, SpeechLesson, MeshCorpus], Learned]] = {
+    ENCODER: _learn_to_hear,
+    SMALL_ENCODER: _learn_to_hear_small,
+    FEDERATED: _learn_together,
+}
+"""How what is no plain network is learned."""
 
 
 def _lesson_clips(lesson: SpeechLesson, corpus: MeshCorpus) -> MotionClips:
@@ -320,12 +338,14 @@ def _load(network: nn.Module, path: Path, *, strict: bool = True) -> None:
 
 def heard(cell: Speech3dCell, part: Part) -> MotionClips:
     """Returns a part's clips with what the frozen encoder hears in them; kept for the next task of this process."""
-    return _heard(SpeechLesson(cell, ENCODER).path, cell.network.content, cell.corpus, part)
+    path = SpeechLesson(cell, ENCODER).path
+    return _heard(path, cell.network.content, cell.corpus, part, public=cell.public)
 
 
 @lru_cache(maxsize=6)
-def _heard(encoder: Path, width: int, spec: MeshCorpusSpec, part: Part) -> MotionClips:
-    corpus, listen = open_meshes(spec), _encoder(encoder, width)
+def _heard(encoder: Path, width: int, spec: MeshCorpusSpec, part: Part, *, public: bool) -> MotionClips:
+    corpus = open_publicly(spec) if public else open_meshes(spec)
+    listen = _encoder(encoder, width)
     with torch.no_grad():
         content = torch.cat([listen(mel) for mel in corpus.parts[part].mel.split(64)])
     return motion_of(corpus, part, content)

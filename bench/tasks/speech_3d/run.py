@@ -9,9 +9,9 @@ from privtalk.bench.tasks.speech_3d import exhibits
 from privtalk.bench.tasks.speech_3d.animation import Animated, animate
 from privtalk.bench.tasks.speech_3d.efficiency import efficiency
 from privtalk.bench.tasks.speech_3d.federating import block, message_attacks
-from privtalk.bench.tasks.speech_3d.footage import TESTS, MeshCorpus, Part, open_meshes
+from privtalk.bench.tasks.speech_3d.footage import TESTS, MeshCorpus, Part
 from privtalk.bench.tasks.speech_3d.leak import leaks
-from privtalk.bench.tasks.speech_3d.lessons import heard, kept_rounds, opened
+from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, kept_rounds, opened
 from privtalk.bench.tasks.speech_3d.score import score, summary
 from privtalk.bench.tasks.speech_3d.settings import SPEAKERS, STRANGERS, Speech3dCell
 from privtalk.core.record_parts import Score, Variant
@@ -23,7 +23,7 @@ def run(work: Work) -> CellOutcome:
     """Runs a cell whose network is trained."""
     cell: Speech3dCell = work.cell
     with work.clock.stage("loading"):
-        corpus = open_meshes(cell.corpus)
+        corpus = corpus_of(cell)
         network = opened(cell, corpus) if cell.trains else None
     work.report("animating", 0, 2)
     with work.clock.stage("animating"):

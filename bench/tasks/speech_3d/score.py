@@ -45,27 +45,21 @@ BILABIAL = VISEMES.index("PP")
 Vertices = NDArray[np.float32]
 
 
-class ReadingLips:
-    """The reader of true lips, and true vertices, kept for all rows of a corpus."""
-
-    def __init__(self, corpus: MeshCorpus) -> None:
-        rig, train = corpus.rig, corpus.parts["train"]
-        shapes, said = [], []
-        for k in range(0, len(train), max(len(train) // READ_CLIPS, 1)):
-            who = train.people[k]
-            vertices = rig.vertices(np.ascontiguousarray(train.codes[k, ::READ_EVERY]), who)
-            shapes.append(lip_shape(vertices, rig.template(who), rig.lips))
-            said.append(train.visemes[k, ::READ_EVERY])
-        known = np.concatenate(said) >= 0
-        self.reader = (
-            VisemeReader(np.concatenate(shapes)[known], np.concatenate(said)[known]) if known.any() else None
-        )
-
-
 @lru_cache(maxsize=1)
 def reader_of(spec: MeshCorpusSpec) -> VisemeReader | None:
     """Returns the viseme reader of a corpus, None where nobody knows what is said; kept for the process."""
-    return ReadingLips(open_meshes(spec)).reader
+    corpus = open_meshes(spec)
+    rig, train = corpus.rig, corpus.parts["train"]
+    shapes, said = [], []
+    for k in range(0, len(train), max(len(train) // READ_CLIPS, 1)):
+        who = train.people[k]
+        vertices = rig.vertices(np.ascontiguousarray(train.codes[k, ::READ_EVERY]), who)
+        shapes.append(lip_shape(vertices, rig.template(who), rig.lips))
+        said.append(train.visemes[k, ::READ_EVERY])
+    known = np.concatenate(said) >= 0
+    if not known.any():
+        return None
+    return VisemeReader(np.concatenate(shapes)[known], np.concatenate(said)[known])
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,11 @@ class Speech3dCell(task.Cell):
         return self.training is not None
 
     @property
+    def public(self) -> bool:
+        """Whether it may know nothing of the speakers but what devices send."""
+        return self.method in (BASE, FEDERATED)
+
+    @property
     def steps(self) -> int:
         """Denoising steps."""
         if STEPS in self.at:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from privtalk.bench import task
+from privtalk.bench.row_options import row_options
 from privtalk.bench.task import (
     Axis,
     CellOutcome,
@@ -165,7 +164,7 @@ class Speech3d(task.Task):
             corpus=settings.corpus,
             network=settings.network,
             training=None if reference else settings.training,
-            options={} if reference else _options(wanted.method, settings, wanted.options),
+            options={} if reference else _options(settings, wanted),
             federation=settings.federation if wanted.method == FEDERATED else None,
             evaluation=settings.evaluation,
         )
@@ -211,15 +210,9 @@ class Speech3d(task.Task):
         return run(work)
 
 
-def _options(row: str, settings: Speech3dSettings, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a method."""
-    given = {**settings.options.get(row, {}), **wanted}
-    try:
-        return find_speech_method(row).Options.model_validate(given).model_dump(mode="json")
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise UserError(f"options.{row}.{where}: {fault['msg']}") from error
+def _options(settings: Speech3dSettings, wanted: Wanted) -> dict[str, Any]:
+    own = settings.options.get(wanted.method, {})
+    return row_options(wanted.method, find_speech_method(wanted.method).Options, own, wanted.options)
 
 
 TASK = Speech3d()

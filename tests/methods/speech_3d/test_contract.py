@@ -1,4 +1,4 @@
-"""What every system from speech to motion promises."""
+"""The contract of all systems from speech to motion: shapes, randomness, who is read, and what is counted."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from privtalk.bench.tasks.speech_3d.efficiency import TRAINING_ONLY
 from privtalk.methods.speech_3d.data import UNKNOWN
+from privtalk.methods.speech_3d.method import TRAINING_ONLY
 from privtalk.methods.speech_3d.optimisation import descend
 from privtalk.methods.speech_3d.registry import SPEECH_METHODS
 from tests.methods.speech_3d.clips import CHANNELS, SCALE, clips, network
 
 UNMOVED = {"regressor": {"decoder.noisy.weight"}}
-"""What the regressor keeps of the teacher's network and zeros alone go through."""
+"""Weights of the regressor that no loss reaches: it keeps the teacher's layer for noise, and feeds it zeros."""
 
 pytestmark = pytest.mark.parametrize("name", SPEECH_METHODS)
 

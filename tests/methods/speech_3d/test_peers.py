@@ -1,4 +1,4 @@
-"""What single systems do that others do not: partners, readers, tables of speakers, and what a library is told."""
+"""The features by which single systems differ: partners, readers, tables of speakers, and what a library is told."""
 
 from __future__ import annotations
 

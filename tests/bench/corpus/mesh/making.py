@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from privtalk.bench.corpus.mesh.layouts.recordings import MeshRecording
+
 VERTICES = 6
+WEIGHTS = np.linspace(0, 1, 8 * 51).reshape(8, 51)
 REGIONS = {"lips": [0, 1], "upper": [2, 3], "eyes": [4]}
 
 
@@ -57,4 +60,24 @@ def faceformer(folder: Path, names: list[tuple[str, str]], frames: int = 15, fps
         write_wav(folder / "wav" / f"{person}_{sentence}.wav", frames / fps)
     write_templates(folder, sorted({person for person, _ in names}))
     write_regions(folder)
+    return folder
+
+
+def told(layout, folder):
+    """Name -> role, or the reason of the refusal."""
+    return {
+        each.name: each.role if isinstance(each, MeshRecording) else each.reason
+        for each in layout.recordings(folder)
+    }
+
+
+def taken(layout, folder):
+    return {each.name: each for each in layout.recordings(folder) if isinstance(each, MeshRecording)}
+
+
+def etf(folder, *stems):
+    folder.mkdir(exist_ok=True)
+    for stem in stems:
+        np.save(folder / f"{stem}.npy", np.column_stack([np.full(8, 9.0), WEIGHTS]).astype(np.float32))
+        write_wav(folder / f"{stem}.wav", 8 / 30)
     return folder

@@ -21,13 +21,14 @@ from privtalk.core.errors import UserError
 from tests.bench.corpus.mesh.making import (
     REGIONS,
     VERTICES,
+    WEIGHTS,
+    etf,
     faceformer,
     template,
     vertices,
     write_regions,
     write_wav,
 )
-from tests.bench.corpus.mesh.test_layouts import WEIGHTS, etf
 
 NAMES = [(person, f"q{k}") for person in ("ann", "ben", "cas") for k in range(4)]
 """cas is a stranger, q3 is tested."""

@@ -101,7 +101,7 @@ def test_every_feeling_of_the_face_belongs_to_an_emotion_and_no_two_emotions_loo
 
 @pytest.mark.parametrize("feeling", FEELINGS)
 def test_feelings_are_as_good_as_symmetric(feeling):
-    """Of the way on both sides of the face; the face itself need not be symmetric."""
+    """Both sides of the face move as far in all; the face itself need not be symmetric."""
     reach = np.linalg.norm(moved(feeling), axis=-1)
     right = RIG.template(WHO)[:, 0] > 0
     assert reach[right].sum() == pytest.approx(reach[~right].sum(), rel=0.1)

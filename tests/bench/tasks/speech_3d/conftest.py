@@ -74,6 +74,7 @@ def together(speech_request, tmp_path_factory):
     """Run of a federation without and with a guarantee; treat as read-only."""
     out = tmp_path_factory.mktemp("together") / "run"
     request = speech_request(
+        "regressor",
         "federated_base",
         "federated",
         out=out,

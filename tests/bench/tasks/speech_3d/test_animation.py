@@ -1,4 +1,4 @@
-"""What rows make of speech: floors, ceilings and networks."""
+"""The motion that rows make of speech: floors, ceilings and networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from privtalk.bench.tasks.speech_3d.lessons import lesson_of, new_network, opene
 
 @pytest.fixture
 def made(cell_of, corpus):
-    """What a reference row makes of a part's speech."""
+    """The motion that a reference row gives a part of the corpus."""
     return lambda method, part="test", of=None: animate(cell_of(method), of or corpus, None, part)
 
 

@@ -101,3 +101,21 @@ def test_the_ablation_is_a_whole_factorial():
     plan = suites.expand(suites.load("speech_3d_ablation"), "small", seeds=[0])
     made = [planned for planned in plan.cells if planned.cell.method == "diffusiontalker"]
     assert len({tuple(sorted(planned.factors.items())) for planned in made}) == 16
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "same"),
+    [
+        ("speech_encoder", {"steps": 7}, True),
+        ("speech_encoder", {"encoder_steps": 7}, False),
+        ("teacher", {"distillation_steps": 7}, True),
+        ("teacher", {"encoder_steps": 7}, False),
+        ("diffusiontalker", {"distillation_steps": 7}, False),
+    ],
+)
+def test_a_lesson_depends_on_the_steps_that_it_and_those_before_it_take(method, changes, same):
+    def path(**training):
+        row = cell(training=training)
+        return SpeechLesson(row, method, 2 if method == "diffusiontalker" else 0).path
+
+    assert (path(**changes) == path()) is same

@@ -1,0 +1,75 @@
+"""A federation learns nothing of its clients but what they send, and says so where nobody sends anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from privtalk.bench.tasks.speech_3d import footage
+from privtalk.bench.tasks.speech_3d.federating import message_attacks
+from privtalk.bench.tasks.speech_3d.footage import open_meshes, open_publicly
+from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, opened
+from privtalk.core.records import RunStore
+from privtalk.methods.speech_3d.federated import FederatedRound
+from tests.bench.tasks.speech_3d.planned import cells_of
+
+
+@pytest.fixture(scope="module")
+def rows(together):
+    return {(cell.method, cell.tier): cell for cell in cells_of(together)}
+
+
+def test_what_devices_start_from_does_not_move_with_their_own_clips(rows, monkeypatch):
+    cell = rows["federated", "none"]
+    corpus = open_meshes(cell.corpus)
+    train = corpus.parts["train"]
+    other = replace(train, codes=train.codes * 3 + 1)
+    before = open_publicly(cell.corpus).scale
+    changed = corpus._replace(parts={**corpus.parts, "train": other})
+    open_publicly.cache_clear()
+    monkeypatch.setattr(footage, "open_meshes", lambda spec: changed)
+    after = open_publicly(cell.corpus).scale
+    open_publicly.cache_clear()
+    assert torch.equal(before.mean, after.mean)
+    assert torch.equal(before.spread, after.spread)
+    assert torch.equal(before.root, after.root)
+
+
+def test_rows_of_a_federation_know_the_public_scale_and_others_that_of_all_speakers(rows):
+    public = open_publicly(rows["federated", "none"].corpus).scale
+    own = open_meshes(rows["federated", "none"].corpus).scale
+    assert not torch.equal(public.mean, own.mean)
+    for method in ("federated", "federated_base"):
+        cell = rows[method, "none"]
+        assert torch.equal(corpus_of(cell).scale.mean, public.mean)
+        codes = heard(cell, "test").codes
+        true = torch.from_numpy(corpus_of(cell).parts["test"].codes)
+        assert torch.allclose(codes, public.standard(true))
+    assert torch.equal(corpus_of(rows["regressor", "none"]).scale.mean, own.mean)
+
+
+def test_where_nobody_took_part_the_attacks_say_so(rows):
+    cell = rows["federated", "none"]
+    corpus = corpus_of(cell)
+    network = opened(cell, corpus)
+    empty = FederatedRound(0, network.theta, (), torch.zeros(0, network.adapter.size))
+    found = message_attacks(cell, corpus, network, [empty], heard(cell, "test"), heard(cell, "strangers"))
+    assert set(found) == {"fedmia", "update_cosine"}
+    for attack in found.values():
+        assert not attack.valid or attack.auc.value is None
+        assert "nobody took part" in attack.auc.missing
+
+
+def test_a_device_holds_the_base_the_adapter_and_one_embedding(together, rows):
+    cell = rows["federated", "none"]
+    network = opened(cell, corpus_of(cell))
+    record = next(r for r in RunStore(together) if (r.method, r.tier) == ("federated", "none"))
+    base = next(r for r in RunStore(together) if r.method == "federated_base")
+    width = network.embeddings.shape[1]
+    assert len(network.embeddings) > 1
+    assert record.efficiency.trainable == network.adapter.size + width
+    assert record.efficiency.needed == base.efficiency.needed + network.adapter.size + width
+    assert np.isfinite(record.efficiency.macs_per_frame)

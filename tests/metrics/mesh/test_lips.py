@@ -33,6 +33,13 @@ def test_one_frame_of_contact_in_a_run_is_enough_and_none_in_another_run_helps()
     assert closure(mouth([9, 0, 0, 9, 9]), truth, said, PAIR, 0.1) == 0.5
 
 
+def test_lips_must_come_as_near_as_the_closest_true_moment_and_not_as_any():
+    truth = mouth([3, 0, 3])
+    said = np.ones(3, bool)
+    assert closure(mouth([2, 2, 2]), truth, said, PAIR, 1.0) == 0.0
+    assert closure(mouth([2, 1, 2]), truth, said, PAIR, 1.0) == 1.0
+
+
 def test_where_nobody_says_p_b_or_m_nothing_is_told():
     with pytest.raises(Undefined, match="p, b or m"):
         closure(mouth([1, 2]), mouth([1, 2]), np.zeros(2, bool), PAIR, 1.0)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from privtalk.bench.tasks.speech_3d import footage
-from privtalk.bench.tasks.speech_3d.federating import message_attacks
+from privtalk.bench.tasks.speech_3d.federating import mechanism, message_attacks, setting
 from privtalk.bench.tasks.speech_3d.footage import open_meshes, open_publicly
-from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, opened
+from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, kept_rounds, opened
 from privtalk.core.records import RunStore
 from privtalk.methods.speech_3d.federated import FederatedRound
 from tests.bench.tasks.speech_3d.planned import cells_of
@@ -73,3 +73,25 @@ def test_a_device_holds_the_base_the_adapter_and_one_embedding(together, rows):
     assert record.efficiency.trainable == network.adapter.size + width
     assert record.efficiency.needed == base.efficiency.needed + network.adapter.size + width
     assert np.isfinite(record.efficiency.macs_per_frame)
+
+
+def test_the_noise_of_a_tier_costs_its_epsilon_and_no_more(rows):
+    cell = rows["federated", "eps=8"]
+    asked = setting(cell, 12, 500)
+    spent = asked.epsilon(mechanism(cell, 12, 500).noise_multiplier)
+    assert 0.99 * 8 <= spent <= 8
+
+
+def test_the_rounds_that_were_played_had_the_noise_that_is_booked(rows):
+    """Of the very run: what the server's adapter moved by, less what clients sent, is noise of the booked spread."""
+    cell = rows["federated", "eps=8"]
+    rounds = kept_rounds(cell)
+    used = mechanism(cell, cell.corpus.speakers, rounds[0].messages.shape[1])
+    expected = cell.federation.rate * cell.corpus.speakers
+    assert all((r.messages.norm(dim=1) <= cell.federation.clip * (1 + 1e-5)).all() for r in rounds)
+    moved = rounds[1].adapter - rounds[0].adapter
+    noise = expected * moved / cell.federation.server_lr - rounds[0].messages.sum(0)
+    assert float(noise.std()) == pytest.approx(used.noise_multiplier * cell.federation.clip, rel=0.15)
+    plain = kept_rounds(rows["federated", "none"])
+    moved = plain[1].adapter - plain[0].adapter
+    assert torch.allclose(expected * moved, plain[0].messages.sum(0), atol=1e-4)

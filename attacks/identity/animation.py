@@ -33,7 +33,7 @@ MOTION = Declaration(
     view="animation",
     statistic="likelihood of an animation's mean, spread and pace of every channel under a person's true motion",
     source="after 2510.11223: people are named by expression and jaw dynamics",
-    headline="rank1",
+    headline="auc",
 )
 IDENTITY_EMBEDDING = Declaration(
     name="identity_embedding",

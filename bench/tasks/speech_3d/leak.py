@@ -55,7 +55,11 @@ def _by_motion(cell: Speech3dCell, corpus: MeshCorpus, made: Animated) -> Attack
 
 
 def _strength(planted: AttackOutcome, what: str) -> StrengthOutcome:
-    return StrengthOutcome(estimate=planted.measures["rank1"].estimate, planted=what)
+    """The headline on what is planted."""
+    found = planted.measures["rank1"].estimate
+    if planted.declaration.headline == "auc" and planted.evaluation is not None:
+        found = planted.evaluation.auc
+    return StrengthOutcome(estimate=found, planted=what)
 
 
 def _by_embeddings(cell: Speech3dCell, corpus: MeshCorpus, network: DiffusionTalker) -> list[AttackOutcome]:

@@ -12,12 +12,13 @@ from privtalk.bench.tasks.speech_3d.leak import leaks
 from privtalk.bench.tasks.speech_3d.lessons import opened
 
 
-def test_true_motion_is_named_as_often_as_the_planted_strength(cell_of, corpus):
+def test_true_motion_is_told_as_well_as_the_planted_strength(cell_of, corpus):
     cell, truth = cell_of("conditional_mean"), corpus.parts["test"].codes
     found = leaks(cell, corpus, None, Animated(codes=truth))
     assert set(found) == {"motion_identity"}
     attack = found["motion_identity"]
-    assert attack.measures["rank1"].estimate.value == attack.strength.estimate.value
+    assert attack.headline == "auc"
+    assert attack.auc.value == attack.strength.estimate.value
     assert attack.measures["rank1"].chance == pytest.approx(1 / len(corpus.speakers))
     assert attack.controls
 

@@ -82,6 +82,14 @@ def test_attacks_have_their_strength_and_their_controls(records):
     assert set(records["unitalker", "none"].attacks) == {"motion_identity"}
 
 
+def test_nobody_asks_who_is_told_from_somebody_elses_motion(speech_request, tmp_path):
+    out = tmp_path / "other"
+    assert command.run(speech_request("other_sentence", "held_template", out=out)) == 0
+    found = {record.method: record.attacks for record in RunStore(out)}
+    assert found["other_sentence"] == {}
+    assert set(found["held_template"]) == {"motion_identity"}
+
+
 def test_clips_to_look_at_are_there(records, spoken):
     artifacts = records["diffusiontalker", "none"].artifacts
     assert any(name.startswith("clips/") for name in artifacts)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from privtalk.core.cache import cache_folder, content_hash
 from privtalk.core.files import write_atomic
+from privtalk.core.record_parts import Epsilons, Privacy
 from privtalk.methods.privacy.accounting import adversaries, calibration
 from privtalk.methods.privacy.accounting import sampled_gaussian as accounting
 from privtalk.methods.privacy.accounting.ledger import Ledger
@@ -65,3 +66,12 @@ def _checks(asked: PrivacySetting, noise_multiplier: float) -> dict[str, float]:
         alike = {"pld": accounting.epsilon(*of_round), "prv[opacus]": others.get("prv[opacus]")}
         return {f"{name} of a Gaussian alike": found for name, found in alike.items() if found is not None}
     return accounting.checks(*of_round)
+
+
+def voided(claimed: Privacy, reason: str) -> Privacy:
+    """Returns the block of what was released without the figures that guarantee nothing."""
+    assumed = claimed.epsilons.assumptions
+    epsilons = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, reason))
+    return claimed.model_copy(
+        update={"guarantee": False, "reason": reason, "epsilons": epsilons, "checks": {}}
+    )

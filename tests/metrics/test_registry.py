@@ -11,6 +11,7 @@ from privtalk.metrics.declaration import Family, Need, Undefined
 from privtalk.metrics.distributions import SOURCES
 from privtalk.metrics.evaluators.bundle import NAMES
 from privtalk.metrics.evaluators.published.installed import LOADERS
+from privtalk.metrics.mesh import MESH_METRICS
 from privtalk.metrics.protection.registry import PROTECTION_METRICS
 from privtalk.metrics.registry import FAMILIES
 from privtalk.metrics.scorers import SCORERS, Scorer
@@ -91,7 +92,9 @@ def test_families_follow_one_another_in_order():
     assert families == sorted(families, key=FAMILIES.index)
     protections = {declared.family for declared in PROTECTION_METRICS.values()}
     assert protections - set(FAMILIES)
-    assert set(FAMILIES) | protections == set(get_args(Family)) - {"mesh"}
+    meshes = {declared.family for declared in MESH_METRICS.values()}
+    assert meshes == {"mesh", "lips"}
+    assert set(FAMILIES) | protections | meshes == set(get_args(Family))
 
 
 def test_sets_are_told_from_clips():

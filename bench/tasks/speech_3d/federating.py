@@ -17,7 +17,7 @@ from privtalk.attacks.membership import fedmia, update_cosine
 from privtalk.attacks.outcome import StrengthOutcome
 from privtalk.attacks.pairs import CandidateFeatures, PairLabels
 from privtalk.attacks.views import Bank, ServerRound
-from privtalk.bench.accounts import accounted, calibrated
+from privtalk.bench.accounts import accounted, calibrated, voided
 from privtalk.bench.attack_records import recorded
 from privtalk.bench.execution.task import Report
 from privtalk.bench.tasks.speech_3d.footage import MeshCorpus
@@ -163,11 +163,7 @@ def _privacy(cell: Speech3dCell, clients: int, rounds: Sequence[FederatedRound],
         checks=dict(found.checks),
     )
     void = sampled_gaussian.void_delta(asked.delta, clients)
-    if void is None:
-        return claimed
-    assumed = claimed.epsilons.assumptions
-    nothing = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, void))
-    return claimed.model_copy(update={"guarantee": False, "reason": void, "epsilons": nothing, "checks": {}})
+    return claimed if void is None else voided(claimed, void)
 
 
 def message_attacks(

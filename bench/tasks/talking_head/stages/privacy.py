@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from privtalk.bench.accounts import accounted, calibrated
+from privtalk.bench.accounts import accounted, calibrated, voided
 from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell, Training
 from privtalk.core.records import Epsilons, Privacy
 from privtalk.methods.federation.aggregation import MINIMUM, summation
@@ -137,16 +137,7 @@ def account(
         **on_grid,
     )
     void = accounting.void_delta(delta(training.privacy, clients), clients)
-    return claimed if void is None else _voided(claimed, void)
-
-
-def _voided(claimed: Privacy, reason: str) -> Privacy:
-    """The block of what was released, without the figures that guarantee nothing."""
-    assumed = claimed.epsilons.assumptions
-    epsilons = Epsilons(assumptions=assumed, reasons=dict.fromkeys(assumed, reason))
-    return claimed.model_copy(
-        update={"guarantee": False, "reason": reason, "epsilons": epsilons, "checks": {}}
-    )
+    return claimed if void is None else voided(claimed, void)
 
 
 def _name(training: Training) -> str:

@@ -14,7 +14,7 @@ from privtalk.attacks.aggregation.sums import summed
 from privtalk.attacks.catalogue import CATALOGUE, SHELVES
 from privtalk.attacks.controls import CHANCE
 from privtalk.attacks.declaration import Declaration
-from privtalk.attacks.identity import attribute_inference, weights_to_identity
+from privtalk.attacks.identity import animation, attribute_inference, weights_to_identity
 from privtalk.attacks.judgement import judged
 from privtalk.attacks.membership import malicious_client, source_inference
 from privtalk.attacks.membership.ensemble import refitted
@@ -37,6 +37,9 @@ ELSEWHERE = {
     source_inference.DECLARATION.name,
     attribute_inference.NAME,
     weights_to_identity.ATTACK.declaration.name,
+    animation.MOTION.name,
+    animation.IDENTITY_EMBEDDING.name,
+    animation.EMOTION_EMBEDDING.name,
     clip_in_personal.DECLARATION.name,
     others_in_personal.DECLARATION.name,
     *RECONSTRUCTIONS,

@@ -20,9 +20,10 @@ def shown() -> Display:
 
 
 def parted() -> set[str]:
-    """Rows of factorial grids, which are called after the parts that they have."""
+    """Rows of the task's factorial grids, which are called after the parts that they have."""
     plans = [suites.expand(suites.load(name), "small") for name in suites.names()]
-    return {planned.row for plan in plans for planned in plan.cells if planned.factors}
+    own = [plan for plan in plans if plan.task == TASK.name]
+    return {planned.row for plan in own for planned in plan.cells if planned.factors}
 
 
 def test_every_row_has_a_name_for_people(shown):

@@ -32,7 +32,7 @@ class Realignment(TrainedAttacker):
     pairs = True
 
     def encode(self, backbone: Backbone, photos: Tensor) -> Tensor:
-        encoder = with_lora(backbone.autoencoder, self.learned)
+        encoder = with_lora(_ours(backbone), self.learned)
         with torch.no_grad():
             return encoder.encode(to_images(photos).to(backbone.device))
 
@@ -40,7 +40,7 @@ class Realignment(TrainedAttacker):
     def train(cls, means: AttackerMeans) -> dict[str, Tensor]:
         if means.pairs is None:
             raise ValueError(f"{cls.name} is trained on pairs; make some first")
-        victim = means.backbone.autoencoder
+        victim = _ours(means.backbone)
         student = with_lora(victim, {}, means.stream("realignment", "realignment", "start"))
         trained = {name: part for name, part in student.named_parameters() if "lora_" in name}
         optimizer = torch.optim.AdamW(trained.values(), lr=RATE, weight_decay=0.0)
@@ -88,3 +88,12 @@ def _checked(model: nn.Module) -> Autoencoder:
     if not isinstance(model, Autoencoder):
         raise TypeError(f"peft returned a {type(model).__name__}, not the autoencoder")
     return model
+
+
+def _ours(backbone: Backbone) -> Autoencoder:
+    """The backbone's autoencoder, whose convolutions `LAYERS` names."""
+    if not isinstance(backbone.autoencoder, Autoencoder):
+        raise ValueError(
+            "realignment knows the layers of our own autoencoder; leave it out for a published one"
+        )
+    return backbone.autoencoder

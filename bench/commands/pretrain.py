@@ -1,11 +1,15 @@
-"""`bench pretrain`: the backbone and the evaluators, from the public identities of the embedded corpus."""
+"""`bench pretrain`: the backbone, from the embedded corpus or from people of a prepared one, and the evaluators."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -13,43 +17,210 @@ from privtalk.bench.environment import usable_cores
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.locks import sole_writer
 
+if TYPE_CHECKING:
+    from privtalk.bench.pretraining.pools import PublicPool, Tell
+    from privtalk.methods.backbone.config import BackboneConfig
+    from privtalk.methods.backbone.recipe import BackboneRecipe
+
+Model = TypeVar("Model", bound=BaseModel)
 READER = "mouth_reader"
 PURIFIER = "purifier"
 EVALUATORS = "evaluators"
-GOES_ON = ("denoiser", "all")
-"""The parts that can go on from other weights."""
+REAL_STEPS = 500
+"""Steps that the autoencoder goes on for on a prepared corpus: weights from rendered people have seen no skin."""
+
+PICTURES = "pictures"
+"""Folder of the pictures that are made while the backbone trains."""
 
 
-def pretrain(
-    part: str, out: Path, *, size: int, people: int | None, workers: int | None, start: Path | None = None
-) -> None:
-    """Trains, or goes on with it, and writes weights and manifest to `out`."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; name a folder with -o")
-    if part not in parts():
-        raise unknown("part", part, parts())
-    if start is not None and part not in GOES_ON:
-        raise UserError(f"--from is where the denoiser goes on, {part} does not; leave it out")
-    with sole_writer(out, "bench pretrain"):
-        _pretrain(part, out, size, people, workers or usable_cores(), start)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainRequest:
+    """The things that the user asks for."""
+
+    part: str
+    out: Path
+    size: int
+    preset: str = "base"
+    people: int | None = None
+    workers: int | None = None
+    start: Path | None = None
+    corpus: Path | None = None
+    held_back: tuple[str, ...] = ()
+    autoencoder: Path | None = None
+    speech: Path | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    checkpointing: bool = False
+    changes: tuple[str, ...] = ()
+
+
+def pretrain(request: PretrainRequest) -> None:
+    """Trains, or goes on with it, and writes weights and manifest to the folder that is asked for."""
+    from privtalk.bench.pretraining.ranks import processes
+
+    if request.out.exists() and not request.out.is_dir():
+        raise UserError(f"{request.out} is a file; name a folder with -o")
+    if request.part not in parts():
+        raise unknown("part", request.part, parts())
+    _check(request)
+    if processes().rank:
+        _pretrain(request)
+        return
+    with sole_writer(request.out, "bench pretrain"):
+        _pretrain(request)
 
 
 def parts() -> tuple[str, ...]:
     """Everything that can be trained."""
-    from privtalk.bench.pretraining.backbone import Stage
     from privtalk.bench.pretraining.evaluators import FITS
 
-    return (*get_args(Stage), READER, PURIFIER, EVALUATORS, *FITS)
+    return (*_stages(), READER, PURIFIER, EVALUATORS, *FITS)
 
 
-def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int, start: Path | None) -> None:
-    from privtalk.bench.pretraining.backbone import Pool, Stage, pretrain
+def _stages() -> tuple[str, ...]:
+    from privtalk.bench.pretraining.backbone import Stage
+
+    return get_args(Stage)
+
+
+def _check(request: PretrainRequest) -> None:
+    """Raises where options do not fit the part, or one another."""
+    own = {
+        "--from": request.start,
+        "--corpus": request.corpus,
+        "--autoencoder": request.autoencoder,
+        "--speech": request.speech,
+    }
+    for option, path in own.items():
+        if path is not None and request.part not in _stages():
+            raise UserError(f"{option} is of the backbone, {request.part} is none; leave it out")
+    if request.part == "autoencoder" and (request.start or request.autoencoder):
+        bringer = "--from" if request.start else "--autoencoder"
+        raise UserError(f"{bringer} brings an autoencoder, so there is none to train; name the part all")
+    if request.corpus is not None and request.people is not None:
+        raise UserError("--people counts rendered people; leave it out with --corpus")
+    if request.held_back and request.corpus is None:
+        raise UserError("--hold-back names people of a prepared corpus; name it with --corpus")
+
+
+def _pretrain(request: PretrainRequest) -> None:
     from privtalk.bench.pretraining.evaluators import FITS, fit_evaluators
     from privtalk.bench.pretraining.mouth_reader import fit_mouth_reader
+    from privtalk.bench.pretraining.pools import Pool
     from privtalk.bench.pretraining.purifier import pretrain_purifier
-    from privtalk.methods.backbone.config import BackboneConfig
 
+    part, out, workers = request.part, request.out, request.workers or usable_cores()
+    if part in _stages():
+        _pretrain_backbone(request, workers)
+        return
+    size, people = request.size, request.people
     pool = Pool(size=size) if people is None else Pool(size=size, people=people)
+    with _telling() as tell:
+        if part == READER:
+            found = fit_mouth_reader(out, pool, None, workers, tell)
+            Console().print(f"correlation on held-out people: {found.correlation:.3f}", highlight=False)
+        elif part == PURIFIER:
+            made = pretrain_purifier(out, None, pool, workers, tell)
+            Console().print_json(json.dumps(made.validation))
+        else:
+            only = () if part == EVALUATORS or part not in FITS else (part,)
+            Console().print_json(json.dumps(fit_evaluators(out, None, only, workers, tell)))
+
+
+def _pretrain_backbone(request: PretrainRequest, workers: int) -> None:
+    from privtalk.bench.commands.training_pictures import TrainingPictures
+    from privtalk.bench.pretraining.backbone import Sources, Stage, pretrain
+    from privtalk.bench.pretraining.ranks import joined
+    from privtalk.methods.backbone.weights import embedded
+
+    config, recipe = recipe_of(request)
+    pool = _pool(request)
+    start = embedded() if request.start == Path("embedded") else request.start
+    sources = Sources(start=start, autoencoder=request.autoencoder, listener=request.speech)
+    with joined(request.device, request.precision, request.checkpointing) as compute, _telling() as tell:
+        watch = TrainingPictures(request.out / PICTURES, lambda: pool.validation_clips(workers, tell))
+        manifest = pretrain(
+            request.out,
+            cast(Stage, request.part),
+            config,
+            recipe,
+            pool,
+            workers,
+            tell,
+            sources,
+            compute,
+            watch,
+            mapped=request.corpus is not None,
+        )
+    if compute.leads:
+        _tell_result(request, {} if manifest is None else manifest.validation)
+
+
+def _tell_result(request: PretrainRequest, validation: dict[str, float]) -> None:
+    console, out = Console(), request.out
+    if not validation:
+        line = f"{request.part} is trained; write the weights with: bench pretrain all -o {out}"
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        return
+    for name, value in validation.items():
+        console.print(f"{name}: {value:.3f}", highlight=False)
+    console.print(
+        f"pictures of people it did not train on: {out / PICTURES}", soft_wrap=True, highlight=False
+    )
+    corpus = "" if request.corpus is None else f" --corpus {request.corpus}"
+    line = f"wrote {out}; use it with: bench run ...{corpus} --set backbone={out}"
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def recipe_of(request: PretrainRequest) -> tuple[BackboneConfig, BackboneRecipe]:
+    """Returns the network and the recipe that a request asks for; a mistake is a `UserError` in one line."""
+    from privtalk.bench.suites.expansion import assignments
+    from privtalk.methods.backbone.presets import PRESETS
+
+    if request.preset not in PRESETS:
+        raise unknown("preset", request.preset, list(PRESETS))
+    try:
+        preset = PRESETS[request.preset](request.size)
+        if preset.published_autoencoder and request.autoencoder is None and request.start is None:
+            raise UserError(
+                f"--preset {request.preset} takes a published autoencoder; name its folder: --autoencoder"
+            )
+        tree = assignments(request.changes)
+        if strange := set(tree) - {"config", "recipe"}:
+            raise unknown("setting", min(strange), ["config", "recipe"])
+        if request.start is not None and "config" in tree:
+            raise UserError("--from keeps the network of its weights; leave --set config.* out")
+        recipe = preset.recipe
+        if request.corpus is not None and request.start is not None:
+            recipe = _changed(recipe, {"further_autoencoder": {"steps": REAL_STEPS}})
+        return _changed(preset.config, tree.get("config")), _changed(recipe, tree.get("recipe"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or f"size {request.size}"
+        raise UserError(f"bench pretrain: {place}: {first['msg']}; see the page on your own data") from error
+
+
+def _changed(model: Model, over: Any) -> Model:
+    from privtalk.bench.suites.expansion import merged
+
+    return model if not over else type(model).model_validate(merged(model.model_dump(), over))
+
+
+def _pool(request: PretrainRequest) -> PublicPool:
+    from privtalk.bench.pretraining.pools import Pool
+
+    if request.corpus is None:
+        people = request.people
+        return Pool(size=request.size) if people is None else Pool(size=request.size, people=people)
+    from privtalk.bench.corpus.prepared.recorded import identities
+    from privtalk.bench.pretraining.recorded_pool import open_pool
+
+    return open_pool(request.corpus, request.size, list(identities(request.corpus)), request.held_back)
+
+
+@contextmanager
+def _telling() -> Iterator[Tell]:
+    """Gives a function that shows progress, a bar a stage."""
     columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[loss]}"), console=Console(stderr=True)) as bar:
         tasks: dict[str, TaskID] = {}
@@ -60,27 +231,4 @@ def _pretrain(part: str, out: Path, size: int, people: int | None, workers: int,
             shown = "" if loss is None else f"loss {loss:.4f}"
             bar.update(tasks[stage], completed=done, total=total, loss=shown)
 
-        if part == READER:
-            found = fit_mouth_reader(out, pool, None, workers, tell)
-            Console().print(f"correlation on held-out people: {found.correlation:.3f}", highlight=False)
-            return
-        if part == PURIFIER:
-            made = pretrain_purifier(out, None, pool, workers, tell)
-            Console().print_json(json.dumps(made.validation))
-            return
-        if part == EVALUATORS or part in FITS:
-            only = () if part == EVALUATORS else (part,)
-            results = fit_evaluators(out, None, only, workers, tell)
-            Console().print_json(json.dumps(results))
-            return
-        config = BackboneConfig(size=size)
-        manifest = pretrain(out, cast(Stage, part), config, None, pool, workers, tell, start)
-    console = Console()
-    if manifest is None:
-        console.print(
-            f"{part} is trained; write the weights with: bench pretrain all -o {out}", soft_wrap=True
-        )
-        return
-    for name, value in manifest.validation.items():
-        console.print(f"{name}: {value:.3f}", highlight=False)
-    console.print(f"wrote {out}; use it with: bench run ... --set backbone={out}", soft_wrap=True)
+        yield tell

@@ -1,72 +1,48 @@
-"""`bench pretrain`: trains the backbone on the corpus's public people and validates it on people it never saw."""
+"""`bench pretrain`: trains the backbone on public people and validates it on people it never saw."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 
-from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.corpus.population import Role
-from privtalk.bench.corpus.rendered.shards import SHARD, Shard, load, missing
-from privtalk.bench.execution import Failed, execute
+from privtalk.bench.pretraining.pools import Pool, PublicPool, Tell
 from privtalk.bench.pretraining.validation import validate
+from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
+from privtalk.methods.backbone import listener
+from privtalk.methods.backbone.autoencoder import Autoencoder
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
-from privtalk.methods.backbone.optimise import finished_steps
-from privtalk.methods.backbone.pretrain import (
-    BackboneRecipe,
-    LatentData,
-    PublicData,
-    pretrain_autoencoder,
-    pretrain_denoiser,
-)
+from privtalk.methods.backbone.latent_data import LatentData
+from privtalk.methods.backbone.optimise import PLAIN, Compute, Report, finished_steps
+from privtalk.methods.backbone.pretrain import pretrain_autoencoder, pretrain_denoiser, start_aligner
+from privtalk.methods.backbone.public_data import PublicData
+from privtalk.methods.backbone.published_autoencoder import PublishedAutoencoder, read_published, take_weights
+from privtalk.methods.backbone.recipe import BackboneRecipe
 from privtalk.methods.backbone.weights import Manifest, load_manifest, save, widened
 from privtalk.metrics.evaluators.bundle import InstalledEvaluators
 
 Stage = Literal["autoencoder", "denoiser", "all"]
 
-Tell = Callable[[str, int, int, float | None], None]
-"""Called with (stage, done, total, loss)."""
+Watch = Callable[[Backbone, str, int, list[tuple[int, float]]], None]
+"""Called at a checkpoint with the network as it would be kept, the stage, its steps so far and its curve."""
 
 
-class Pool(BaseModel):
-    """Public people to train on and held-out people to validate on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The things that a backbone is built from besides the public people."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seed: int = 0
-    size: int = 64
-    people: int = Field(default=640, ge=2)
-    clips: int = Field(default=3, ge=1)
-    frames: int = Field(default=24, ge=2)
-    validation_people: int = Field(default=48, ge=2)
-    validation_frames: int = Field(default=32, ge=2)
-
-    def training(self) -> list[Shard]:
-        return list(self._shards("public", self.people, self.clips, self.frames))
-
-    def validation(self) -> list[Shard]:
-        """The people of the broader world that clients come from, which is the harder test."""
-        return list(self._shards("heldout", self.validation_people, 2, self.validation_frames))
-
-    def _shards(self, role: Role, people: int, clips: int, frames: int) -> Iterator[Shard]:
-        for first in range(0, people, SHARD):
-            yield Shard(
-                seed=self.seed,
-                size=self.size,
-                role=role,
-                purpose="train",
-                first=first,
-                people=min(SHARD, people - first),
-                clips=clips,
-                frames=frames,
-            )
+    start: Path | None = None
+    """Weights from which the denoiser goes on, on their autoencoder."""
+    autoencoder: Path | None = None
+    """A published autoencoder in diffusers' format; None: our own is trained."""
+    listener: Path | None = None
+    """A published speech model in transformers' format; None: log-mel frames."""
 
 
 def pretrain(
@@ -74,55 +50,113 @@ def pretrain(
     stage: Stage = "all",
     config: BackboneConfig | None = None,
     recipe: BackboneRecipe | None = None,
-    pool: Pool | None = None,
+    pool: PublicPool | None = None,
     workers: int = 2,
     tell: Tell = lambda stage, done, total, loss: None,
-    start: Path | None = None,
+    sources: Sources | None = None,
+    compute: Compute = PLAIN,
+    watch: Watch | None = None,
+    mapped: bool = False,
 ) -> Manifest | None:
     """Weights and manifest in `out`; checkpoints in ``out/checkpoints``, from which the same call goes on.
 
     `autoencoder` stops after that stage, and None is returned; `denoiser` insists that it is finished; `all` does
-    what is left. With `start`, a folder of weights, the denoiser goes on from those, on their autoencoder.
+    what is left. `sources` says from what the network is built, `compute` where it is trained. With `mapped`, frames
+    and latents lie in files of ``out/checkpoints`` and memory holds none of them. None also for a process that does
+    not lead.
     """
-    recipe, pool = recipe or BackboneRecipe(), pool or Pool()
-    config = (config or BackboneConfig()).model_copy(update={"detail": recipe.detail_weight})
+    recipe, pool, sources = recipe or BackboneRecipe(), pool or Pool(), sources or Sources()
     checkpoints = out / "checkpoints"
-    if stage == "denoiser" and start is None:
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    backbone = built(config or BackboneConfig(), recipe, sources)
+    if stage == "denoiser" and sources.start is None and isinstance(backbone.autoencoder, Autoencoder):
         _require_finished(checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)
 
     def stream(*names: str | int) -> torch.Generator:
         return torch_stream(recipe.seed, "pretrain", *names)
 
-    def place(name: str) -> tuple[Path, Callable[[int, int, float], None]]:
-        return checkpoints / f"{name}.safetensors", partial(tell, name)
+    def place(name: str) -> StagePlace:
+        return StagePlace(
+            checkpoints / f"{name}.safetensors", partial(tell, name), _watched(watch, backbone, name)
+        )
 
-    further = start is not None
-    backbone = widened(start, config, recipe.seed) if start else Backbone.initial(config, recipe.seed)
-    data = PublicData.gather(film(pool.training(), workers, tell))
+    data = PublicData.gather(
+        pool.training_clips(workers, tell), _rank_file(checkpoints, compute) if mapped else None
+    )
     curves = {}
-    if not further:
-        made = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream, *place("autoencoder"))
-        curves["autoencoder"] = made
-        if stage == "autoencoder":
-            return None
-    latents = LatentData.encode(backbone, data, recipe)
+    further = sources.start is not None
+    if isinstance(backbone.autoencoder, Autoencoder) and (not further or recipe.further_autoencoder.steps):
+        name = "further_autoencoder" if further else "autoencoder"
+        curves[name] = pretrain_autoencoder(
+            backbone.autoencoder, data, recipe, stream, *place(name), further=further, compute=compute
+        )
+    if stage == "autoencoder":
+        return None
+    backbone.to(compute.device)
+    latents = LatentData.encode(
+        backbone, data, recipe, _rank_folder(checkpoints, compute) if mapped else None
+    )
+    if further and not load_manifest(Path(str(sources.start))).config.aligns and backbone.aligner is not None:
+        start_aligner(backbone, latents)
     name = "further" if further else "denoiser"
-    curves[name] = pretrain_denoiser(backbone, latents, recipe, stream, *place(name), further=further)
-    held_out = film(pool.validation(), workers, tell)
+    curves[name] = pretrain_denoiser(
+        backbone, latents, recipe, stream, *place(name), further=further, compute=compute
+    )
+    seen = pool.provenance() | {"frames": len(data.frames), "sha256": data.digest()}
+    if mapped:
+        _rank_file(checkpoints, compute).unlink()
+    if not compute.leads:
+        return None
+    if sources.listener is not None:
+        listener.keep(sources.listener, out)
     return save(
         backbone.freeze(),
         out,
-        data={"pool": pool.model_dump(), "frames": len(data.frames), "sha256": data.digest()},
+        data=seen,
         recipe=recipe.model_dump(),
         curves=curves,
-        start=None if start is None else history(start),
+        start=None if sources.start is None else history(sources.start),
         validation=validate(
             backbone,
-            held_out,
+            pool.validation_clips(workers, tell),
             partial(stream, "validate"),
             InstalledEvaluators(embedded=True),
         ),
     )
+
+
+def built(config: BackboneConfig, recipe: BackboneRecipe, sources: Sources) -> Backbone:
+    """Returns the network before training: from nothing, or as its sources give it.
+
+    Weights that it goes on from keep their network, and have the reference aligned where the configuration says so.
+    Raises a `UserError` where the sources do not fit one another.
+    """
+    config = config.model_copy(update={"detail": recipe.detail_weight})
+    heard = sources.listener
+    if sources.start is not None:
+        kept = load_manifest(sources.start).config
+        if sources.autoencoder is not None or heard is not None:
+            raise UserError(
+                "--from goes on with its own autoencoder and ears; leave --autoencoder and --speech out"
+            )
+        aligned = {"alignment": config.alignment, "detail": config.detail, "size": config.size}
+        config = kept.model_copy(update=aligned)
+        backbone = widened(sources.start, config, recipe.seed)
+        if kept.audio.listener is not None:
+            backbone.listener_folder = sources.start / listener.FOLDER
+        return backbone
+    if heard is not None:
+        audio = config.audio.model_copy(update={"listener": listener.describe(heard), "window": 8})
+        config = config.model_copy(update={"audio": audio})
+    if sources.autoencoder is None:
+        backbone = Backbone.initial(config, recipe.seed)
+    else:
+        published, tensors = read_published(sources.autoencoder)
+        backbone = Backbone.initial(config.model_copy(update={"autoencoder": published}), recipe.seed)
+        if isinstance(backbone.autoencoder, PublishedAutoencoder):
+            take_weights(backbone.autoencoder, tensors, sources.autoencoder)
+    backbone.listener_folder = heard
+    return backbone
 
 
 def history(folder: Path) -> dict[str, Any]:
@@ -130,14 +164,29 @@ def history(folder: Path) -> dict[str, Any]:
     return load_manifest(folder).model_dump(mode="json", exclude={"config", "validation"})
 
 
-def film(shards: Sequence[Shard], workers: int, tell: Tell) -> list[Clip]:
-    """Clips of `shards`, which are made where they are missing."""
-    tasks = missing(shards)
-    for number, outcome in enumerate(execute(tasks, workers), start=1):
-        if isinstance(outcome, Failed):
-            raise RuntimeError(f"{outcome.key}: {outcome.reason}")
-        tell("corpus", number, len(tasks), None)
-    return [clip for shard in shards for clip in load(shard)]
+class StagePlace(NamedTuple):
+    """The place where a stage keeps what it has reached, and whom it tells."""
+
+    checkpoint: Path
+    report: Report
+    watch: Callable[[int, list[tuple[int, float]]], None] | None
+
+
+def _watched(
+    watch: Watch | None, backbone: Backbone, stage: str
+) -> Callable[[int, list[tuple[int, float]]], None] | None:
+    return None if watch is None else lambda step, curve: watch(backbone, stage, step, curve)
+
+
+def _rank_folder(checkpoints: Path, compute: Compute) -> Path:
+    """A folder for each process, so that none waits for another one's files."""
+    folder = checkpoints if compute.leads else checkpoints / f"rank-{compute.rank}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _rank_file(checkpoints: Path, compute: Compute) -> Path:
+    return _rank_folder(checkpoints, compute) / "frames.u8"
 
 
 def _require_finished(path: Path, steps: int) -> None:

@@ -22,7 +22,7 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.rendered import studio
 from privtalk.bench.corpus.rendered.studio import Portraits, Sittings
 from privtalk.bench.execution import Failed, execute
-from privtalk.bench.pretraining.backbone import Pool, Tell, film
+from privtalk.bench.pretraining.pools import Pool, Tell, film
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig
 from privtalk.metrics.evaluators.crops import face_crop, mouth_crop

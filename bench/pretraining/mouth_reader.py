@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.pretraining.backbone import Pool, Tell, film
+from privtalk.bench.pretraining.pools import Pool, Tell, film
 from privtalk.core.seeds import torch_stream
 from privtalk.metrics.evaluators.fitting.manifest import write_manifest
 from privtalk.metrics.evaluators.fitting.mouth_fitting import FitConfig, ReaderValidation, fit, validate

@@ -17,7 +17,7 @@ from privtalk.attacks.purification.pixel_diffusion import (
     PixelDiffusionConfig,
 )
 from privtalk.bench.corpus.clip import Clip
-from privtalk.bench.pretraining.backbone import Pool, Tell, film
+from privtalk.bench.pretraining.pools import Pool, Tell, film
 from privtalk.core.files import write_atomic, write_bytes
 from privtalk.core.frozen import Frozen
 from privtalk.core.seeds import torch_stream

@@ -15,7 +15,7 @@ from privtalk.bench.corpus.population import Role
 from privtalk.bench.corpus.rendered import shards, studio
 from privtalk.bench.corpus.spec import CameraName
 from privtalk.bench.execution import Job
-from privtalk.bench.pretraining.backbone import Pool
+from privtalk.bench.pretraining.pools import Pool
 
 UNSEEN = 4000
 """First public person that no training has seen."""

@@ -52,8 +52,8 @@ def log_mel(audio: NDArray[np.float32], config: AudioConfig) -> NDArray[np.float
 def frame_windows(
     mel: NDArray[np.float32], frames: int, fps: float, config: AudioConfig
 ) -> NDArray[np.float32]:
-    """Mel window around the middle of each frame, [T, L, M]; silence beyond the ends."""
-    centres = np.round((np.arange(frames) + 0.5) / fps * config.mel_rate).astype(int)
+    """Window of moments around the middle of each frame, [T, L, M]; silence beyond the ends."""
+    centres = np.round((np.arange(frames) + 0.5) / fps * config.rate).astype(int)
     offsets = np.arange(config.window) - config.window // 2
     rows = centres[:, None] + offsets[None, :]
     inside = (rows >= 0) & (rows < len(mel))
@@ -76,8 +76,10 @@ class AudioEncoder(nn.Module):
     def __init__(self, config: AudioConfig) -> None:
         super().__init__()
         width = config.width
+        mel = config.listener is None
+        self.mean, self.spread = (SPEECH_MEAN, SPEECH_SPREAD) if mel else (0.0, 1.0)
         self.convolutions = nn.Sequential(
-            nn.Conv1d(config.mel_bins, 64, 3, stride=2, padding=1),
+            nn.Conv1d(config.bins, 64, 3, stride=2, padding=1),
             nn.SiLU(),
             nn.Conv1d(64, width, 3, stride=2, padding=1),
             nn.SiLU(),
@@ -94,7 +96,7 @@ class AudioEncoder(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """Smoothed audio features [N, D] of frames whose neighbouring windows are `windows` [N, Wn, L, M]."""
         n, neighbours = windows.shape[:2]
-        standard = (windows.flatten(0, 1) - SPEECH_MEAN) / SPEECH_SPREAD
+        standard = (windows.flatten(0, 1) - self.mean) / self.spread
         hidden = self.convolutions(standard.transpose(1, 2))
         features = self.project(hidden.flatten(1)).unflatten(0, (n, neighbours))
         attention = self.smoothing(features.transpose(1, 2)) + self.position

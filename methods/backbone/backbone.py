@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,10 +31,13 @@ from privtalk.methods.backbone.config import (
     AutoencoderConfig,
     BackboneConfig,
     DenoiserConfig,
+    PublishedAutoencoderConfig,
     Track,
 )
 from privtalk.methods.backbone.denoiser import Diffusion, build_unet
 from privtalk.methods.backbone.detail import detail_centres, detail_weights
+from privtalk.methods.backbone.listener import open_listener, states
+from privtalk.methods.backbone.published_autoencoder import PublishedAutoencoder
 from privtalk.methods.backbone.synchrony import SynchronyEncoder
 
 CHUNK = 128
@@ -47,11 +51,13 @@ class Backbone(nn.Module):
         super().__init__()
         self.config = config
         channels = config.autoencoder.latent_channels
-        self.autoencoder = Autoencoder(config.autoencoder)
+        self.autoencoder = build_autoencoder(config)
+        self.listener_folder: Path | None = None
+        """The folder of the speech model that the configuration names; None where it names none."""
         self.conditioning = ConditionEncoder(config)
         self.denoiser = build_unet(config, self.conditioning.vector_dim)
         self.synchrony = SynchronyEncoder(config)
-        self.aligner = ReferenceAligner(channels) if config.aligns else None
+        self.aligner = ReferenceAligner(channels, config.autoencoder.cell) if config.aligns else None
         self.diffusion = Diffusion(config.diffusion)
 
     @classmethod
@@ -118,9 +124,17 @@ class Backbone(nn.Module):
         return torch.cat(parts).unflatten(0, latents.shape[:-3])
 
     def audio_windows(self, audio: NDArray[np.float32], frames: int, fps: float) -> Tensor:
-        """Log-mel windows [T, L, M] of `audio` [S] at 16 kHz, one a frame."""
-        mel = log_mel(audio, self.config.audio)
-        return torch.from_numpy(frame_windows(mel, frames, fps, self.config.audio))
+        """Windows [T, L, M] of `audio` [S] at 16 kHz, one a frame: of log-mel frames or of a speech model's states."""
+        moments = self._moments(audio)
+        return torch.from_numpy(frame_windows(moments, frames, fps, self.config.audio))
+
+    def _moments(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        config = self.config.audio
+        if config.listener is None:
+            return log_mel(audio, config)
+        if self.listener_folder is None:
+            raise ValueError("the backbone hears through a speech model; load it with `weights.load(folder)`")
+        return states(open_listener(self.listener_folder, config.listener), audio)
 
     @torch.no_grad()
     def speech_features(self, audio: NDArray[np.float32], frames: int, fps: float) -> Tensor:
@@ -262,6 +276,14 @@ class Backbone(nn.Module):
             truth = self.add_noise(truth, noise, torch.full((len(batch),), t))
         below = rows_below_nose(batch.landmarks, noisy.shape[-2])[:, :, None, :, None]
         return torch.where(below, noisy, truth)
+
+
+def build_autoencoder(config: BackboneConfig) -> Autoencoder | PublishedAutoencoder:
+    """Returns the autoencoder that a configuration names, its weights as they were drawn."""
+    wanted = config.autoencoder
+    if isinstance(wanted, PublishedAutoencoderConfig):
+        return PublishedAutoencoder(wanted)
+    return Autoencoder(wanted)
 
 
 def _frame(batch: Batch, f: int) -> Batch:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
 
 from privtalk.core.frozen import Frozen
 
@@ -24,9 +26,54 @@ class AutoencoderConfig(Frozen):
     decoder_channels: tuple[int, ...] = (32, 64, 96)
     norm_groups: int = 8
 
+    @property
+    def cell(self) -> int:
+        """Side of the square of pixels that a position of the latents stands for."""
+        return 8
+
+
+PublishedKind = Literal["AutoencoderKL", "VQModel"]
+
+
+class PublishedAutoencoderConfig(Frozen):
+    """An autoencoder that somebody published in diffusers' format: Stable Diffusion's (f8) or DiffTalk's (VQ-f4)."""
+
+    kind: PublishedKind
+    """diffusers' class, as `config.json` names it."""
+    network: dict[str, Any] = Field(repr=False)
+    """The contents of `config.json` that shape the network."""
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the latents."""
+        return int(self.network["latent_channels"])
+
+    @property
+    def cell(self) -> int:
+        """Side of the square of pixels that a position of the latents stands for (f4: 4, f8: 8)."""
+        return 2 ** (len(self.network["block_out_channels"]) - 1)
+
+
+class ListenerConfig(Frozen):
+    """A published speech model whose hidden states stand in for log-mel frames; its files lie beside the weights."""
+
+    model_type: str
+    """transformers' name of the architecture: wav2vec2, hubert, wavlm or whisper."""
+    sha256: str
+    """The hash of the model's weights."""
+    layer: int = -1
+    """The layer whose states are taken; -1: the last one."""
+    dim: int
+    """Width of a state."""
+    rate: int = 50
+    """States a second."""
+
 
 class AudioConfig(Frozen):
-    """Log-mel windows around each frame and their encoder (DiffTalk, section 3.2)."""
+    """Windows of sound around each frame and their encoder (DiffTalk, section 3.2)."""
+
+    listener: ListenerConfig | None = None
+    """None: log-mel frames."""
 
     mel_bins: int = 32
     mel_rate: int = 100
@@ -38,6 +85,16 @@ class AudioConfig(Frozen):
     width: int = 96
     tokens: int = 2
     """Cross-attention tokens that a smoothed window becomes."""
+
+    @property
+    def bins(self) -> int:
+        """Numbers that a moment of sound has."""
+        return self.mel_bins if self.listener is None else self.listener.dim
+
+    @property
+    def rate(self) -> int:
+        """Moments of sound a second."""
+        return self.mel_rate if self.listener is None else self.listener.rate
 
 
 class DiffusionConfig(Frozen):
@@ -69,7 +126,7 @@ class BackboneConfig(Frozen):
     alignment: Alignment = "spline"
     detail: float = 3.0
     """Extra weight of eyes and mouth in the loss that adapters are trained by: what pre-training had."""
-    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    autoencoder: AutoencoderConfig | PublishedAutoencoderConfig = AutoencoderConfig()
     audio: AudioConfig = AudioConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
@@ -82,4 +139,17 @@ class BackboneConfig(Frozen):
     @property
     def latent_size(self) -> int:
         """Side of the latent grid."""
-        return self.size // 8
+        return self.size // self.autoencoder.cell
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        folds = self.autoencoder.cell * 2 ** (len(self.denoiser.block_channels) - 1)
+        if self.size % folds:
+            raise ValueError(
+                f"size {self.size} must be a multiple of {folds}, the network's coarsest position"
+            )
+        if self.audio.window % 8:
+            raise ValueError(
+                f"window {self.audio.window} must be a multiple of 8, which the encoder folds thrice"
+            )
+        return self

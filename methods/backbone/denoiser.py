@@ -11,7 +11,6 @@ from privtalk.core import torchvision_guard as torchvision_guard  # before diffu
 
 from diffusers import DDIMScheduler, UNet2DConditionModel  # isort: skip
 
-from privtalk.methods.backbone.autoencoder import CELL
 from privtalk.methods.backbone.config import BackboneConfig, DiffusionConfig
 
 
@@ -21,7 +20,7 @@ def build_unet(config: BackboneConfig, vector_dim: int) -> nn.Module:
     Where the reference is aligned, its pixels are further channels: those of a latent position together.
     """
     channels, denoiser = config.autoencoder.latent_channels, config.denoiser
-    aligned = 3 * CELL**2 if config.aligns else 0
+    aligned = 3 * config.autoencoder.cell**2 if config.aligns else 0
     stages = len(denoiser.block_channels)
     unet: Any = UNet2DConditionModel(
         sample_size=config.latent_size,

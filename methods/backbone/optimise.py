@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -34,6 +37,74 @@ class OptimiserConfig(BaseModel):
     """Decay of the exponential average of the weights, which is what is kept."""
     checkpoint_every: int = 200
     report_every: int = 50
+
+
+Watched = Callable[[int, list[tuple[int, float]]], None]
+"""Called at a checkpoint with the steps taken and the curve, while the averaged weights stand in the network."""
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compute:
+    """The place and the way of a stage's computation; on one CPU in single precision the figures are the recipe's."""
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+    """`bfloat16`: products in half precision, weights and their averages in single (autocast)."""
+    checkpointing: bool = False
+    """Whether activations are computed again on the way back: about a third more work, far less memory."""
+    rank: int = 0
+    ranks: int = 1
+    """Processes that train together, each on its share of the batch (torch's distributed data parallel)."""
+
+    @property
+    def stream(self) -> tuple[int, ...]:
+        """The names that tell the draws of one process from those of another; none for the first."""
+        return (self.rank,) if self.rank else ()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and tells of progress."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> int:
+        """Returns the samples of a batch that are this process's.
+
+        >>> [Compute(rank=rank, ranks=2).share(5) for rank in (0, 1)]
+        [3, 2]
+        """
+        return batch // self.ranks + (self.rank < batch % self.ranks)
+
+    def cast(self) -> AbstractContextManager[Any]:
+        """Returns the context in which losses are computed."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
+
+
+PLAIN = Compute()
+
+
+class _StepLoss(nn.Module):
+    """The loss of a step as a module, so that torch's distributed data parallel averages its gradients."""
+
+    def __init__(self, module: nn.Module, loss: Callable[[int], Tensor]) -> None:
+        super().__init__()
+        self.module, self.loss = module, loss
+
+    def forward(self, step: int) -> Tensor:
+        return self.loss(step)
+
+
+def _together(module: nn.Module, loss: Callable[[int], Tensor], compute: Compute) -> Callable[[int], Tensor]:
+    """The loss itself, or wrapped where several processes train."""
+    if compute.ranks == 1:
+        return loss
+    devices = [torch.device(compute.device)] if compute.device.startswith("cuda") else None
+    return nn.parallel.DistributedDataParallel(
+        _StepLoss(module, loss), device_ids=devices, find_unused_parameters=True, broadcast_buffers=False
+    )
 
 
 def learning_rate(step: int, config: OptimiserConfig) -> float:
@@ -70,8 +141,14 @@ def _no_checkpoint(path: Path, error: Exception) -> ValueError:
 class Optimisation:
     """State of one stage: `module` is trained in place; `finish` puts the averaged weights into it."""
 
-    def __init__(self, module: nn.Module, config: OptimiserConfig, checkpoint: Path | None = None) -> None:
-        self.module, self.config, self.checkpoint = module, config, checkpoint
+    def __init__(
+        self,
+        module: nn.Module,
+        config: OptimiserConfig,
+        checkpoint: Path | None = None,
+        compute: Compute = PLAIN,
+    ) -> None:
+        self.module, self.config, self.checkpoint, self.compute = module, config, checkpoint, compute
         self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(),
@@ -85,9 +162,12 @@ class Optimisation:
         if checkpoint and checkpoint.exists():
             self._restore(checkpoint)
 
-    def run(self, loss: Callable[[int], Tensor], report: Report | None = None) -> list[tuple[int, float]]:
+    def run(
+        self, loss: Callable[[int], Tensor], report: Report | None = None, watch: Watched | None = None
+    ) -> list[tuple[int, float]]:
         """Minimise `loss(step)` until the configured number of steps; returns the curve."""
         losses: list[float] = []
+        loss = _together(self.module, loss, self.compute)
         while self.step < self.config.steps:
             losses.append(self._advance(loss))
             if self.step % self.config.report_every == 0:
@@ -95,11 +175,31 @@ class Optimisation:
                 if report:
                     report(self.step, self.config.steps, self.curve[-1][1])
                 losses = []
-            last = self.step == self.config.steps
-            if self.checkpoint and (last or self.step % self.config.checkpoint_every == 0):
-                self._save(self.checkpoint)
+            due = self.step % self.config.checkpoint_every == 0 or self.step == self.config.steps
+            if due and self.compute.leads:
+                self._pause(watch)
         self.finish()
         return self.curve
+
+    def _pause(self, watch: Watched | None) -> None:
+        """Keeps what is reached, and shows it."""
+        if self.checkpoint:
+            self._save(self.checkpoint)
+        if watch:
+            self._show(watch)
+
+    @torch.no_grad()
+    def _show(self, watch: Watched) -> None:
+        """Calls `watch` with the averaged weights in place, as `finish` would put them, and takes them out again."""
+        trained = {name: p.detach().clone() for name, p in self.parameters.items()}
+        learning = [part for part in self.module.modules() if part.training]
+        self.finish()
+        self.module.eval()
+        watch(self.step, self.curve)
+        for part in learning:
+            part.training = True
+        for name, parameter in self.parameters.items():
+            parameter.copy_(trained[name])
 
     def finish(self) -> None:
         with torch.no_grad():
@@ -110,7 +210,8 @@ class Optimisation:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.config)
         self.optimizer.zero_grad(set_to_none=True)
-        value = loss(self.step)
+        with self.compute.cast():
+            value = loss(self.step)
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.config.clip)
         self.optimizer.step()

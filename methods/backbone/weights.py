@@ -18,6 +18,7 @@ from privtalk.core.json_files import read_json
 from privtalk.core.tensor_files import tensor_bytes
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
+from privtalk.methods.backbone.listener import FOLDER
 
 WEIGHTS = "backbone.safetensors"
 MANIFEST = "manifest.json"
@@ -89,6 +90,7 @@ def load(folder: Path | None = None) -> Backbone:
         raise ValueError(
             f"{folder / WEIGHTS}: not the weights of its manifest's network ({_line(error)})"
         ) from error
+    backbone.listener_folder = None if manifest.config.audio.listener is None else folder / FOLDER
     return backbone.freeze()
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from privtalk.bench.pretraining.backbone import Pool, pretrain
+from privtalk.bench.pretraining.backbone import Sources, pretrain
+from privtalk.bench.pretraining.pools import Pool
 from privtalk.methods.backbone import weights
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.optimise import OptimiserConfig
-from privtalk.methods.backbone.pretrain import BackboneRecipe
+from privtalk.methods.backbone.recipe import BackboneRecipe
 
 TOY = OptimiserConfig(steps=2, batch=4, learning_rate=1e-3, warmup=1, report_every=1)
 RECIPE = BackboneRecipe(
@@ -36,7 +37,7 @@ def folders(tmp_path_factory) -> tuple[Path, Path]:
             recipe=RECIPE,
             pool=POOL,
             workers=1,
-            start=folder / "first",
+            sources=Sources(start=folder / "first"),
         )
     return folder / "first", folder / "next"
 

@@ -12,7 +12,7 @@ from privtalk.attacks.purification.pixel_diffusion import (
     load,
 )
 from privtalk.bench.corpus.rendered.embedded import character, film
-from privtalk.bench.pretraining.backbone import Pool
+from privtalk.bench.pretraining.pools import Pool
 from privtalk.bench.pretraining.purifier import CHECKED_AT, PurifierRecipe, pretrain_purifier, validate
 from privtalk.core.files import file_hash
 from privtalk.methods.backbone.autoencoder import to_images

@@ -13,14 +13,9 @@ from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.autoencoder import to_images
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.detail import detail_map
+from privtalk.methods.backbone.latent_data import LatentData, draw_batch, draw_references
 from privtalk.methods.backbone.optimise import Optimisation, OptimiserConfig, learning_rate
 from privtalk.methods.backbone.pretrain import (
-    BackboneRecipe,
-    LatentData,
-    PublicData,
-    detail_points,
-    draw_batch,
-    draw_references,
     mix_patches,
     patch_components,
     pretrain_autoencoder,
@@ -29,6 +24,8 @@ from privtalk.methods.backbone.pretrain import (
     reframe,
     synchrony_contrast,
 )
+from privtalk.methods.backbone.public_data import PublicData, detail_points
+from privtalk.methods.backbone.recipe import BackboneRecipe
 
 
 def stream(*names: str | int) -> torch.Generator:

@@ -44,12 +44,31 @@ def test_the_ablation_is_the_full_grid():
     assert found == {(row, tier): on for row, on in switches.items() for tier in ("none", "eps=8")}
 
 
-@pytest.mark.parametrize("preset", ["published", "paper"])
+@pytest.mark.parametrize("preset", ["published", "paper", "large"])
 def test_published_weights_are_those_of_the_paper(preset):
     options = [p.cell.training.options for p in expand(preset=preset, methods=["privfedtalk"]).cells]
     weights = {f"lambda_{name}" for name in ("tdc", "identity", "perceptual", "sync")}
     for own in options:
         assert [own[name] for name in sorted(weights)] == [0.1, 0.1, 0.05, 0.05]
+
+
+def test_the_paper_preset_is_what_the_paper_says():
+    """PrivFedTalk (arXiv 2604.08037): 128 px, 32 frames, rank 16 and alpha 32, ten clients a round, lr 5e-6."""
+    cell = expand(preset="paper", methods=["privfedtalk"]).cells[0].cell
+    own = cell.training
+    assert (cell.corpus.size, cell.corpus.train.frames) == (128, 32)
+    assert (own.adapter.rank, own.adapter.alpha, len(own.adapter.targets)) == (16, 32.0, 4)
+    assert own.federation.rate * cell.corpus.clients == 10
+    assert own.federation.local_steps * own.federation.windows == cell.corpus.train.clips, "one epoch"
+    assert (own.federation.lr, own.federation.server_lr, own.privacy.clip) == (5e-6, 0.5, 1.0)
+    assert max(own.attack.timesteps) < 250
+
+
+def test_the_difftalk_preset_is_what_the_paper_says():
+    """DiffTalk (Shen et al. 2023): 256 px, 200 steps of DDIM, in-painting, each frame the next one's reference."""
+    cell = expand(preset="difftalk", methods=["difftalk"]).cells[0].cell
+    found = cell.evaluation
+    assert (cell.corpus.size, found.steps, found.track, found.progressive) == (256, 200, "inpaint", True)
 
 
 def test_in_the_overfit_preset_every_client_is_attacked_and_trains_far_longer_than_by_default():

@@ -14,6 +14,7 @@ from privtalk.core.errors import UserError, unknown
 from privtalk.core.frozen import Frozen
 
 if TYPE_CHECKING:
+    from privtalk.bench.corpus.population import Population, Role
     from privtalk.methods.backbone.backbone import Backbone
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -40,6 +41,8 @@ class Network:
     size: int
     """Pixels a side of its frames."""
     device: str = "cpu"
+    seen: frozenset[str] = frozenset()
+    """Identities of a prepared corpus that it was trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ def find_network(name: str, device: str = "cpu") -> Network:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         spec = BackboneSpec(sha256=manifest["sha256"])
-        return Network(spec, str(folder), int(manifest["config"]["size"]), device)
+        seen = frozenset(map(str, manifest.get("data", {}).get("people", ())))
+        return Network(spec, str(folder), int(manifest["config"]["size"]), device, seen)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder}: its manifest cannot be read ({error}); make the weights again") from error
 
@@ -96,6 +100,23 @@ def choose_device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ValueError("no CUDA device is available to torch; use --device cpu")
     return wanted
+
+
+def check_unseen(network: Network, population: Population) -> None:
+    """Raises where the backbone was trained on somebody who has a role: then it knows members and non-members alike."""
+    roles: tuple[Role, ...] = ("clients", "heldout", "shadow")
+    known = {
+        person.name: role
+        for role in roles
+        for person in population.people(role)
+        if person.name in network.seen
+    }
+    if known:
+        name, role = min(known.items())
+        raise UserError(
+            f"{name} is among the {role}, and the backbone was trained on that person; make people public with "
+            "bench data prepare --public N, and pre-train on those"
+        )
 
 
 def _embedded() -> Path:

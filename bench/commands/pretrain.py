@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from privtalk.bench.environment import usable_cores
 from privtalk.core.errors import UserError, unknown
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from privtalk.bench.pretraining.pools import PublicPool, Tell
     from privtalk.methods.backbone.config import BackboneConfig
     from privtalk.methods.backbone.recipe import BackboneRecipe
+    from privtalk.methods.backbone.weights import Manifest
 
 Model = TypeVar("Model", bound=BaseModel)
 READER = "mouth_reader"
@@ -153,23 +155,45 @@ def _pretrain_backbone(request: PretrainRequest, workers: int) -> None:
             mapped=request.corpus is not None,
         )
     if compute.leads:
-        _tell_result(request, {} if manifest is None else manifest.validation)
+        _tell_result(request, manifest)
 
 
-def _tell_result(request: PretrainRequest, validation: dict[str, float]) -> None:
+def _tell_result(request: PretrainRequest, manifest: Manifest | None) -> None:
     console, out = Console(), request.out
-    if not validation:
+    if manifest is None:
         line = f"{request.part} is trained; write the weights with: bench pretrain all -o {out}"
         console.print(line, soft_wrap=True, highlight=False, markup=False)
         return
-    for name, value in validation.items():
-        console.print(f"{name}: {value:.3f}", highlight=False)
+    console.print(validation_table(manifest))
     console.print(
         f"pictures of people it did not train on: {out / PICTURES}", soft_wrap=True, highlight=False
     )
     corpus = "" if request.corpus is None else f" --corpus {request.corpus}"
     line = f"wrote {out}; use it with: bench run ...{corpus} --set backbone={out}"
     console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+ROWS = ("truth", "autoencoder", "static", "zero_shot")
+"""The rows of the validation, from the ceiling down."""
+
+
+def validation_table(manifest: Manifest) -> Table:
+    """Returns the scores on people who were held back; in brackets what they were before the training went on."""
+    table = Table("on people held back", *ROWS, box=None, pad_edge=False)
+    metrics = dict.fromkeys(name.partition("/")[2] for name in manifest.validation if name.startswith(ROWS))
+    for metric in metrics:
+        table.add_row(metric, *(_cell(manifest, f"{row}/{metric}") for row in ROWS))
+    table.add_row("synchrony, AUC", "", "", "", _cell(manifest, "synchrony/auc"))
+    return table
+
+
+def _cell(manifest: Manifest, name: str) -> str:
+    """A score, and what it was before the training where that differs."""
+    value, before = manifest.validation.get(name), (manifest.before or {}).get(name)
+    if value is None:
+        return "-"
+    moved = before is not None and abs(before - value) >= 0.0005
+    return f"{value:.3f} [dim]({before:.3f})[/]" if moved else f"{value:.3f}"
 
 
 def recipe_of(request: PretrainRequest) -> tuple[BackboneConfig, BackboneRecipe]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.pretraining.pools import Pool, PublicPool, Tell
 from privtalk.bench.pretraining.validation import validate
 from privtalk.core.errors import UserError
@@ -24,7 +25,7 @@ from privtalk.methods.backbone.pretrain import pretrain_autoencoder, pretrain_de
 from privtalk.methods.backbone.public_data import PublicData
 from privtalk.methods.backbone.published_autoencoder import PublishedAutoencoder, read_published, take_weights
 from privtalk.methods.backbone.recipe import BackboneRecipe
-from privtalk.methods.backbone.weights import Manifest, load_manifest, save, widened
+from privtalk.methods.backbone.weights import Manifest, load, load_manifest, save, widened
 from privtalk.metrics.evaluators.bundle import InstalledEvaluators
 
 Stage = Literal["autoencoder", "denoiser", "all"]
@@ -107,6 +108,8 @@ def pretrain(
         _rank_file(checkpoints, compute).unlink()
     if not compute.leads:
         return None
+    held_back = pool.validation_clips(workers, tell)
+    measured = partial(_measured, held_back, partial(stream, "validate"))
     if sources.listener is not None:
         listener.keep(sources.listener, out)
     return save(
@@ -116,13 +119,16 @@ def pretrain(
         recipe=recipe.model_dump(),
         curves=curves,
         start=None if sources.start is None else history(sources.start),
-        validation=validate(
-            backbone,
-            pool.validation_clips(workers, tell),
-            partial(stream, "validate"),
-            InstalledEvaluators(embedded=True),
-        ),
+        validation=measured(backbone.freeze()),
+        before=None if sources.start is None else measured(load(sources.start)),
     )
+
+
+def _measured(
+    clips: list[Clip], stream: Callable[..., torch.Generator], backbone: Backbone
+) -> dict[str, float]:
+    """Scores of a network on people who are held back, on the CPU, where evaluators read."""
+    return validate(backbone.to("cpu"), clips, stream, InstalledEvaluators(embedded=True))
 
 
 def built(config: BackboneConfig, recipe: BackboneRecipe, sources: Sources) -> Backbone:
@@ -161,7 +167,7 @@ def built(config: BackboneConfig, recipe: BackboneRecipe, sources: Sources) -> B
 
 def history(folder: Path) -> dict[str, Any]:
     """The making of the weights in a folder, as the manifest of those that go on from them keeps it."""
-    return load_manifest(folder).model_dump(mode="json", exclude={"config", "validation"})
+    return load_manifest(folder).model_dump(mode="json", exclude={"config", "validation", "before"})
 
 
 class StagePlace(NamedTuple):

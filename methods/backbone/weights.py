@@ -39,6 +39,9 @@ class Manifest(BaseModel):
     """(step, loss) by stage."""
     validation: dict[str, float]
     """Measured on held-out identities after training."""
+    before: dict[str, float] | None = None
+    """The same of the weights that these went on from; None where they began from nothing, or by a tool that did not
+    ask."""
     start: dict[str, Any] | None = None
     """The hash, recipe and curves of the weights that these went on from; None where they began from nothing."""
 

@@ -13,7 +13,7 @@ from privtalk.attacks.audit.canaries import BLOCK
 from privtalk.bench.corpus.population import Population
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.environment import available_memory
-from privtalk.bench.networks import Network, open_backbone
+from privtalk.bench.networks import Network, check_unseen, open_backbone
 from privtalk.bench.tasks.talking_head.settings import PlannedTalkingHead, TalkingHeadCell, Training
 from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.bench.tasks.talking_head.stages.train import message_length
@@ -54,6 +54,7 @@ def check(
         return
     for planned in pending:
         _named(planned, _check_footage, planned.cell)
+    check_unseen(network, population)
     _check_disk(pending[0].cell.corpus)
     _check_attribute(pending[0].cell, population)
     backbone = open_backbone(network)

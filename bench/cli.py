@@ -88,6 +88,18 @@ def run(
         int | None, typer.Option(min=1, help="Processes [default: one a core; one with CUDA].")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    executor: Annotated[
+        str, typer.Option(help="auto, inprocess, processes, or ray (the extra `cluster`).")
+    ] = "auto",
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster that runs already [default: one on this machine].")
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="GPUs of each worker of ray; below 1 its memory is capped [default: 1 with CUDA]."
+        ),
+    ] = None,
 ) -> None:
     """Run a suite, or go on with it: finished cells are kept, half-trained ones continue at their last round."""
     from privtalk.bench.commands import run as command
@@ -106,6 +118,9 @@ def run(
                 changes=tuple(change or ()),
                 workers=workers,
                 device=device,
+                executor=executor,
+                address=address,
+                gpus=gpus,
             )
         )
     )

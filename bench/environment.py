@@ -83,6 +83,14 @@ def peak_memory_mib() -> float:
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
 
+def resident_memory_mib() -> float | None:
+    """Resident size of this process now, MiB; None where the system does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        pages = int((_SELF / "statm").read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize() / 2**20
+    return None
+
+
 def available_memory() -> float | None:
     """MiB that new processes may take: what the system has left, within the container's limit; None where unknown."""
     found = []

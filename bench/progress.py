@@ -17,7 +17,8 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from privtalk.bench.execution.task import Event, Failed, Progressed, Started, Succeeded
+from privtalk.bench.environment import available_memory
+from privtalk.bench.execution.task import Event, Failed, Progressed, Retried, Started, Succeeded
 
 Costs = Mapping[str, float]
 """Stage -> guessed seconds."""
@@ -32,6 +33,9 @@ class Running:
     stage: str = "starting"
     done: int = 0
     total: int = 0
+    worker: int = 0
+    mib: float | None = None
+    """Resident memory of its worker when it last said something."""
     first: dict[str, float] = field(default_factory=dict)
     """Stage -> fraction at its first report: what a resumed task did not have to do again."""
 
@@ -49,11 +53,13 @@ class Estimator:
 
     def hear(self, event: Event) -> None:
         match event:
-            case Started(key):
-                self.running[key] = Running()
-            case Progressed(key, stage, done, total):
+            case Started(key, worker):
+                self.running[key] = Running(worker=worker)
+            case Retried(key, _, _):
+                self.running.pop(key, None)
+            case Progressed(key, stage, done, total, mib):
                 task = self.running.setdefault(key, Running())
-                task.stage, task.done, task.total = stage, done, total
+                task.stage, task.done, task.total, task.mib = stage, done, total, mib
                 task.first.setdefault(stage, done / total if total else 0.0)
             case Succeeded(key, _) | Failed(key, _, _):
                 task = self.running.pop(key, Running())
@@ -124,10 +130,10 @@ class ProgressDisplay:
         self.estimator.hear(event)
         if self.live is not None:
             self.live.update(self._drawn())
-        if isinstance(event, Failed):
-            self.console.print(
-                f"[red]failed[/] {escape(f'{event.key}: {event.reason}')}", highlight=False, soft_wrap=True
-            )
+        if isinstance(event, Failed | Retried):
+            word = "[red]failed[/]" if isinstance(event, Failed) else "[yellow]tried again[/]"
+            line = escape(f"{event.key}: {event.reason}")
+            self.console.print(f"{word} {line}", highlight=False, soft_wrap=True)
         elif self.live is None and self._due(event):
             self.said = self.estimator.clock()
             self.console.print(self._line(event.key), markup=False, highlight=False, soft_wrap=True)
@@ -153,11 +159,18 @@ class ProgressDisplay:
         table = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(estimator.total, 1e-9), completed=estimator.done, width=40)
         count = f"{len(estimator.finished)}/{len(estimator.plan)}"
-        table.add_row(self.title, bar, count, describe_remaining(estimator.remaining()))
-        for key, task in estimator.running.items():
+        table.add_row(self.title, bar, count, describe_remaining(estimator.remaining()), self._memory())
+        for key, task in sorted(estimator.running.items(), key=lambda item: item[1].worker):
             steps = f"{task.done}/{task.total}" if task.total else ""
-            table.add_row("", f"[dim]{key}[/]", f"[dim]{task.stage}[/]", f"[dim]{steps}[/]")
+            cells = (f"worker {task.worker}", escape(key), task.stage, steps, describe_memory(task.mib))
+            table.add_row(*(f"[dim]{cell}[/]" for cell in cells))
         return table
+
+    def _memory(self) -> str:
+        """The memory of all workers, and what this machine has left."""
+        taken = sum(task.mib or 0.0 for task in self.estimator.running.values())
+        left = available_memory()
+        return describe_memory(taken or None) + ("" if left is None else f" ({describe_memory(left)} left)")
 
 
 @contextmanager
@@ -177,6 +190,16 @@ def display(
     with Live(shown._drawn(), console=console, refresh_per_second=4, transient=True) as live:
         shown.live = live
         yield shown.hear
+
+
+def describe_memory(mib: float | None) -> str:
+    """
+    >>> describe_memory(None), describe_memory(330.4), describe_memory(20480)
+    ('', '330 MiB', '20.0 GiB')
+    """
+    if mib is None:
+        return ""
+    return f"{mib:.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
 
 
 def describe_remaining(seconds: float | None) -> str:

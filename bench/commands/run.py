@@ -15,8 +15,9 @@ from rich.markup import escape
 from privtalk.bench import plugins, suites
 from privtalk.bench.commands import boards
 from privtalk.bench.environment import usable_cores
-from privtalk.bench.execution import Failed, execute
+from privtalk.bench.execution import Engine, Failed, choose_engine, execute, heard_by, held
 from privtalk.bench.execution import Job as Job
+from privtalk.bench.journal import Journal
 from privtalk.bench.preparing import make
 from privtalk.bench.progress import display
 from privtalk.bench.runner import run_cell
@@ -57,25 +58,31 @@ class Request:
     changes: tuple[str, ...] = ()
     workers: int | None = None
     device: str = "auto"
+    executor: str = "auto"
+    """A key of `execution.ENGINES`."""
+    address: str | None = None
+    """The address of a cluster, for `ray`."""
+    gpus: float | None = None
+    """GPUs of each worker of a cluster; None: one with CUDA, else none."""
 
 
 def run(request: Request, console: Console | None = None) -> int:
     """Exit code: 0, or 2 where a cell failed. Errors of the request are raised before anything is written."""
     console = console or Console(stderr=True)
     opened, plan, found = prepare(request)
-    task = find_task(plan.task)
+    task, engine = find_task(plan.task), _engine(request, opened.device)
     place = Place(request.out or default_folder(request), opened.resources, opened.device, found)
     workers = _workers(request, opened.device)
     store = RunStore(place.folder)
     task.check(_pending(plan, store), place, workers)
     claimable(place.folder)
-    with sole_writer(place.folder, "bench run"):
+    with held(engine, workers), sole_writer(place.folder, "bench run"):
         claim(place.folder, plan, found)
         pending = _pending(plan, store)
         console.print(_opening(plan, pending, place.folder), highlight=False, soft_wrap=True)
         for remark in task.remarks(pending):
             console.print(f"[yellow]{escape(remark)}[/]", highlight=False, soft_wrap=True)
-        failures = _run(task, pending, place, workers, console)
+        failures = _run(task, pending, place, workers, console, engine)
     if any(store.has(planned.cell.id) for planned in plan.cells):
         boards.show([place.folder])
     console.print(_closing(place.folder, failures), highlight=False, soft_wrap=True)
@@ -240,14 +247,27 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def _run(
-    task: Task, pending: Sequence[Planned], place: Place, workers: int, console: Console
+    task: Task, pending: Sequence[Planned], place: Place, workers: int, console: Console, engine: Engine
 ) -> list[Failed]:
     """Makes what the cells need, then the cells; those that failed."""
     if not pending:
         return []
+    with Journal(place.folder) as journal:
+        return _made(task, pending, place, workers, console, engine, journal)
+
+
+def _made(
+    task: Task,
+    pending: Sequence[Planned],
+    place: Place,
+    workers: int,
+    console: Console,
+    engine: Engine,
+    journal: Journal,
+) -> list[Failed]:
     first = Job("plugins", plugins.enrol_all, (place.plugins,)) if place.plugins else None
     for preparation in task.prepare([planned.cell for planned in pending], place):
-        make(preparation, workers, console, first)
+        make(preparation, workers, console, first, engine, journal.kind(preparation.title))
     plan = {planned.key: task.costs(planned.cell) for planned in pending}
     order = sorted(
         pending, key=lambda planned: -sum(plan[planned.key].values())
@@ -257,7 +277,9 @@ def _run(
     failures = []
     with (
         display("cells", plan, console) as listen,
-        closing(execute(jobs, workers, listen, first=first)) as outcomes,
+        closing(
+            execute(jobs, workers, heard_by(listen, journal.kind("cells")), first=first, engine=engine)
+        ) as outcomes,
     ):
         for outcome in outcomes:
             log = _log_path(place.folder, outcome.key)
@@ -273,6 +295,14 @@ def _run(
 
 def _log_path(folder: Path, key: str) -> Path:
     return folder / "logs" / f"{key.replace(' ', '-').replace('=', '')}.log"
+
+
+def _engine(request: Request, device: str) -> Engine:
+    """The executor; on a cluster each worker has a GPU of its own where the run is on GPUs."""
+    gpus = 1.0 if request.gpus is None and device.startswith("cuda") else request.gpus
+    return choose_engine(
+        request.executor, request.address, gpus if request.executor == "ray" else request.gpus
+    )
 
 
 def _workers(request: Request, device: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 
-from privtalk.bench.execution.task import Event, Job, Outcome, Progressed, Started, attempt, pinned_threads
+from privtalk.bench.execution.task import Event, Job, Outcome, Started, attempt_telling, pinned_threads
 
 
 def run_in_process(
@@ -13,10 +13,7 @@ def run_in_process(
     """Outcomes in the order of `tasks`. Thread counts are set while a task runs and put back after it."""
     for task in tasks:
         listen(Started(task.key))
-        key = task.key
         with pinned_threads(threads):
-            outcome = attempt(
-                task, lambda stage, done, total, key=key: listen(Progressed(key, stage, done, total))
-            )
+            outcome = attempt_telling(task, listen)
         listen(outcome)
         yield outcome

@@ -1,8 +1,8 @@
 """Tasks on several processes of this machine.
 
 Each worker is a fresh process (spawn: no inherited threads, safe with CUDA) with a pipe of its own, so that a
-worker killed by the system takes neither a shared lock nor another worker's task with it: its task fails with a
-reason, a new worker takes its place, and the rest goes on.
+worker killed by the system takes neither a shared lock nor another worker's task with it: a new worker takes its place
+and its task, until that has cost `most` workers; then it fails with a reason, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from privtalk.bench.execution.deaths import MOST, Deaths, LostTask
 from privtalk.bench.execution.task import (
     Event,
     Failed,
     Job,
     Outcome,
     Progressed,
+    Retried,
     Started,
     attempt,
+    attempt_telling,
     pin_threads,
     pinned_environment,
 )
@@ -39,27 +42,32 @@ def run_in_pool(
     listen: Callable[[Event], None] = lambda event: None,
     threads: int = 1,
     first: Job | None = None,
+    most: int = MOST,
 ) -> Generator[Outcome, None, None]:
     """Outcomes as they arrive; tasks start in the given order, so put the longest first.
 
     Closing the iterator (Ctrl-C among others) ends the workers at once.
     """
-    waiting = deque(tasks)
-    team = [_Worker(threads, first) for _ in range(min(workers, len(tasks)))]
+    waiting, deaths = deque(tasks), Deaths(most)
+    team = [_Worker(number, threads, first) for number in range(min(workers, len(tasks)))]
     try:
         for worker in team:
             worker.begin(waiting.popleft(), listen)
         while busy := [worker for worker in team if worker.task is not None]:
             for worker in _ready(busy):
-                message = worker.receive()
+                received = worker.receive()
+                message = deaths.judged(received) if isinstance(received, LostTask) else received
                 listen(message)
                 if isinstance(message, Progressed):
                     continue
+                if isinstance(received, LostTask) and isinstance(message, Retried):
+                    waiting.appendleft(received.task)
                 if not worker.process.is_alive():
                     worker.restart()
                 if waiting:
                     worker.begin(waiting.popleft(), listen)
-                yield message
+                if not isinstance(message, Retried):
+                    yield message
     finally:
         for worker in team:
             worker.stop()
@@ -71,8 +79,8 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
 
-    def __init__(self, threads: int, first: Job | None) -> None:
-        self.threads, self.first = threads, first
+    def __init__(self, number: int, threads: int, first: Job | None) -> None:
+        self.number, self.threads, self.first = number, threads, first
         self.task: Job | None = None
         self.restart()
 
@@ -87,16 +95,16 @@ class _Worker:
         self.task = task
         with suppress(BrokenPipeError):  # it died meanwhile: `receive` says so
             self.pipe.send(task)
-        listen(Started(task.key))
+        listen(Started(task.key, self.number))
 
-    def receive(self) -> Progressed | Outcome:
-        """The next message; a worker that is gone has failed its task."""
+    def receive(self) -> Progressed | Outcome | LostTask:
+        """The next message; a worker that is gone has lost its task."""
         assert self.task is not None
         try:
-            message: Progressed | Outcome = self.pipe.recv()
+            message: Progressed | Outcome | LostTask = self.pipe.recv()
         except (EOFError, ConnectionResetError):
             self.process.join(timeout=5)
-            message = Failed(self.task.key, _death(self.process.exitcode), "")
+            message = LostTask(self.task, _death(self.process.exitcode))
         if isinstance(message, Failed):
             message = replace(message, key=self.task.key)
         if not isinstance(message, Progressed):
@@ -133,12 +141,7 @@ def _serve(pipe: Connection, threads: int, first: Job | None) -> None:
             pipe.send(failed)
         while True:
             task: Job = pipe.recv()
-            key = task.key
-            pipe.send(
-                attempt(
-                    task, lambda stage, done, total, key=key: pipe.send(Progressed(key, stage, done, total))
-                )
-            )
+            pipe.send(attempt_telling(task, pipe.send))
 
 
 def _end_with_parent() -> None:

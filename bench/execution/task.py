@@ -10,10 +10,12 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from threadpoolctl import threadpool_limits
+
+from privtalk.bench.environment import resident_memory_mib
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -36,6 +38,8 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Started:
     key: str
+    worker: int = 0
+    """The number of the worker that has it, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,19 @@ class Progressed:
     stage: str
     done: int
     total: int
+    mib: float | None = field(default=None, compare=False)
+    """Resident memory of the worker; None where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A task whose worker died and that another one takes up."""
+
+    key: str
+    reason: str
+    """One line."""
+    deaths: int
+    """Workers that it has cost so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Failed:
     traceback: str
 
 
-Event = Started | Progressed | Succeeded | Failed
+Event = Started | Progressed | Retried | Succeeded | Failed
 Outcome = Succeeded | Failed
 
 
@@ -70,6 +87,14 @@ def attempt(task: Job, report: Report) -> Outcome:
         return Succeeded(task.key, task.function(report, *task.arguments))
     except Exception as error:
         return Failed(task.key, describe(error), traceback.format_exc())
+
+
+def attempt_telling(task: Job, tell: Callable[[Progressed], None]) -> Outcome:
+    """Runs a task as `attempt` does, and tells every report of it as an event, with the memory of this process."""
+    return attempt(
+        task,
+        lambda stage, done, total: tell(Progressed(task.key, stage, done, total, resident_memory_mib())),
+    )
 
 
 def describe(error: BaseException) -> str:

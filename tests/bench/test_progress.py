@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from privtalk.bench.execution.task import Failed, Progressed, Started, Succeeded
-from privtalk.bench.progress import Estimator, display
+from privtalk.bench.execution.task import Failed, Progressed, Retried, Started, Succeeded
+from privtalk.bench.progress import Estimator, ProgressDisplay, display
 
 
 class Clock:
@@ -97,3 +97,27 @@ def test_long_work_says_a_line_every_so_often_and_one_at_its_end(clock):
         "filming 1/2: 50%, about 31 s left",
         "filming 2/2: done in 40 s",
     ]
+
+
+def test_a_task_whose_worker_died_is_said_and_counts_anew(clock):
+    said = io.StringIO()
+    with display("cells", PLAN, Console(file=said), clock=clock) as listen:
+        for event in (Started("a"), Progressed("a", "train", 2, 4), Retried("a", "killed", 1)):
+            listen(event)
+    assert "tried again a: killed" in said.getvalue()
+    estimator = Estimator(PLAN, clock)
+    for event in (Started("a"), Progressed("a", "train", 2, 4), Retried("a", "killed", 1)):
+        estimator.hear(event)
+    assert estimator.done == 0
+
+
+def test_the_live_view_names_workers_and_their_memory(clock):
+    said = io.StringIO()
+    shown = ProgressDisplay(Console(file=said, width=160), "cells", Estimator(PLAN, clock))
+    for event in (Started("b", 1), Started("a", 0), Progressed("a", "train", 2, 4, 2048.0)):
+        shown.estimator.hear(event)
+    shown.console.print(shown._drawn())
+    lines = said.getvalue().splitlines()
+    assert "2.0 GiB" in lines[0]
+    assert lines[1].split() == ["worker", "0", "a", "train", "2/4", "2.0", "GiB"]
+    assert lines[2].split()[:3] == ["worker", "1", "b"]

@@ -10,6 +10,7 @@ Shape legend: K clients of a round, m numbers of a message, w numbers of what is
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Sequence
@@ -326,6 +327,10 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._method, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Goes to another process as the method: what is watched is called where the server is."""
+        return copy.copy, (self._method,)
 
     def report(self, devices: Devices, result: LocalResult) -> DeviceReport:
         found: DeviceReport = self._method.report(devices, result)

@@ -17,8 +17,9 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.federation.local import LocalResult, Objective, train_stacked
+from privtalk.methods.federation.local import LocalResult, Objective, one_by_one, train_stacked
 from privtalk.methods.federation.memory import DeviceReport, Memory
+from privtalk.methods.federation.stacks import StackRunner
 
 if TYPE_CHECKING:
     from privtalk.methods.federated.method import FederatedMethod
@@ -45,6 +46,8 @@ class Devices:
     """[d] the global adapter that was sent."""
     memory: Memory
     """The things that the server sent along, and what the devices keep."""
+    run: StackRunner = one_by_one
+    """Whatever trains their stacks."""
 
     def train(self, start: Tensor, objective: Objective, memory: Memory | None = None) -> LocalResult:
         """Local training from `start` [K, d] on each device's own data, with the round's windows and noise."""
@@ -58,6 +61,7 @@ class Devices:
             self.stream,
             self.round,
             self.memory if memory is None else memory,
+            self.run,
         )
 
 

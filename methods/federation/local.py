@@ -21,6 +21,7 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, Draw, draw
 from privtalk.methods.federation.memory import Memory
+from privtalk.methods.federation.stacks import Stack, StackRunner, is_out_of_memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,21 @@ class LocalResult(NamedTuple):
     """[K] in (0, 1]."""
     gradient: Tensor
     """[K, d] mean over steps of the gradient of all that was minimised; of SGD (θ_start − θ) / (steps · lr)."""
+    halved: int = 0
+    """Stacks that ran out of memory and were trained as halves, which changes the last bits."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[LocalResult]) -> LocalResult:
+        """Returns the clients of all parts, in the order of the parts."""
+        theta, loss, reliability, gradient = (
+            torch.cat([part[column] for part in parts]) for column in range(4)
+        )
+        return cls(theta, loss, reliability, gradient, sum(part.halved for part in parts))
+
+
+def one_by_one(backbone: Backbone, stacks: Sequence[Stack]) -> list[LocalResult]:
+    """Trains stacks in this process: the plain definition of what every `StackRunner` must return."""
+    return [train_or_halve(backbone, stack) for stack in stacks]
 
 
 def train_stacked(
@@ -116,15 +132,39 @@ def train_stacked(
     stream: Stream,
     round_: int,
     memory: Memory = Memory(),
+    run: StackRunner = one_by_one,
 ) -> LocalResult:
     """Train client k from `start` [K, d] on its own data; K clients, a few at a time (`config.chunk` windows)."""
-    parts = [
-        _train_chunk(
-            backbone, template, start[part], clients[part], config, objective, stream, round_, memory.of(part)
-        )
-        for part in chunks(len(clients), max(1, config.chunk // config.windows))
-    ]
-    return LocalResult(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+    whole = Stack(
+        template=template,
+        start=start,
+        clients=tuple(clients),
+        config=config,
+        objective=objective,
+        stream=stream,
+        round=round_,
+        memory=memory,
+    )
+    width = max(1, config.chunk // config.windows)
+    return LocalResult.joined(run(backbone, [whole.part(part) for part in chunks(len(clients), width)]))
+
+
+def train_or_halve(backbone: Backbone, stack: Stack) -> LocalResult:
+    """Trains a stack; one that does not fit into memory is trained as two halves, and those as their halves.
+
+    Raises the error of a single client that does not fit.
+    """
+    try:
+        return train_stack(backbone, stack)
+    except (MemoryError, RuntimeError) as error:
+        if len(stack.clients) < 2 or not is_out_of_memory(error):
+            raise
+    if stack.start.is_cuda:  # after the error is gone, and with it what it held
+        torch.cuda.empty_cache()
+    middle = len(stack.clients) // 2
+    halves = [stack.part(slice(0, middle)), stack.part(slice(middle, len(stack.clients)))]
+    found = LocalResult.joined([train_or_halve(backbone, half) for half in halves])
+    return found._replace(halved=found.halved + 1)
 
 
 def chunks(n: int, size: int) -> Iterator[slice]:
@@ -135,33 +175,28 @@ def chunks(n: int, size: int) -> Iterator[slice]:
     return (slice(first, min(first + size, n)) for first in range(0, n, size))
 
 
-def _train_chunk(
-    backbone: Backbone,
-    template: AdapterBank,
-    start: Tensor,
-    clients: Sequence[ClientData],
-    config: FederationConfig,
-    objective: Objective,
-    stream: Stream,
-    round_: int,
-    memory: Memory,
-) -> LocalResult:
+def train_stack(backbone: Backbone, stack: Stack) -> LocalResult:
+    """Trains the clients of a stack in one pass."""
+    start, config = stack.start, stack.config
     theta = start.clone().requires_grad_()
     optimizer = build_optimizer(config, theta)
     losses, gradient = [], torch.zeros_like(start)
     for step in range(config.local_steps):
-        drawn = draw(clients, config, backbone.config.diffusion.timesteps, stream, round_, step).to(
-            theta.device
-        )
+        timesteps = backbone.config.diffusion.timesteps
+        drawn = draw(stack.clients, config, timesteps, stack.stream, stack.round, step).to(theta.device)
         optimizer.zero_grad()
-        number = round_ * config.local_steps + step
-        losses.append(backward(backbone, template, theta, start, drawn, config, objective, memory, number))
+        number = stack.round * config.local_steps + step
+        losses.append(
+            backward(
+                backbone, stack.template, theta, start, drawn, config, stack.objective, stack.memory, number
+            )
+        )
         if theta.grad is not None:
             gradient += theta.grad / config.local_steps
         optimizer.step()
     theta = theta.detach()
-    factor = objective.reliability(
-        TrainedDevices(backbone=backbone, bank=template.unflatten(theta), draw=drawn)
+    factor = stack.objective.reliability(
+        TrainedDevices(backbone=backbone, bank=stack.template.unflatten(theta), draw=drawn)
     )
     loss = torch.stack(losses).mean(0)
     return LocalResult(theta, loss, torch.ones_like(loss) if factor is None else factor, gradient)

@@ -27,8 +27,10 @@ from privtalk.methods.federation.aggregate import Aggregation, aggregate
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.cohorts import choose_cohort
 from privtalk.methods.federation.devices import Devices, kept_after, recalled, work
+from privtalk.methods.federation.local import LocalResult, one_by_one
 from privtalk.methods.federation.memory import Memory, ServerState
 from privtalk.methods.federation.residual import aggregation_residual
+from privtalk.methods.federation.stacks import StackRunner
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, WIRE_BYTES, Keep, RoundLog
 from privtalk.methods.messages import Aggregate, plain_sum
@@ -39,6 +41,10 @@ from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY
 
 if TYPE_CHECKING:
     from privtalk.methods.federated.method import FederatedMethod
+
+
+HALVED = "halved_stacks"
+"""The curve of stacks that were trained as halves, for want of memory: rounding is another from there on."""
 
 
 class Observer(Protocol):
@@ -88,6 +94,8 @@ class Federation:
     """Its `method` is watched already (`Observer.around`)."""
     budget: Budget | None = None
     """Training stops before the round that would exceed it."""
+    run: StackRunner = one_by_one
+    """Whatever trains a cohort's stacks; it changes no bit."""
 
     def __post_init__(self) -> None:
         numbers = [client.index for client in self.clients]
@@ -154,6 +162,7 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
         curves=state.curves_with(
             _curves(mechanism.clip, log, result.loss, moved)
             | {"residual": aggregation_residual(federation.template, result.theta)}
+            | _halved(state, result)
         ),
         transcript=state.transcript.after(log, found.messages, state.adapters[0], federation.keep),
         clip=federation.mechanism.next_clip(
@@ -185,6 +194,7 @@ def _devices(federation: Federation, state: TrainingState, cohort: Sequence[Clie
             {name: state.server[name].to(received) for name in method.sent_down},
             recalled(method, federation.template, received, cohort, state.clients),
         ),
+        run=federation.run,
     )
 
 
@@ -212,6 +222,11 @@ def _curves(clip: float, log: RoundLog, losses: Tensor, moved: float) -> dict[st
         "step_norm": moved,
         "clip": clip if math.isfinite(clip) else None,
     }
+
+
+def _halved(state: TrainingState, result: LocalResult) -> dict[str, float]:
+    """The stacks that memory was short for: a curve of runs in which there was one, 0 in the rounds before it."""
+    return {HALVED: float(result.halved)} if result.halved or HALVED in state.curves else {}
 
 
 def _mean(values: Sequence[float]) -> float | None:

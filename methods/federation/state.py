@@ -70,8 +70,9 @@ class TrainingState:
         return template.unflatten(self.released.to(next(iter(template.factors.values())).b))
 
     def curves_with(self, values: Mapping[str, float | None]) -> Curves:
-        """The curves with one more round."""
-        return {name: (*self.curves.get(name, ()), value) for name, value in values.items()}
+        """The curves with one more round; one that begins late was 0 before."""
+        before = (0.0,) * self.round
+        return {name: (*self.curves.get(name, before), value) for name, value in values.items()}
 
     def save(self, path: Path, of: str = "") -> None:
         """Write one safetensors file, whole or not at all; `of` says which training it belongs to."""

@@ -11,7 +11,9 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.local import one_by_one
 from privtalk.methods.federation.rounds import Federation, Observer, federate
+from privtalk.methods.federation.stacks import StackRunner
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, Keep
 from privtalk.methods.privacy.accounting.ledger import Budget
@@ -35,11 +37,12 @@ def train(
     keep: Keep = KEEP_LOG,
     state: TrainingState | None = None,
     observer: Observer | None = None,
+    run: StackRunner = one_by_one,
 ) -> Iterator[TrainingState]:
     """The state after each round, going on from `state`; of rows that are trained in rounds.
 
     `options`: the method's own, by name; those left out are at their defaults. The mechanism is a federated method's
-    only: reference rows are trained without privacy.
+    only: reference rows are trained without privacy. `run` trains the stacks of a federated method's cohorts.
     """
     if row in METHODS:
         method = build(row, options)
@@ -57,6 +60,7 @@ def train(
             keep=keep,
             budget=budget,
             observer=observer,
+            run=run,
         )
         return federate(federation, state)
     trains = REFERENCES[row].trains if row in REFERENCES else None

@@ -100,6 +100,12 @@ def run(
             min=0.0, help="GPUs of each worker of ray; below 1 its memory is capped [default: 1 with CUDA]."
         ),
     ] = None,
+    stack_workers: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Workers inside a cell, for the clients of a round; cells are then run one at a time."
+        ),
+    ] = 0,
 ) -> None:
     """Run a suite, or go on with it: finished cells are kept, half-trained ones continue at their last round."""
     from privtalk.bench.commands import run as command
@@ -121,6 +127,7 @@ def run(
                 executor=executor,
                 address=address,
                 gpus=gpus,
+                stack_workers=stack_workers,
             )
         )
     )

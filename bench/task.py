@@ -19,6 +19,7 @@ from pydantic import Field, SerializeAsAny
 from privtalk.bench.clock import Clock
 from privtalk.bench.execution.task import Job as Job
 from privtalk.bench.execution.task import Report
+from privtalk.bench.execution.teams import Team
 from privtalk.core.cache import content_hash
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError, unknown
@@ -145,6 +146,8 @@ class Place:
     device: str = "cpu"
     plugins: tuple[Plugin, ...] = ()
     """The plugins, which every process enrols before it runs a cell."""
+    team: Team | None = field(default=None, compare=False)
+    """Workers for the parts of one cell; None: its own process does it all. A cell that has them is run in this one."""
 
     def checkpoints(self, cell: Cell) -> Path:
         """The folder in which a cell keeps what it needs to go on from there."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rich.markup import escape
 from privtalk.bench import plugins, suites
 from privtalk.bench.commands import boards
 from privtalk.bench.environment import usable_cores
-from privtalk.bench.execution import Engine, Failed, choose_engine, execute, heard_by, held
+from privtalk.bench.execution import Engine, Failed, Outcome, choose_engine, execute, heard_by, held, team
 from privtalk.bench.execution import Job as Job
 from privtalk.bench.journal import Journal
 from privtalk.bench.preparing import make
@@ -64,6 +64,8 @@ class Request:
     """The address of a cluster, for `ray`."""
     gpus: float | None = None
     """GPUs of each worker of a cluster; None: one with CUDA, else none."""
+    stack_workers: int = 0
+    """Workers inside a cell; with them cells are run one at a time, in this process."""
 
 
 def run(request: Request, console: Console | None = None) -> int:
@@ -76,13 +78,13 @@ def run(request: Request, console: Console | None = None) -> int:
     store = RunStore(place.folder)
     task.check(_pending(plan, store), place, workers)
     claimable(place.folder)
-    with held(engine, workers), sole_writer(place.folder, "bench run"):
+    with held(engine, max(workers, request.stack_workers)), sole_writer(place.folder, "bench run"):
         claim(place.folder, plan, found)
         pending = _pending(plan, store)
         console.print(_opening(plan, pending, place.folder), highlight=False, soft_wrap=True)
         for remark in task.remarks(pending):
             console.print(f"[yellow]{escape(remark)}[/]", highlight=False, soft_wrap=True)
-        failures = _run(task, pending, place, workers, console, engine)
+        failures = _run(task, pending, place, workers, console, engine, request.stack_workers)
     if any(store.has(planned.cell.id) for planned in plan.cells):
         boards.show([place.folder])
     console.print(_closing(place.folder, failures), highlight=False, soft_wrap=True)
@@ -247,27 +249,39 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def _run(
-    task: Task, pending: Sequence[Planned], place: Place, workers: int, console: Console, engine: Engine
-) -> list[Failed]:
-    """Makes what the cells need, then the cells; those that failed."""
-    if not pending:
-        return []
-    with Journal(place.folder) as journal:
-        return _made(task, pending, place, workers, console, engine, journal)
-
-
-def _made(
     task: Task,
     pending: Sequence[Planned],
     place: Place,
     workers: int,
     console: Console,
     engine: Engine,
+    stack_workers: int = 0,
+) -> list[Failed]:
+    """Makes what the cells need, then the cells; those that failed."""
+    if not pending:
+        return []
+    first = Job("plugins", plugins.enrol_all, (place.plugins,)) if place.plugins else None
+    with Journal(place.folder) as journal:
+        for preparation in task.prepare([planned.cell for planned in pending], place):
+            make(preparation, workers, console, first, engine, journal.kind(preparation.title))
+        with team(stack_workers, first=first, engine=engine) as found:
+            if found is None:
+                executed = partial(execute, workers=workers, first=first, engine=engine)
+            else:
+                place = replace(place, team=found)
+                executed = partial(execute, workers=1, engine=Engine(name="inprocess"))
+            return _cells(task, pending, place, console, executed, journal)
+
+
+def _cells(
+    task: Task,
+    pending: Sequence[Planned],
+    place: Place,
+    console: Console,
+    executed: Callable[..., Generator[Outcome, None, None]],
     journal: Journal,
 ) -> list[Failed]:
-    first = Job("plugins", plugins.enrol_all, (place.plugins,)) if place.plugins else None
-    for preparation in task.prepare([planned.cell for planned in pending], place):
-        make(preparation, workers, console, first, engine, journal.kind(preparation.title))
+    """Runs the cells; those that failed. `executed` takes jobs and a listener."""
     plan = {planned.key: task.costs(planned.cell) for planned in pending}
     order = sorted(
         pending, key=lambda planned: -sum(plan[planned.key].values())
@@ -277,9 +291,7 @@ def _made(
     failures = []
     with (
         display("cells", plan, console) as listen,
-        closing(
-            execute(jobs, workers, heard_by(listen, journal.kind("cells")), first=first, engine=engine)
-        ) as outcomes,
+        closing(executed(jobs, listen=heard_by(listen, journal.kind("cells")))) as outcomes,
     ):
         for outcome in outcomes:
             log = _log_path(place.folder, outcome.key)

@@ -33,13 +33,16 @@ __all__ = [
     "Retried",
     "Started",
     "Succeeded",
+    "Team",
     "choose_engine",
     "execute",
     "heard_by",
     "held",
     "run_in_pool",
     "run_in_process",
+    "team",
 ]
+from privtalk.bench.execution.teams import Team, team
 
 
 def execute(

@@ -2,7 +2,7 @@
 
 A worker is an actor of one core: a process of its own on whatever machine has room. It is given a task when it is
 there and free, so that a faster machine gets more of them. An actor that dies, or whose machine does, is replaced like
-a process of the pool. Tasks and answers travel as they do through a pipe of the pool.
+a process of the pool. Tasks and answers are pickled, as they are through a pipe of the pool.
 
 Ray is the extra `cluster`: nothing here imports it before a run asks for it.
 """
@@ -20,9 +20,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from privtalk.bench.execution.deaths import Deaths, LostTask
 from privtalk.bench.execution.engine import Engine, installed
@@ -76,25 +75,42 @@ def run_on_cluster(
     engine: Engine = Engine(name="ray"),
 ) -> Generator[Outcome, None, None]:
     """Outcomes as they arrive, as `run_in_pool` gives them; closing the iterator ends the workers at once."""
-    with connected(engine, workers):
-        ray = installed()
-        waiting, deaths = deque(tasks), Deaths(engine.most)
-        make = _maker(ray, engine, threads, first)
-        team = [_Seat(ray, number, make) for number in range(min(workers, len(tasks)))]
-        try:
-            while waiting or any(seat.task is not None for seat in team):
-                for seat in _heard(ray, team, idle=bool(waiting)):
-                    yield from _turn(seat, waiting, deaths, listen)
-        finally:
-            for seat in team:
-                seat.stop()
+    with connected(engine, workers), ClusterTeam(min(workers, len(tasks)), threads, first, engine) as team:
+        yield from team.run(tasks, listen)
+
+
+class ClusterTeam:
+    """Workers of a connected cluster that stay for several calls of `run`; a context that ends them."""
+
+    def __init__(
+        self, workers: int, threads: int = 1, first: Job | None = None, engine: Engine = Engine(name="ray")
+    ) -> None:
+        self.ray, self.most = installed(), engine.most
+        make = _maker(self.ray, engine, threads, first)
+        self._seats = [_Seat(self.ray, number, make) for number in range(workers)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        for seat in self._seats:
+            seat.stop()
+
+    def run(
+        self, tasks: Sequence[Job], listen: Callable[[Event], None] = lambda event: None
+    ) -> Generator[Outcome, None, None]:
+        """Outcomes as they arrive. Whoever leaves it before its end leaves workers at work: close the team then."""
+        waiting, deaths = deque(tasks), Deaths(self.most)
+        while waiting or any(seat.task is not None for seat in self._seats):
+            for seat in _heard(self.ray, self._seats, idle=bool(waiting)):
+                yield from _turn(seat, waiting, deaths, listen)
 
 
 def _turn(
     seat: _Seat, waiting: deque[Job], deaths: Deaths, listen: Callable[[Event], None]
 ) -> Iterator[Outcome]:
     """Hears a worker that has something to say, and gives it a task where it has none."""
-    received = seat.receive()
+    received = None if seat.idle else seat.receive()
     if received is not None:
         message = deaths.judged(received) if isinstance(received, LostTask) else received
         listen(message)
@@ -122,6 +138,11 @@ class _Seat:
         return self.arriving is None
 
     @property
+    def idle(self) -> bool:
+        """Whether its worker waits for a task."""
+        return self.there and self.task is None
+
+    @property
     def source(self) -> Any:
         """The thing that Ray waits on for the worker's next word; None of one that is idle."""
         return self.arriving if self.arriving is not None else self.answers
@@ -133,7 +154,7 @@ class _Seat:
 
     def begin(self, task: Job, listen: Callable[[Event], None]) -> None:
         self.task = task
-        sent = bytes(ForkingPickler.dumps(task))
+        sent = pickle.dumps(task)
         self.answers = self.actor.serve.options(num_returns="streaming").remote(sent)
         listen(Started(task.key, self.number))
 
@@ -194,14 +215,14 @@ class ClusterWorker:
         The task has a thread of its own, so that what it tells is heard while it computes.
         """
         if self.failed is not None:
-            yield bytes(ForkingPickler.dumps(self.failed))
+            yield pickle.dumps(self.failed)
             return
         told: queue.SimpleQueue[Progressed | Outcome] = queue.SimpleQueue()
         task: Job = pickle.loads(sent)
         threading.Thread(target=self._work, args=(task, told), daemon=True).start()
         while True:
             message = told.get()
-            yield bytes(ForkingPickler.dumps(message))
+            yield pickle.dumps(message)
             if not isinstance(message, Progressed):
                 return
 
@@ -231,7 +252,7 @@ def _maker(ray: Any, engine: Engine, threads: int, first: Job | None) -> Callabl
         max_restarts=0,
         runtime_env={"env_vars": _variables(threads)},
     )
-    sent = None if first is None else bytes(ForkingPickler.dumps(first))
+    sent = None if first is None else pickle.dumps(first)
     return lambda: kind.remote(str(Path.cwd()), sys.path, threads, engine.gpus, sent)
 
 
@@ -277,7 +298,7 @@ def _hush(ray: Any) -> None:
 
 def _heard(ray: Any, team: Sequence[_Seat], *, idle: bool) -> list[_Seat]:
     """Workers with something to say, in the order of `team`; those that wait for a task as well where there is one."""
-    free = [seat for seat in team if idle and seat.there and seat.task is None]
+    free = [seat for seat in team if idle and seat.idle]
     if free:
         return free
     speaking = [seat for seat in team if seat.source is not None]

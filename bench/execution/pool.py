@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Self
 
 from privtalk.bench.execution.deaths import MOST, Deaths, LostTask
 from privtalk.bench.execution.task import (
@@ -48,12 +49,32 @@ def run_in_pool(
 
     Closing the iterator (Ctrl-C among others) ends the workers at once.
     """
-    waiting, deaths = deque(tasks), Deaths(most)
-    team = [_Worker(number, threads, first) for number in range(min(workers, len(tasks)))]
-    try:
-        for worker in team:
+    with ProcessTeam(min(workers, len(tasks)), threads, first, most) as team:
+        yield from team.run(tasks, listen)
+
+
+class ProcessTeam:
+    """Processes that stay for several calls of `run`; a context that ends them."""
+
+    def __init__(self, workers: int, threads: int = 1, first: Job | None = None, most: int = MOST) -> None:
+        self.most = most
+        self._workers = [_Worker(number, threads, first) for number in range(workers)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+    def run(
+        self, tasks: Sequence[Job], listen: Callable[[Event], None] = lambda event: None
+    ) -> Generator[Outcome, None, None]:
+        """Outcomes as they arrive. Whoever leaves it before its end leaves workers at work: close the team then."""
+        waiting, deaths = deque(tasks), Deaths(self.most)
+        for worker in self._workers[: len(tasks)]:
             worker.begin(waiting.popleft(), listen)
-        while busy := [worker for worker in team if worker.task is not None]:
+        while busy := [worker for worker in self._workers if worker.task is not None]:
             for worker in _ready(busy):
                 received = worker.receive()
                 message = deaths.judged(received) if isinstance(received, LostTask) else received
@@ -68,9 +89,6 @@ def run_in_pool(
                     worker.begin(waiting.popleft(), listen)
                 if not isinstance(message, Retried):
                     yield message
-    finally:
-        for worker in team:
-            worker.stop()
 
 
 class _Worker:

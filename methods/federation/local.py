@@ -111,10 +111,13 @@ class LocalResult(NamedTuple):
     @classmethod
     def joined(cls, parts: Sequence[LocalResult]) -> LocalResult:
         """Returns the clients of all parts, in the order of the parts."""
-        theta, loss, reliability, gradient = (
-            torch.cat([part[column] for part in parts]) for column in range(4)
+        return cls(
+            theta=torch.cat([part.theta for part in parts]),
+            loss=torch.cat([part.loss for part in parts]),
+            reliability=torch.cat([part.reliability for part in parts]),
+            gradient=torch.cat([part.gradient for part in parts]),
+            halved=sum(part.halved for part in parts),
         )
-        return cls(theta, loss, reliability, gradient, sum(part.halved for part in parts))
 
 
 def one_by_one(backbone: Backbone, stacks: Sequence[Stack]) -> list[LocalResult]:

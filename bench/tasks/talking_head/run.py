@@ -27,6 +27,7 @@ from privtalk.bench.tasks.talking_head.stages.reconstruct import (
 )
 from privtalk.bench.tasks.talking_head.stages.score import Judge, Verdict
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
+from privtalk.bench.tasks.talking_head.stages.stacks import stack_runner
 from privtalk.bench.tasks.talking_head.stages.train import (
     Trained,
     client_data,
@@ -46,6 +47,7 @@ from privtalk.core.records import (
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.federation.rounds import HALVED
 from privtalk.methods.federation.state import Curves
 from privtalk.methods.generation import generate_clips
 from privtalk.methods.registry import adapter_config
@@ -53,8 +55,8 @@ from privtalk.methods.registry import adapter_config
 PORTION = 8
 """Clips generated and scored between two reports."""
 
-RELEASED = ("cohort", "step_norm", "clip")
-"""Curves that tell nothing beyond who takes part and the noisy sums."""
+RELEASED = ("cohort", "step_norm", "clip", HALVED)
+"""Curves that tell nothing beyond who takes part, the noisy sums, and the memory of a machine."""
 
 
 OWN = (
@@ -141,8 +143,10 @@ def _train(
         numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
         evaluated = [client for client in data if client.index in numbers]
     ticking, kept = clock.ticking(report), work.place.checkpoints(cell)
+    means: Means = work.place.resources
+    stacks = stack_runner(work.place.team, means.network)
     with clock.stage("training"):
-        trained = train_cell(ticking, cell, cell.training, world.backbone, data, used, budget, kept)
+        trained = train_cell(ticking, cell, cell.training, world.backbone, data, used, budget, kept, stacks)
     with clock.stage("personalising"):
         trained = personalise_cell(ticking, cell, cell.training, world.backbone, trained, evaluated, kept)
     with clock.stage("accounting"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -11,8 +13,9 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federated.fedavg import FedAvg
 from privtalk.methods.federation.clients import ClientData, draw
-from privtalk.methods.federation.local import forward, train_stacked
+from privtalk.methods.federation.local import LocalResult, LocalStep, forward, train_or_halve, train_stacked
 from privtalk.methods.federation.sequential import train_sequential
+from privtalk.methods.federation.stacks import Stack
 from privtalk.methods.registry import build
 
 DECODED = {"lambda_identity": 0.5, "lambda_perceptual": 0.5, "decode_every": 2}
@@ -148,3 +151,65 @@ def test_global_generator_is_untouched(
     before = torch.get_rng_state()
     train_stacked(backbone, template, starts(template, 5), clients, config, FedAvg(), stream, 0)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_borders_and_order_of_stacks_are_those_of_the_configuration(
+    backbone: Backbone, template: AdapterBank, clients: tuple[ClientData, ...], stream: Stream
+) -> None:
+    """Whoever runs them, and in whatever order: the bits are the same."""
+    config = FederationConfig(local_steps=2, windows=1, window_frames=3, lr=0.02, chunk=2)
+    seen: list[tuple[int, ...]] = []
+
+    def backwards(network: Backbone, stacks: Sequence[Stack]) -> list[LocalResult]:
+        found = [train_or_halve(network, stack) for stack in reversed(stacks)]
+        seen.extend(tuple(client.index for client in stack.clients) for stack in stacks)
+        return found[::-1]
+
+    start = starts(template, 5)
+    plain = train_stacked(backbone, template, start, clients, config, FedAvg(), stream, 0)
+    other = train_stacked(backbone, template, start, clients, config, FedAvg(), stream, 0, run=backwards)
+    assert seen == [(0, 1), (2, 3), (4,)]
+    assert all(torch.equal(a, b) for a, b in zip(plain[:4], other[:4], strict=True))
+
+
+class Short(FedAvg):
+    """Memory that holds so many clients."""
+
+    holds = 1
+
+    def extra_loss(self, step: LocalStep) -> torch.Tensor | None:
+        if len(step.theta) > self.holds:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return super().extra_loss(step)
+
+
+def test_a_stack_that_does_not_fit_is_trained_as_halves(
+    exact: Backbone, clients: tuple[ClientData, ...], stream: Stream
+) -> None:
+    template = AdapterBank.initial(exact.denoiser, AdapterConfig(), stream)
+    config = FederationConfig(local_steps=2, windows=1, window_frames=3, lr=0.02, chunk=5)
+    people, start = doubled(clients), starts(template, 5)
+    whole = train_stacked(exact, template, start, people, config, FedAvg(), stream, 0)
+    short = train_stacked(exact, template, start, people, config, Short(), stream, 0)
+    assert (whole.halved, short.halved) == (0, 4)  # 5 = 2 + 3 = (1 + 1) + (1 + (1 + 1))
+    torch.testing.assert_close(short.theta, whole.theta, rtol=1e-6, atol=1e-8)
+    nothing = Short()
+    nothing.holds = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        train_stacked(exact, template, start, people, config, nothing, stream, 0)
+
+
+def test_another_error_is_not_tried_again(
+    backbone: Backbone, template: AdapterBank, clients: tuple[ClientData, ...], stream: Stream
+) -> None:
+    class Broken(FedAvg):
+        tried = 0
+
+        def extra_loss(self, step: LocalStep) -> torch.Tensor | None:
+            Broken.tried += 1
+            raise RuntimeError("shapes differ")
+
+    config = FederationConfig(local_steps=1, windows=1, window_frames=3, chunk=5)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train_stacked(backbone, template, starts(template, 5), clients, config, Broken(), stream, 0)
+    assert Broken.tried == 1

@@ -25,7 +25,9 @@ from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.local import one_by_one
 from privtalk.methods.federation.rounds import PublicConstants
+from privtalk.methods.federation.stacks import StackRunner
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.training import train
 from privtalk.methods.federation.transcript import Keep
@@ -76,6 +78,7 @@ def train_cell(
     mechanism: RunMechanism,
     budget: Budget | None,
     checkpoints: Path,
+    run: StackRunner = one_by_one,
 ) -> Trained:
     """Trains from the last checkpoint on; one is written after every round. A row that shares nothing has none."""
     stream = partial(torch_stream, cell.seed)
@@ -108,6 +111,7 @@ def train_cell(
         keep=Keep(messages=True, adapters=True, last=training.attack.rounds),
         state=state,
         observer=watch,
+        run=run,
     ):
         state = checked(after)
         if watch is not None:

@@ -1,0 +1,46 @@
+"""The stacks of a cohort on several workers: each holds the frozen backbone once and is sent stacks."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+
+from privtalk.bench.execution import Failed, Job, Team
+from privtalk.bench.execution.task import Report
+from privtalk.bench.networks import Network, open_backbone
+from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.federation.local import LocalResult, one_by_one, train_or_halve
+from privtalk.methods.federation.stacks import Stack, StackRunner
+
+
+def stack_runner(team: Team | None, network: Network) -> StackRunner:
+    """Returns whatever trains stacks: a team's workers, or this process where there is none."""
+    return one_by_one if team is None else StackTeam(team, network)
+
+
+class StackTeam:
+    """Trains stacks on a team. Results are put together in the order of the stacks, whoever was first."""
+
+    def __init__(self, team: Team, network: Network) -> None:
+        self.team, self.network = team, network
+
+    def __call__(self, backbone: Backbone, stacks: Sequence[Stack]) -> list[LocalResult]:
+        """Returns the results in the order of the stacks; a stack that fails raises `RuntimeError` with its reason."""
+        jobs = [
+            Job(f"stack {number}", train_sent, (self.network, pickle.dumps(stack)))
+            for number, stack in enumerate(stacks)
+        ]
+        found = {}
+        for outcome in self.team.run(jobs):
+            if isinstance(outcome, Failed):
+                raise RuntimeError(f"{outcome.key}: {outcome.reason}")
+            found[outcome.key] = outcome.value
+        return [LocalResult(*pickle.loads(found[job.key])) for job in jobs]
+
+
+def train_sent(report: Report, network: Network, sent: bytes) -> bytes:
+    """Trains a stack that was sent, on this process's own backbone.
+
+    Tensors travel within bytes: between processes of one machine they would else be shared memory, which runs out.
+    """
+    return pickle.dumps(tuple(train_or_halve(open_backbone(network), pickle.loads(sent))))

@@ -86,10 +86,12 @@ class Reading:
         points: NDArray[np.float64] = self.once(("points", name), lambda: reader(self.frames, self.where))
         return points
 
-    def faces(self, name: str) -> NDArray[np.float32]:
-        """[T, D] identity embeddings."""
+    def faces(self, name: str, every: int = 1) -> NDArray[np.float32]:
+        """[T, D] identity embeddings, of every so many frames."""
         embedder = self.evaluators.get("identity", name)
-        faces: NDArray[np.float32] = self.once(("faces", name), lambda: embedder(self.frames, self.where))
+        faces: NDArray[np.float32] = self.once(
+            ("faces", name, every), lambda: embedder(self.frames[::every], self.where[::every])
+        )
         return faces
 
     def require_face(self) -> None:

@@ -14,6 +14,7 @@ from privtalk.metrics import theval as thevals
 from privtalk.metrics.declaration import Metric, Undefined
 from privtalk.metrics.evaluators.bundle import NAMES, TALKHEAD
 from privtalk.metrics.identity import identity, identity_similarity
+from privtalk.metrics.identity_distance import EVERY, distance_identity, distance_similarity
 from privtalk.metrics.jitter import JITTER, JITTER_ERROR, jitter, jitter_error
 from privtalk.metrics.landmark_jerk import jerk, landmark_jerk
 from privtalk.metrics.lip_sync import av_offset, certain_offset, lse_c, lse_d
@@ -35,6 +36,9 @@ from privtalk.metrics.regions import mouth_opening
 from privtalk.metrics.ssim import SSIM, SSIM_FACE, SSIM_MOUTH, ssim
 from privtalk.metrics.subject_consistency import consistency, subject_consistency
 from privtalk.metrics.warping_error import WARPING_ERROR, warping_error
+
+BY_DISTANCE = ("dlib",)
+"""The networks of faces whose descriptors are compared by their distance."""
 
 
 class Scorer(NamedTuple):
@@ -92,13 +96,22 @@ def _where(region: str, pair: ClipPair) -> NDArray[np.bool_] | None:
 
 def _identity() -> Iterator[Scorer]:
     for name in NAMES["identity"]:
-        yield _against(identity(name), partial(_likeness, name))
+        if name in BY_DISTANCE:
+            yield _against(distance_identity(name), partial(_nearness, name))
+        else:
+            yield _against(identity(name), partial(_likeness, name))
 
 
 def _likeness(name: str, own: Reading, true: Reading) -> float:
     generated, template = own.faces(name), true.faces(name)
     true.require_face()
     return identity_similarity(generated, template)
+
+
+def _nearness(name: str, own: Reading, true: Reading) -> float:
+    generated, template = own.faces(name, EVERY), true.faces(name, EVERY)
+    true.require_face()
+    return distance_similarity(generated, template)
 
 
 def _landmarks() -> Iterator[Scorer]:

@@ -28,7 +28,7 @@ def show() -> None:
             _megabytes(entry.size),
             (entry.sha256 or "any")[:12],
             entry.homepage.removeprefix("https://"),
-            _state(entry),
+            _whereabouts(entry),
         )
     console = Console()
     console.print(table, markup=False)
@@ -106,6 +106,16 @@ def _state(entry: Weights) -> str:
     except WeightsError:
         return "damaged"
     return "no" if found is None else f"yes: {found.note.origin}"
+
+
+def _whereabouts(entry: Weights) -> str:
+    """The state, and the package that holds what is not installed."""
+    state = _state(entry)
+    try:
+        held = store.packaged(entry.name) if state == "no" else None
+    except WeightsError:
+        return "damaged"
+    return state if held is None else f"no, in {held.note.origin}"
 
 
 def _megabytes(size: int | None) -> str:

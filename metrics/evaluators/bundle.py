@@ -21,11 +21,14 @@ NAMES: dict[Kind, tuple[str, ...]] = {
     "perceptual": (TALKHEAD, "alex", "vgg", "squeeze"),
     "frames": (TALKHEAD, "inception"),
     "video": (TALKHEAD, "i3d"),
-    "identity": (TALKHEAD, "arcface"),
-    "landmarks": (TALKHEAD, "pfld"),
+    "identity": (TALKHEAD, "arcface", "dlib"),
+    "landmarks": (TALKHEAD, "pfld", "dlib"),
     "sync": (TALKHEAD, "syncnet"),
 }
 """The networks of each kind; a published one is known by one name alone."""
+
+LOADED: dict[tuple[Kind, str], str] = {("landmarks", "dlib"): "dlib-68"}
+"""The loader of a published network, where it is not the network's name: dlib has two networks under one name."""
 
 STRANGERS = "the talkhead networks know the faces of the embedded corpus only"
 
@@ -54,7 +57,11 @@ class Given:
 
 
 class InstalledEvaluators:
-    """The embedded networks where the corpus is the embedded one, and published ones where weights are installed."""
+    """The embedded networks where the corpus is the embedded one, and published ones where weights are installed.
+
+    Recorded people have no other judge, so for them weights that lie in a package will do too; for embedded people
+    nothing is read by a network that nobody asked for: `bench weights fetch` is how one asks.
+    """
 
     def __init__(self, embedded: bool) -> None:
         self.embedded = embedded
@@ -73,7 +80,7 @@ class InstalledEvaluators:
 
     def _build(self, kind: Kind, name: str) -> Any:
         if name != TALKHEAD:
-            return _published(name)
+            return _published(LOADED.get((kind, name), name), in_package=not self.embedded)
         if not self.embedded:
             raise Undefined(STRANGERS)
         if kind in ("perceptual", "frames", "video"):
@@ -94,10 +101,13 @@ class InstalledEvaluators:
 def fingerprint(embedded: bool) -> dict[str, str]:
     """Evaluator -> sha256 of its weights, of all that a run's metrics can read with."""
     from privtalk.metrics.evaluators.published.installed import LOADERS
-    from privtalk.metrics.weights import installed
+    from privtalk.metrics.weights import installed, packaged
 
     own = {TALKHEAD: talkhead_hash()} if embedded else {}
-    found = {name: installed(loader.weights) for name, loader in LOADERS.items()}
+    found = {
+        name: installed(loader.weights) or (None if embedded else packaged(loader.weights))
+        for name, loader in LOADERS.items()
+    }
     return own | {name: weights.note.sha256 for name, weights in found.items() if weights is not None}
 
 
@@ -113,11 +123,11 @@ def talkhead_hash() -> str:
     return digest.hexdigest()
 
 
-def _published(name: str) -> Any:
+def _published(name: str, *, in_package: bool) -> Any:
     from privtalk.metrics.evaluators.published.installed import Unavailable, load
 
     try:
-        return load(name)
+        return load(name, in_package=in_package)
     except Unavailable as error:
         raise Undefined(str(error)) from error
 

@@ -61,7 +61,7 @@ class FaceEmbedder(Protocol):
     """Who a face is."""
 
     def __call__(self, frames: Frames, landmarks: Landmarks) -> Floats:
-        """[T, D] unit vectors."""
+        """[T, D] unit vectors; of `identity_distance`, vectors of any length."""
         ...
 
 

@@ -2,13 +2,24 @@
 
 from privtalk.metrics.weights.catalogue import CATALOGUE, Archive, Weights, weights
 from privtalk.metrics.weights.errors import LicenceNotAccepted, WeightsError, WeightsMissing
-from privtalk.metrics.weights.store import InstalledWeights, add, fetch, find, folder, installed, verify
+from privtalk.metrics.weights.packages import Packaged
+from privtalk.metrics.weights.store import (
+    InstalledWeights,
+    add,
+    fetch,
+    find,
+    folder,
+    installed,
+    packaged,
+    verify,
+)
 
 __all__ = [
     "CATALOGUE",
     "Archive",
     "InstalledWeights",
     "LicenceNotAccepted",
+    "Packaged",
     "Weights",
     "WeightsError",
     "WeightsMissing",
@@ -17,6 +28,7 @@ __all__ = [
     "find",
     "folder",
     "installed",
+    "packaged",
     "verify",
     "weights",
 ]

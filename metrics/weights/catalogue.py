@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from privtalk.metrics.weights.errors import WeightsError
+from privtalk.metrics.weights.packages import Packaged
 
 TORCHVISION = "https://download.pytorch.org/models/"
 INSIGHTFACE = "https://github.com/deepinsight/insightface"
@@ -50,6 +51,8 @@ class Weights:
     """Addresses of the file itself, best first."""
     archive: Archive | None = None
     """The archive, for a file that is only published inside one."""
+    package: Packaged | None = None
+    """The package, for a file that pip brings."""
     sha256: str | None = None
     """The hash of the file; None where any network of the same interface will do."""
     size: int | None = None
@@ -61,8 +64,8 @@ class Weights:
 
     @property
     def fetchable(self) -> bool:
-        """Whether an address is known."""
-        return bool(self.urls or self.archive)
+        """Whether an address or a package is known."""
+        return bool(self.urls or self.archive or self.package)
 
     @property
     def way_out(self) -> str:
@@ -95,6 +98,15 @@ def _buffalo(member: str) -> Archive:
 _BSD = "BSD-3-Clause (torchvision)"
 _FACES = "non-commercial research only (insightface's models)"
 """https://pypi.org/project/insightface: the models are 'available for non-commercial research purposes only'."""
+
+_DLIB_MODELS = "https://github.com/davisking/dlib-models"
+
+
+def _dlib(file: str) -> Packaged:
+    return Packaged(
+        distribution="face-recognition-models", member=f"face_recognition_models/models/{file}", extra="faces"
+    )
+
 
 CATALOGUE: dict[str, Weights] = {
     "lpips-alex": Weights(
@@ -220,6 +232,48 @@ CATALOGUE: dict[str, Weights] = {
         commercial=True,
         homepage="https://github.com/cunjian/pytorch_face_landmark",
         interface="privtalk.metrics.evaluators.published.onnx_landmarks:OnnxLandmarks",
+        extra="faces",
+    ),
+    "dlib": Weights(
+        name="dlib",
+        file="dlib_face_recognition_resnet_model_v1.dat",
+        evaluator="dlib",
+        metrics=("identity",),
+        about="dlib's face recogniser, ResNet-29 on 3 million pictures, 99.38 % on LFW, 128-d",
+        licence="CC0 (the model), Boost (dlib)",
+        commercial=True,
+        homepage=_DLIB_MODELS,
+        package=_dlib("dlib_face_recognition_resnet_model_v1.dat"),
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        size=22_466_066,
+        extra="faces",
+    ),
+    "dlib-68": Weights(
+        name="dlib-68",
+        file="shape_predictor_68_face_landmarks.dat",
+        evaluator="dlib",
+        metrics=("lmd", "lmd_face", "lmd_aligned", "landmark_jerk"),
+        about="dlib's 68 points, by regression trees (Kazemi & Sullivan 2014), for `bench data prepare` too",
+        licence="non-commercial research only (trained on iBUG 300-W)",
+        commercial=False,
+        homepage=_DLIB_MODELS,
+        package=_dlib("shape_predictor_68_face_landmarks.dat"),
+        sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        size=99_693_937,
+        extra="faces",
+    ),
+    "dlib-cnn": Weights(
+        name="dlib-cnn",
+        file="mmod_human_face_detector.dat",
+        evaluator="dlib-cnn",
+        metrics=(),
+        about="dlib's CNN face detector (max-margin object detection), for `bench data prepare`",
+        licence="CC0 (the model), Boost (dlib)",
+        commercial=True,
+        homepage=_DLIB_MODELS,
+        package=_dlib("mmod_human_face_detector.dat"),
+        sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+        size=729_940,
         extra="faces",
     ),
 }

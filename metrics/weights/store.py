@@ -28,6 +28,7 @@ from privtalk.core.files import file_hash
 from privtalk.metrics.weights.catalogue import CATALOGUE, Archive, Weights, weights
 from privtalk.metrics.weights.download import CHUNK, DownloadError, Progress, download
 from privtalk.metrics.weights.errors import LicenceNotAccepted, WeightsError, WeightsMissing
+from privtalk.metrics.weights.packages import locate
 
 VARIABLE = "PRIVTALK_WEIGHTS"
 """Environment variable that moves the folder."""
@@ -82,14 +83,32 @@ def installed(name: str) -> InstalledWeights | None:
     return InstalledWeights(path, note)
 
 
+def packaged(name: str) -> InstalledWeights | None:
+    """The weights that a package holds under a name, or None. Raises `WeightsError` for another file than is known."""
+    entry = weights(name)
+    path = None if entry.package is None else locate(entry.package)
+    if path is None or entry.package is None:
+        return None
+    if path.stat().st_size != entry.size:
+        raise WeightsError(f"{path}: damaged, it has not {entry.size} bytes; run: {entry.package.way_out}")
+    origin = f"package {entry.package.distribution}"
+    return InstalledWeights(path, Note(name=name, sha256=str(entry.sha256), size=entry.size, origin=origin))
+
+
 def find(name: str) -> Path:
     """Path of installed weights. Raises `WeightsMissing` with the command that installs them."""
     return _present(name).path
 
 
-def verify(name: str) -> InstalledWeights:
-    """Hash installed weights again. Raises `WeightsError` where they are absent or changed."""
-    found, entry = _present(name), weights(name)
+def verify(name: str, *, in_package: bool = False) -> InstalledWeights:
+    """Hash installed weights again. Raises `WeightsError` where they are absent or changed.
+
+    in_package: those that lie in a package will do where none are installed.
+    """
+    found, entry = (
+        (installed(name) or packaged(name) if in_package else None) or _present(name),
+        weights(name),
+    )
     digest = file_hash(found.path)
     if digest != found.note.sha256 or entry.sha256 not in (None, digest):
         expected = entry.sha256 or found.note.sha256
@@ -107,8 +126,8 @@ def _present(name: str) -> InstalledWeights:
     return found
 
 
-def add(name: str, source: Path) -> InstalledWeights:
-    """Install a local file, or the member of a local archive, by copying it.
+def add(name: str, source: Path, origin: str | None = None) -> InstalledWeights:
+    """Install a local file, or the member of a local archive, by copying it; `origin` says where it came from.
 
     Raises `WeightsError` where it is not the catalogue's file; nothing is changed then.
     """
@@ -124,13 +143,13 @@ def add(name: str, source: Path) -> InstalledWeights:
         if (difference := _difference(entry, digest, size)) is not None:
             raise WeightsError(f"{source}: not the weights {name}: {difference}")
         _check_interface(entry, part, source)
-        return _install(entry, part, digest, size, f"local file {source.name}")
+        return _install(entry, part, digest, size, origin or f"local file {source.name}")
 
 
 def fetch(
     name: str, *, accept: bool = False, progress: Progress | None = None
 ) -> tuple[InstalledWeights, ...]:
-    """Download weights and install them; several where one archive holds several.
+    """Download weights, or copy them out of their package, and install them; several where one archive holds several.
 
     accept: agree to a licence that does not allow every use. Raises `LicenceNotAccepted` without it,
     `WeightsError` in one line where the download fails or holds something else; nothing is changed then.
@@ -140,6 +159,13 @@ def fetch(
         raise WeightsError(f"{name}: there is no address to fetch it from; run: {entry.way_out}")
     if not entry.commercial and not accept:
         raise LicenceNotAccepted(f"{name}: licence {entry.licence}; add --accept-licence to agree")
+    if entry.package is not None:
+        held = packaged(name)
+        if held is None:
+            raise WeightsMissing(
+                f"{name}: comes with the package {entry.package.distribution}: {entry.package.way_out}"
+            )
+        return (add(name, held.path, held.note.origin),)
     source = entry.archive or entry
     folder().mkdir(parents=True, exist_ok=True)
     part = folder() / f"{source.file}.part"

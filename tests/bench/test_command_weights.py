@@ -79,6 +79,17 @@ def test_all_are_listed_with_licence_size_hash_and_state(capsys, free):
     assert str(store.folder()) in out.splitlines()[-1]
 
 
+def test_weights_in_a_package_are_listed_as_such(capsys, monkeypatch, free):
+    held = store.InstalledWeights(
+        free, store.store.Note(name="dlib", sha256="0", size=1, origin="package models")
+    )
+    monkeypatch.setattr(store, "packaged", lambda name: held if name == "dlib" else None)
+    out = bench("list", capsys=capsys)[1]
+    assert "no, in package models" in row(out, "dlib")
+    assert "package" not in row(out, "arcface")
+    assert "non-commercial research only (trained on" in row(out, "dlib-68")
+
+
 def test_fetch_installs_and_says_the_licence(capsys, free):
     code, out, err = bench("fetch", "free", capsys=capsys)
     assert code == 0

@@ -9,7 +9,7 @@ import pytest
 from privtalk.metrics import METRICS, Metric, metric, registry, score_clip
 from privtalk.metrics.declaration import Family, Need, Undefined
 from privtalk.metrics.distributions import SOURCES
-from privtalk.metrics.evaluators.bundle import NAMES
+from privtalk.metrics.evaluators.bundle import LOADED, NAMES
 from privtalk.metrics.evaluators.published.installed import LOADERS
 from privtalk.metrics.mesh import MESH_METRICS
 from privtalk.metrics.protection.registry import PROTECTION_METRICS
@@ -127,7 +127,8 @@ def test_every_network_of_a_kind_has_its_metric(base):
 
 
 def test_published_networks_are_those_that_can_be_installed():
-    assert {name for names in NAMES.values() for name in names} - {"talkhead"} == set(LOADERS)
+    named = {LOADED.get((kind, name), name) for kind, names in NAMES.items() for name in names}
+    assert named - {"talkhead"} == set(LOADERS)
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -1,4 +1,5 @@
-"""The published networks by the name that metrics carry in brackets, built from installed weights.
+"""The published networks by the name that metrics carry in brackets, built from installed weights, or from those
+that a package holds.
 
 Nothing is imported, let alone downloaded, before a network is asked for.
 """
@@ -40,11 +41,13 @@ LOADERS: dict[str, Loader] = {
     "arcface": Loader("arcface", "arcface", "ArcFace", (), "faces"),
     "syncnet": Loader("syncnet", "syncnet", "SyncNet"),
     "pfld": Loader("pfld", "onnx_landmarks", "OnnxLandmarks", (), "faces"),
+    "dlib": Loader("dlib", "dlib_faces", "DlibIdentity", (), "faces"),
+    "dlib-68": Loader("dlib-68", "dlib_faces", "DlibLandmarks", (), "faces"),
 }
 
 
-def load(name: str) -> object:
-    """The evaluator of a name, its weights' hash checked first.
+def load(name: str, *, in_package: bool = False) -> object:
+    """The evaluator of a name, its weights' hash checked first; `in_package`: see `weights.verify`.
 
     Raises `Unavailable` with the reason where its weights or its package are absent, or the weights are damaged
     or of another network; a `ValueError` for a name that is not known.
@@ -53,7 +56,7 @@ def load(name: str) -> object:
         raise ValueError(f"unknown evaluator {name!r}; valid: {', '.join(LOADERS)}")
     loader = LOADERS[name]
     try:
-        return _build(name, loader, verify(loader.weights).path)
+        return _build(name, loader, verify(loader.weights, in_package=in_package).path)
     except Unavailable:
         raise
     except (WeightsError, ValueError) as error:

@@ -10,6 +10,7 @@ from privtalk.metrics import Undefined
 from privtalk.metrics.evaluators import bundle
 from privtalk.metrics.evaluators.bundle import (
     EMBEDDED,
+    LOADED,
     NAMES,
     STRANGERS,
     TALKHEAD,
@@ -22,7 +23,7 @@ from privtalk.metrics.evaluators.talkhead import feature_network, identity_netwo
 from privtalk.metrics.evaluators.talkhead.blocks import initialised
 from privtalk.metrics.evaluators.talkhead.feature_network import FeatureNetwork
 from privtalk.metrics.evaluators.talkhead.storage import save_network
-from privtalk.metrics.weights import CATALOGUE, add
+from privtalk.metrics.weights import CATALOGUE, add, store
 
 PUBLISHED = [(kind, name) for kind, names in NAMES.items() for name in names if name != TALKHEAD]
 
@@ -30,6 +31,7 @@ PUBLISHED = [(kind, name) for kind, names in NAMES.items() for name in names if 
 @pytest.fixture(autouse=True)
 def nothing_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("PRIVTALK_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setattr(store, "locate", lambda packaged: None)
 
 
 @pytest.fixture
@@ -73,14 +75,15 @@ def test_an_absent_published_network_names_the_command(kind, name, embedded):
     for _ in range(2):
         with pytest.raises(Undefined) as reason:
             using.get(kind, name)
-        how = "add pfld FILE" if name == "pfld" else f"fetch {LOADERS[name].weights}"
+        loader = LOADERS[LOADED.get((kind, name), name)]
+        how = "add pfld FILE" if name == "pfld" else f"fetch {loader.weights}"
         assert str(reason.value).endswith(f": bench weights {how}")
 
 
 def test_a_reason_is_found_once(monkeypatch):
     tried = []
 
-    def absent(name):
+    def absent(name, in_package):
         tried.append(name)
         raise Undefined("gone fishing")
 
@@ -93,7 +96,7 @@ def test_a_reason_is_found_once(monkeypatch):
 
 
 def test_published_networks_serve_any_corpus(monkeypatch):
-    monkeypatch.setattr(bundle, "_published", lambda name: f"the {name} network")
+    monkeypatch.setattr(bundle, "_published", lambda name, in_package: f"the {name} network")
     for embedded in (True, False):
         using = InstalledEvaluators(embedded)
         assert using.get("sync", "syncnet") == "the syncnet network"
@@ -127,7 +130,7 @@ def test_every_kind_has_its_embedded_network():
 
 
 def test_a_published_network_is_known_by_one_name_of_one_kind():
-    names = [name for _, name in PUBLISHED]
+    names = [LOADED.get(key, key[1]) for key in PUBLISHED]
     assert len(names) == len(set(names))
     assert set(names) == set(LOADERS)
 
@@ -190,3 +193,19 @@ def test_other_corpora_are_judged_by_what_is_installed(folder, tmp_path, monkeyp
     note = add("syncnet", tmp_path / "file").note
     assert fingerprint(embedded=False) == {"syncnet": note.sha256}
     assert set(fingerprint(embedded=True)) == {TALKHEAD, "syncnet"}
+
+
+def test_recorded_people_are_judged_by_what_a_package_holds_and_embedded_ones_only_when_asked(
+    folder, tmp_path, monkeypatch
+):
+    held = tmp_path / "model.dat"
+    held.write_bytes(bytes(CATALOGUE["dlib"].size))
+    monkeypatch.setattr(
+        store, "locate", lambda packaged: held if "recognition" in packaged.member[24:] else None
+    )
+    assert fingerprint(embedded=False) == {"dlib": CATALOGUE["dlib"].sha256}
+    assert set(fingerprint(embedded=True)) == {TALKHEAD}
+    with pytest.raises(Undefined, match="no weights of dlib: bench weights fetch dlib"):
+        InstalledEvaluators(embedded=True).get("identity", "dlib")
+    with pytest.raises(Undefined, match=r"model\.dat: damaged, sha256 "):
+        InstalledEvaluators(embedded=False).get("identity", "dlib")

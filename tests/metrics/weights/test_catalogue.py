@@ -12,7 +12,7 @@ from privtalk.metrics.weights import CATALOGUE, WeightsError, weights
 def test_entries_are_whole(name):
     entry = CATALOGUE[name]
     assert entry.name == name
-    assert not (entry.urls and entry.archive)
+    assert sum(map(bool, (entry.urls, entry.archive, entry.package))) <= 1
     for source in (entry, *filter(None, [entry.archive])):
         assert source.sha256 is None or re.fullmatch("[0-9a-f]{64}", source.sha256)
         assert all(re.match(r"https?://", url) for url in source.urls)
@@ -35,12 +35,13 @@ def test_licences_that_forbid_say_so():
 
 
 def test_evaluators_and_files_are_not_shared():
-    assert len({entry.evaluator for entry in CATALOGUE.values()}) == len(CATALOGUE)
+    named = [f"{m}[{entry.evaluator}]" for entry in CATALOGUE.values() for m in entry.metrics or ("",)]
+    assert len(set(named)) == len(named)
     assert len({entry.file for entry in CATALOGUE.values()}) == len(CATALOGUE)
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(WeightsError, match=r"^unknown weights 'lpips'; valid: lpips-alex, .*, pfld$"):
+    with pytest.raises(WeightsError, match=r"^unknown weights 'lpips'; valid: lpips-alex, .*, dlib-cnn$"):
         weights("lpips")
 
 

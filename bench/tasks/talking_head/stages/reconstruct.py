@@ -38,7 +38,7 @@ from privtalk.metrics import ClipPair, Reading
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.scorers import SCORERS
 
-COMPARED = ("lpips[talkhead]", "identity[talkhead]", "lpips[alex]", "identity[arcface]")
+COMPARED = ("lpips[talkhead]", "identity[talkhead]", "lpips[alex]", "identity[arcface]", "identity[dlib]")
 """The metrics that are compared beside PSNR and SSIM, where its network is at hand."""
 LEAST_PUBLIC = 12
 """People of the attacker's own that a prior is learned from, at least."""

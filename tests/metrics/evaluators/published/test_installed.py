@@ -48,9 +48,10 @@ def squeeze(tmp_path, unpinned):
 
 
 def test_loaders_are_the_catalogues_evaluators():
-    assert {name: loader.weights for name, loader in LOADERS.items()} == {
-        entry.evaluator: entry.name for entry in CATALOGUE.values() if entry.metrics
-    }
+    bearers = [entry.name for entry in CATALOGUE.values() if entry.metrics]
+    assert sorted(loader.weights for loader in LOADERS.values()) == sorted(bearers)
+    for name, loader in LOADERS.items():
+        assert CATALOGUE[loader.weights].evaluator == name.removesuffix("-68")
 
 
 @pytest.mark.parametrize("name", LOADERS)
@@ -58,7 +59,7 @@ def test_absent_weights_are_a_reason_with_the_command(name):
     with pytest.raises(Unavailable) as missing:
         load(name)
     entry = CATALOGUE[LOADERS[name].weights]
-    assert str(missing.value) == f"no weights of {name}: {entry.way_out}"
+    assert str(missing.value) == f"no weights of {entry.evaluator}: {entry.way_out}"
     assert f"bench weights {'fetch' if entry.fetchable else 'add'} {entry.name}" in str(missing.value)
 
 
@@ -92,7 +93,11 @@ def test_weights_of_another_network_are_a_reason(tmp_path, unpinned):
 
 @pytest.mark.parametrize(
     ("name", "module", "package", "extra"),
-    [("squeeze", "lpips_network", "lpips", ""), ("pfld", "onnx_landmarks", "onnxruntime", "[faces]")],
+    [
+        ("squeeze", "lpips_network", "lpips", ""),
+        ("pfld", "onnx_landmarks", "onnxruntime", "[faces]"),
+        ("dlib", "dlib_faces", "dlib", "[faces]"),
+    ],
 )
 def test_an_absent_package_is_a_reason_with_the_command(
     tmp_path, monkeypatch, unpinned, name, module, package, extra
@@ -107,6 +112,20 @@ def test_an_absent_package_is_a_reason_with_the_command(
     way_out = f"python3 -m pip install 'privtalk-bench{extra}'"
     with pytest.raises(Unavailable, match=re.escape(f"{name} needs the package {package}: {way_out}") + "$"):
         load(name)
+
+
+def test_weights_that_a_package_holds_will_do_where_they_are_asked_for(tmp_path, monkeypatch):
+    pytest.importorskip("dlib", reason="needs the extra [faces]: dlib-bin")
+    from privtalk.metrics.weights import store
+
+    (tmp_path / "model.dat").write_bytes(b"no model of dlib")
+    monkeypatch.setattr(store, "locate", lambda packaged: tmp_path / "model.dat")
+    with pytest.raises(Unavailable, match="no weights of dlib: bench weights fetch dlib"):
+        load("dlib")
+    with pytest.raises(
+        Unavailable, match=r"model\.dat: damaged, it has not 22466066 bytes; run: python3 -m pip"
+    ):
+        load("dlib", in_package=True)
 
 
 def test_unknown_names_list_the_known_ones():

@@ -23,10 +23,11 @@ def data_prepare(
     seconds: Annotated[float, typer.Option(help="Length that segments come close to.")] = 3.0,
     min_seconds: Annotated[float, typer.Option(help="Least length of a segment.")] = 2.0,
     detector: Annotated[
-        Path | None, typer.Option(help="ONNX weights of a face detector (YuNet or SCRFD).")
+        Path | None,
+        typer.Option(help="Face detector: dlib, dlib-cnn, or ONNX weights (YuNet, SCRFD)."),
     ] = None,
     landmarks: Annotated[
-        Path | None, typer.Option(help="ONNX weights of a 68-point landmark network.")
+        Path | None, typer.Option(help="68 points: dlib, or ONNX weights of a network such as PFLD.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
     layout: Annotated[

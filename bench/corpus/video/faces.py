@@ -1,8 +1,9 @@
 """Faces in pictures: detectors and a 68-point landmark network, run from weights that the user points to.
 
 Nothing is bundled or downloaded: `find_weights` takes a path, an environment variable or a file in the user's
-data folder. Detectors: YuNet (Wu et al. 2023) through OpenCV, or SCRFD (Guo et al. 2021) through insightface
-where that is installed. Landmarks: any ONNX network of PFLD's interface (Guo et al. 2019), run by OpenCV.
+data folder, and else what pip has installed (`face_parts`). Detectors: YuNet (Wu et al. 2023) through OpenCV, or
+SCRFD (Guo et al. 2021) through insightface where that is installed. Landmarks: any ONNX network of PFLD's interface
+(Guo et al. 2019), run by OpenCV.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from privtalk.bench.corpus.video import face_parts
 from privtalk.bench.corpus.video.crop import extract, from_crop
-from privtalk.metrics.weights import folder
+from privtalk.metrics.weights import WeightsError, folder
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -67,20 +69,44 @@ def weights_folder() -> Path:
 
 
 def find_weights(role: Role, path: Path | None = None) -> Path:
-    """Path of the weights for a role: the option, else ``PRIVTALK_<ROLE>``, else the weights folder."""
+    """Path of the weights for a role: the option, else ``PRIVTALK_<ROLE>``, else the weights folder, else pip's.
+
+    The option and the variable may name a part of `face_parts` instead, such as `dlib`.
+    """
     variable = f"PRIVTALK_{role.upper()}"
     given = path or (Path(os.environ[variable]) if os.environ.get(variable) else None)
     if given is not None:
-        if not given.is_file():
-            raise FaceWeightsError(f"{role} weights: no file {given}; set --{role} PATH or {variable}")
-        return given
+        return _given(role, given, variable)
     found = [file for name in NAMES[role] for file in sorted(weights_folder().glob(name))]
-    if not found:
+    if found:
+        return found[0]
+    part = _part(role, face_parts.PARTS[role][0])
+    if part is None:
         raise FaceWeightsError(
-            f"{role} weights are missing: give --{role} PATH, set {variable}, "
+            f"{role} weights are missing: {face_parts.EXTRA}, give --{role} PATH, set {variable}, "
             f"or put {' or '.join(NAMES[role])} into {weights_folder()}"
         )
-    return found[0]
+    return part
+
+
+def _given(role: Role, given: Path, variable: str) -> Path:
+    names, name = face_parts.PARTS[role], str(given)
+    if name in names:
+        if (part := _part(role, name)) is None:
+            raise FaceWeightsError(f"--{role} {name} is not installed: {face_parts.EXTRA}")
+        return part
+    if not given.is_file():
+        raise FaceWeightsError(
+            f"{role} weights: no file {given}; set --{role} PATH or {variable}, or name {', '.join(names)}"
+        )
+    return given
+
+
+def _part(role: Role, name: str) -> Path | None:
+    try:
+        return face_parts.part_path(role, name)
+    except WeightsError as error:
+        raise FaceWeightsError(str(error)) from error
 
 
 @contextmanager
@@ -102,7 +128,24 @@ def load_detector(path: Path, score: float = 0.6) -> Detector:
     """A detector from its weights; faces under `score` are left out."""
     if any(path.match(f"{name}.onnx") for name in SCRFD):
         return _scrfd(path, score)
-    return _yunet(path, score)
+    with _in_one_line("detector", path):
+        part = face_parts.open_detector(path, score)
+    if part is None:
+        return _yunet(path, score)
+    return lambda picture: [Face(*found) for found in part(picture)]
+
+
+@contextmanager
+def _in_one_line(role: Role, path: Path) -> Iterator[None]:
+    """A block in which a part is opened: what it lacks becomes a `FaceWeightsError`."""
+    try:
+        yield
+    except WeightsError as error:
+        raise FaceWeightsError(str(error)) from error
+    except ImportError as error:
+        raise FaceWeightsError(
+            f"--{role} {path.name} needs {error.name or error}: {face_parts.EXTRA}"
+        ) from error
 
 
 def _yunet(path: Path, score: float) -> Detector:
@@ -168,7 +211,11 @@ Landmarker = Callable[[Pixels, Floats], Floats]
 
 
 def load_landmarker(path: Path) -> Landmarker:
-    """The landmark network: 112 x 112 RGB in 0..1 -> 136 numbers, 68 times x, y over the crop's side."""
+    """The landmark network: 112 x 112 RGB in 0..1 -> 136 numbers, 68 times x, y over the crop's side; or dlib's."""
+    with _in_one_line("landmarks", path):
+        part = face_parts.open_landmarker(path)
+    if part is not None:
+        return part
     try:
         with _quiet():
             network = cv2.dnn.readNetFromONNX(str(path))

@@ -70,7 +70,7 @@ class DlibLandmarks:
     def __init__(self, weights: Path) -> None:
         """weights: dlib's shape predictor of 68 points. Raises `ValueError` for another file."""
         self._predictor = _opened(dlib.shape_predictor, weights, "shape predictor")
-        if len(self._points(np.zeros((INPUT, INPUT, 3), np.uint8), INPUT / 2)) != 68:
+        if len(self.points(np.zeros((INPUT, INPUT, 3), np.uint8), INPUT / 2)) != 68:
             raise ValueError(f"{weights}: no shape predictor of 68 points")
         self._detector = dlib.get_frontal_face_detector()
 
@@ -80,7 +80,7 @@ class DlibLandmarks:
         heights = boxes.size[:, 1]
         found = []
         for frame, centre, side, height in zip(frames, *_around(boxes), heights, strict=True):
-            points = self._points(extract(frame, centre, side, INPUT), height / side * INPUT)
+            points = self.points(extract(frame, centre, side, INPUT), height / side * INPUT)
             found.append(from_crop(points, centre, side, INPUT))
         return np.stack(found)
 
@@ -91,7 +91,7 @@ class DlibLandmarks:
         found = [len(self._detector(extract(frame, centre, side, INPUT), 0)) for frame, centre, side in faces]
         return float(np.mean(np.array(found) > 0)) > 0.5
 
-    def _points(self, square: Pixels, height: float) -> NDArray[np.float64]:
+    def points(self, square: Pixels, height: float) -> NDArray[np.float64]:
         """[n, 2] points in a square picture with a box of `height` pixels in its middle."""
         return read_points(self._predictor, square, np.full(2, INPUT / 2), height)
 

@@ -20,7 +20,8 @@ from privtalk.bench.corpus.video.faces import (
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty weights folder, and no environment variables."""
+    """An empty weights folder, no environment variables, and nothing from pip."""
+    monkeypatch.setattr(faces.face_parts, "part_path", lambda role, name: None)
     monkeypatch.delenv("PRIVTALK_DETECTOR", raising=False)
     monkeypatch.delenv("PRIVTALK_LANDMARKS", raising=False)
     monkeypatch.setattr(faces, "weights_folder", lambda: tmp_path)
@@ -48,11 +49,30 @@ def test_option_comes_before_variable_and_variable_before_folder(
 def test_absent_weights_name_the_option_the_variable_and_the_folder(folder: Path, role: faces.Role) -> None:
     with pytest.raises(FaceWeightsError) as caught:
         find_weights(role)
+    assert f"{role} weights are missing: python3 -m pip install 'privtalk-bench[faces]'" in str(caught.value)
     for way_out in (f"--{role} PATH", f"PRIVTALK_{role.upper()}", str(folder)):
         assert way_out in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(FaceWeightsError, match=rf"no file .*gone\.onnx; set --{role}"):
         find_weights(role, folder / "gone.onnx")
+
+
+@pytest.mark.parametrize("role", ["detector", "landmarks"])
+def test_a_part_comes_last_unless_it_is_named(
+    folder: Path, role: faces.Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = touch(folder / "part.dat")
+    with pytest.raises(FaceWeightsError, match=rf"--{role} dlib is not installed: python3 -m pip install"):
+        find_weights(role, Path("dlib"))
+    monkeypatch.setattr(faces.face_parts, "part_path", lambda role, name: part if name == "dlib" else None)
+    assert find_weights(role) == part
+    kept = touch(folder / "yunet_pfld.onnx")
+    assert find_weights(role) == kept, "preparation is to be as fast as before"
+    assert find_weights(role, Path("dlib")) == part
+    monkeypatch.setenv(f"PRIVTALK_{role.upper()}", "dlib")
+    assert find_weights(role) == part
+    with pytest.raises(FaceWeightsError, match=r"no file dlob; set .*, or name dlib"):
+        find_weights(role, Path("dlob"))
 
 
 def test_files_that_are_no_networks_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from privtalk.bench.clock import Clock
 from privtalk.bench.execution.task import Job as Job
 from privtalk.bench.execution.task import Report
 from privtalk.bench.execution.teams import Team
+from privtalk.bench.planning.forecast import CellForecast, SharedWork, TaskForecast
 from privtalk.core.cache import content_hash
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError, unknown
@@ -213,6 +214,8 @@ class Task(ABC):
     """Setting that the program fills in -> how to choose it."""
     takes: ClassVar[frozenset[PluginKind]] = frozenset()
     """Kinds of what people may bring to it, beside tasks."""
+    cell_bytes: ClassVar[float] = 1_500_000.0
+    """Bytes that a cell leaves in the run's folder, about: record, samples, and what there is to look at."""
     by_axis: Mapping[str, str] = {}
     """Setting that a place on an axis decides -> that axis."""
 
@@ -260,6 +263,27 @@ class Task(ABC):
     def costs(self, cell: Any) -> Mapping[str, float]:
         """Returns guessed seconds of each stage on one core; only their ratios matter."""
         return {"running": 1.0}
+
+    def plan(self, pending: Sequence[Planned], place: Place, workers: int) -> TaskForecast:
+        """Returns what cells will take, which are checked already; nothing is made.
+
+        By default seconds are those that `costs` guesses, and shared files those that `prepare` finds missing by now.
+        """
+        made = [] if not pending else list(self.prepare([planned.cell for planned in pending], place))
+        return TaskForecast(
+            cells=tuple(CellForecast(key=one.key, stages=dict(self.costs(one.cell))) for one in pending),
+            shared=tuple(
+                SharedWork(
+                    title=work.title,
+                    files=len(work.jobs),
+                    seconds=sum(work.costs.get(job.key, 1.0) for job in work.jobs),
+                    longest=max((work.costs.get(job.key, 1.0) for job in work.jobs), default=0.0),
+                )
+                for work in made
+            ),
+            run_bytes=self.cell_bytes * len(pending),
+            assumptions=("seconds are guesses from the settings, of one core of a small machine",),
+        )
 
     def extend(self, grid: Sequence[str], added: Sequence[str]) -> Sequence[str]:
         """Returns the rows of a suite's grid with those that a user adds to the run.

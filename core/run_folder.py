@@ -81,6 +81,8 @@ class RunPlan(Frozen):
     """How boards show the task; None in folders from before it was written down."""
     planned: tuple[PlannedRow, ...] = ()
     """Empty in folders from before rows were written down."""
+    remarks: tuple[str, ...] = ()
+    """The remarks made before the run on what its people and clips are too few for."""
 
     @property
     def corpus(self) -> str:
@@ -149,7 +151,8 @@ def with_rows(plan: RunPlan, more: RunPlan) -> RunPlan:
         if row.cell_id not in merged or (row.factors and not merged[row.cell_id].factors):
             merged[row.cell_id] = row
     brought = tuple(dict.fromkeys((*plan.plugins, *more.plugins)))
-    return plan.model_copy(update={"planned": tuple(merged.values()), "plugins": brought})
+    said = tuple(dict.fromkeys((*plan.remarks, *more.remarks)))
+    return plan.model_copy(update={"planned": tuple(merged.values()), "plugins": brought, "remarks": said})
 
 
 def record_failure(folder: Path, cell_id: str, reason: str) -> None:

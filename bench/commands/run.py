@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from privtalk.bench import plugins, suites
 from privtalk.bench.commands import boards
@@ -36,6 +37,7 @@ from privtalk.core.run_folder import (
     with_rows,
     write_plan,
 )
+from privtalk.leaderboards.escaping import visible
 
 OK, FAILED = 0, 2
 
@@ -74,16 +76,16 @@ def run(request: Request, console: Console | None = None) -> int:
     opened, plan, found = prepare(request)
     task, engine = find_task(plan.task), _engine(request, opened.device)
     place = Place(request.out or default_folder(request), opened.resources, opened.device, found)
-    workers = _workers(request, opened.device)
+    workers = worker_count(request, opened.device)
     store = RunStore(place.folder)
-    task.check(_pending(plan, store), place, workers)
+    task.check(pending_cells(plan, store), place, workers)
     claimable(place.folder)
     with held(engine, max(workers, request.stack_workers)), sole_writer(place.folder, "bench run"):
-        claim(place.folder, plan, found)
-        pending = _pending(plan, store)
+        remarks = tuple(task.remarks(plan.cells))
+        claim(place.folder, plan, found, remarks)
+        pending = pending_cells(plan, store)
         console.print(_opening(plan, pending, place.folder), highlight=False, soft_wrap=True)
-        for remark in task.remarks(pending):
-            console.print(f"[yellow]{escape(remark)}[/]", highlight=False, soft_wrap=True)
+        look_twice(console, remarks)
         failures = _run(task, pending, place, workers, console, engine, request.stack_workers)
     if any(store.has(planned.cell.id) for planned in plan.cells):
         boards.show([place.folder])
@@ -91,7 +93,8 @@ def run(request: Request, console: Console | None = None) -> int:
     return FAILED if failures else OK
 
 
-def _pending(plan: suites.Plan, store: RunStore) -> list[Planned]:
+def pending_cells(plan: suites.Plan, store: RunStore) -> list[Planned]:
+    """The cells of a plan that have no record yet."""
     return [planned for planned in plan.cells if not store.has(planned.cell.id)]
 
 
@@ -182,8 +185,30 @@ def claimable(folder: Path) -> None:
         raise UserError(f"{folder} is a file; name a folder with -o")
 
 
-def claim(folder: Path, plan: suites.Plan, brought: tuple[Plugin, ...] = ()) -> None:
+def look_twice(console: Console, remarks: Sequence[str]) -> None:
+    """Prints, in one block, what limits what the figures can say; nothing where there is nothing."""
+    if remarks:
+        console.print(Text("look twice", "bold yellow"))
+    for remark in remarks:
+        console.print(Text(f"- {visible(remark)}", "yellow"), soft_wrap=True)
+
+
+def claim(
+    folder: Path,
+    plan: suites.Plan,
+    brought: tuple[Plugin, ...] = (),
+    remarks: tuple[str, ...] = (),
+) -> None:
     """A run folder belongs to one configuration; seeds and rows may be added to it, other settings may not."""
+    theirs, merged = claimed(folder, plan, brought, remarks)
+    if merged != theirs:
+        write_plan(folder, merged)
+
+
+def claimed(
+    folder: Path, plan: suites.Plan, brought: tuple[Plugin, ...] = (), remarks: tuple[str, ...] = ()
+) -> tuple[RunPlan | None, RunPlan]:
+    """The plan that a folder holds, and the one that it will hold; raises where it is of another configuration."""
     mine = RunPlan(
         task=plan.task,
         suite=plan.suite,
@@ -192,20 +217,18 @@ def claim(folder: Path, plan: suites.Plan, brought: tuple[Plugin, ...] = ()) -> 
         plugins=brought,
         display=find_task(plan.task).display,
         planned=tuple(_row(planned) for planned in plan.cells),
+        remarks=remarks,
     )
     theirs = read_plan(folder)
     if theirs is None:
-        write_plan(folder, mine)
-        return
-    old, new = (
-        held.model_dump(mode="json", exclude={"planned", "display", "plugins"}) for held in (theirs, mine)
-    )
+        return None, mine
+    apart = {"planned", "display", "plugins", "remarks"}
+    old, new = (held.model_dump(mode="json", exclude=apart) for held in (theirs, mine))
     if changed := [*_differences(old, new), *_other_plugins(theirs, mine)]:
         raise UserError(
             f"{folder} holds another configuration ({'; '.join(changed[:3])}); name another folder with -o"
         )
-    if (merged := with_rows(theirs, mine)) != theirs:
-        write_plan(folder, merged)
+    return theirs, with_rows(theirs, mine)
 
 
 def _other_plugins(theirs: RunPlan, mine: RunPlan) -> list[str]:
@@ -317,7 +340,7 @@ def _engine(request: Request, device: str) -> Engine:
     )
 
 
-def _workers(request: Request, device: str) -> int:
+def worker_count(request: Request, device: str) -> int:
     """One process a core; one for a GPU, whose memory they would share."""
     if request.workers is not None:
         return request.workers

@@ -44,12 +44,14 @@ def build(
     planned: int = 0,
     missing: Sequence[MissingRow] = (),
     design: Sequence[PlannedRow] = (),
+    remarks: Sequence[str] = (),
 ) -> Board:
     """Board of the records of one suite, preset, corpus and task; mixing several is refused.
 
     Without a `display` that of the records' task is asked for, and without a `baseline` the display's is taken.
     `problems` are what went wrong before, when records were read; the board keeps them among its own. `planned` and
-    `missing` are what a run was asked for and did not come to, `design` its rows of factorial grids.
+    `missing` are what a run was asked for and did not come to, `design` its rows of factorial grids, `remarks` what
+    was said before it.
     """
     found = list(records)
     if not found:
@@ -93,6 +95,7 @@ def build(
         planned=planned,
         missing=tuple(missing),
         design=tuple(design),
+        remarks=tuple(remarks),
         scores=scores,
     )
 
@@ -116,6 +119,7 @@ def build_all(runs: Runs) -> dict[BoardKey, Board]:
             planned=known.planned,
             missing=known.missing,
             design=known.design,
+            remarks=known.remarks,
         )
     return boards
 

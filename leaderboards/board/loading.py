@@ -39,6 +39,8 @@ class Expected:
     """Those without a record."""
     design: tuple[PlannedRow, ...] = ()
     """Planned rows of factorial grids, whether they have a record or not."""
+    remarks: tuple[str, ...] = ()
+    """The remarks made before the run on what its people and clips are too few for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +189,11 @@ def _expected(
     """The plans of the folders, by board, and which of it is missing in all of them and why."""
     planned: dict[BoardKey, dict[str, PlannedRow]] = {}
     missing: dict[BoardKey, dict[object, MissingRow]] = {}
+    said: dict[BoardKey, dict[str, None]] = {}
     for folder, plan in plans.items():
         key = BoardKey(plan.suite, plan.preset, visible(plan.corpus), visible(plan.task))
         planned.setdefault(key, {}).update((row.cell_id, _readable(row)) for row in plan.planned)
+        said.setdefault(key, {}).update(dict.fromkeys(map(visible, plan.remarks)))
         for row in missing_rows(folder, have):
             known = missing.setdefault(key, {})
             known.setdefault(row.cell_id or (row.row, row.tier, row.seed), _shown(row, refused))
@@ -198,6 +202,7 @@ def _expected(
             planned=len(rows),
             missing=tuple(missing.get(key, {}).values()),
             design=tuple(row for row in rows.values() if row.factors),
+            remarks=tuple(said[key]),
         )
         for key, rows in planned.items()
         if rows or key in missing

@@ -166,6 +166,8 @@ class Board:
     """Planned rows and seeds without a record, each with the reason."""
     design: tuple[PlannedRow, ...] = ()
     """Planned rows of factorial grids, recorded or not; empty where there is no such grid, or nobody wrote it down."""
+    remarks: tuple[str, ...] = ()
+    """The remarks made before the run on what its people and clips are too few for."""
     scores: Mapping[RowKey, Mapping[str, Scores]] = field(repr=False)
 
     def row(self, method: str, tier: str = DEFAULT, variant: str = "") -> BoardRow:

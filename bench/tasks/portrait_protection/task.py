@@ -10,6 +10,7 @@ from privtalk.attacks.purification.registry import ATTACKERS, find_attacker
 from privtalk.attacks.purification.training import TrainedAttacker
 from privtalk.bench import task
 from privtalk.bench.networks import Means, choose_device, find_network, split_backbone
+from privtalk.bench.planning.forecast import TaskForecast
 from privtalk.bench.row_options import row_options
 from privtalk.bench.task import (
     Axis,
@@ -215,6 +216,17 @@ class PortraitProtection(task.Task):
             "scoring": 0.05 * owners * (1 + len(cell.attackers)),
             "controls": 0.0 if cell.protection is None else owners * frame * 6 * cell.animation.frames,
         }
+
+    def plan(self, pending: Sequence[Planned], place: Place, workers: int) -> TaskForecast:
+        from privtalk.bench.corpus.opening import open_population
+        from privtalk.bench.corpus.rendered.shards import lacking_bytes
+
+        found = super().plan(pending, place, workers)
+        corpora = {
+            planned.cell.corpus for planned in pending if isinstance(planned.cell, PortraitProtectionCell)
+        }
+        there = [open_population(corpus, place.resources.corpus) for corpus in corpora]
+        return found.model_copy(update={"cache_bytes": sum(map(lacking_bytes, there))})
 
     def run(self, work: Work) -> CellOutcome:
         from privtalk.bench.tasks.portrait_protection.run import run

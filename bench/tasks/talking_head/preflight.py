@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from privtalk.attacks.audit.canaries import BLOCK
 from privtalk.bench.corpus.population import Population
+from privtalk.bench.corpus.rendered.shards import FRAME_BYTES
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.environment import available_memory
 from privtalk.bench.networks import Network, check_unseen, open_backbone
@@ -24,7 +25,6 @@ from privtalk.methods.adapters import AdapterBank, target_layers
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.cohorts import choose_cohort
-from privtalk.methods.privacy.accounting.sampled_gaussian import void_delta
 from privtalk.methods.registry import METHODS, adapter_config
 
 DRAWS = 20_000_000
@@ -41,9 +41,6 @@ CANARY_BYTES = 2 * 8 * BLOCK
 
 KEPT_MIB = 256
 """MiB of disk that a run leaves free."""
-
-FRAME_BYTES = 3400
-"""Bytes of a frame's sound, landmarks and truth on disk (measured: 3,300 to 3,600, with the file's own)."""
 
 
 def check(
@@ -174,10 +171,10 @@ def _check_training(cell: TalkingHeadCell, training: Training, network: Network)
                 f"{widest}; lower it"
             )
     if cell.method in METHODS:
-        _check_federation(training, cell.seed, client_count(cell), _message(cell, training, network))
+        _check_federation(training, cell.seed, client_count(cell), message(cell, training, network))
 
 
-def _message(cell: TalkingHeadCell, training: Training, network: Network) -> int:
+def message(cell: TalkingHeadCell, training: Training, network: Network) -> int:
     """Numbers in a message."""
     config = adapter_config(cell.method, training.adapter)
     return message_length(cell, training, _template(config, network))
@@ -223,19 +220,6 @@ def cohorts(federation: FederationConfig, count: int, seed: int) -> tuple[int, .
     )
 
 
-def remarks(pending: Sequence[PlannedTalkingHead]) -> tuple[str, ...]:
-    """Remarks on what keeps no cell from being run, but its figures from meaning what was asked for."""
-    found = []
-    for planned in pending:
-        training = planned.cell.training
-        if training is None or training.privacy.epsilon is None or planned.cell.method not in METHODS:
-            continue
-        count = client_count(planned.cell)
-        if void := void_delta(privacy.delta(training.privacy, count), count):
-            found.append(f"{planned.cell.tier}: {void}; lower privacy.delta")
-    return tuple(dict.fromkeys(found))
-
-
 # Memory and disk
 
 
@@ -265,7 +249,7 @@ def memory_mib(cell: TalkingHeadCell, network: Network) -> float:
     largest = max(cohorts(training.federation, count, cell.seed), default=expected)
     kept = min(training.attack.rounds, training.federation.rounds)
     audited = CANARY_BYTES if training.attack.canaries else 0
-    sent = _message(cell, training, network)
+    sent = message(cell, training, network)
     return BASE_MIB + (4 * largest * (dim * COPIES + sent * kept) + sent * audited) / 2**20
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from privtalk.bench import task
 from privtalk.bench.networks import Means, choose_device, find_network, split_backbone
+from privtalk.bench.planning.forecast import TaskForecast
 from privtalk.bench.task import (
     Axis,
     CellOutcome,
@@ -161,9 +162,10 @@ class TalkingHead(task.Task):
         preflight.check(own, means.network, population, workers)
 
     def remarks(self, pending: Sequence[Planned]) -> Sequence[str]:
-        from privtalk.bench.tasks.talking_head import preflight
+        from privtalk.bench.tasks.talking_head import honesty
 
-        return preflight.remarks(cast("Sequence[own_settings.PlannedTalkingHead]", pending))
+        own = cast("Sequence[own_settings.PlannedTalkingHead]", pending)
+        return honesty.conditions(own, honesty.needs(own[0].cell.corpus.name)) if own else ()
 
     def prepare(self, cells: Sequence[TalkingHeadCell], place: Place) -> Iterator[Preparation]:
         from privtalk.bench.tasks.talking_head.stages.prepare import preparations
@@ -174,6 +176,11 @@ class TalkingHead(task.Task):
         from privtalk.bench.tasks.talking_head.costs import costs
 
         return costs(cell)
+
+    def plan(self, pending: Sequence[Planned], place: Place, workers: int) -> TaskForecast:
+        from privtalk.bench.tasks.talking_head.forecast import forecast
+
+        return forecast(cast("Sequence[own_settings.PlannedTalkingHead]", pending), place.resources, workers)
 
     def run(self, work: Work) -> CellOutcome:
         from privtalk.bench.tasks.talking_head.run import run

@@ -38,6 +38,7 @@ class Conditions(Section):
         return {
             "conditions": _conditions(self.board),
             "runs": runs,
+            "remarks": self.board.remarks,
             "stages": list(dict.fromkeys(stage for run in runs for stage in run.record.timings)),
         }
 

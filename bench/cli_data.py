@@ -33,16 +33,20 @@ def data_prepare(
     layout: Annotated[
         str | None,
         typer.Option(
-            help="Data set of moving faces: beat, biwi, 3d_etf, faceformer or vocaset [default: videos]."
+            help="Data set's layout. Films: folders, grid, hdtf, lrs3, mead, ravdess, voxceleb2, or FILE.py:NAME. "
+            "Moving faces: beat, biwi, 3d_etf, faceformer, vocaset [default: folders]."
         ),
     ] = None,
 ) -> None:
     """Turn a folder of videos, or a data set of moving faces, into clips for `bench run --corpus`."""
     from privtalk.bench.commands import data as command
 
-    if layout is not None:
+    if command.is_of_meshes(layout):
+        assert layout is not None
         if detector is not None or landmarks is not None:
-            raise UserError("--layout reads faces that move already; leave --detector and --landmarks out")
+            raise UserError(
+                f"layout {layout} is of faces that move already; leave --detector and --landmarks out"
+            )
         raise typer.Exit(command.prepare_faces(source, out, layout))
     raise typer.Exit(
         command.prepare(
@@ -54,6 +58,7 @@ def data_prepare(
             detector=detector,
             landmarks=landmarks,
             workers=workers,
+            layout=layout,
         )
     )
 

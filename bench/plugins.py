@@ -1,9 +1,10 @@
-"""The things that people bring: methods, attacks, metrics, tasks and corpora from their own files and packages.
+"""The things that people bring: methods, attacks, metrics, tasks, corpora and layouts of data sets, from their own
+files and packages.
 
 A reference is `path.py:NAME`, `package.module:NAME`, or the name of an entry point of an installed package
-(`privtalk.methods`, `.attacks`, `.metrics`, `.tasks`, `.corpora`). What it names is registered under its own name and
-is from then on like what the project has: in this process, and in every worker, which enrols the same references before
-it runs a cell.
+(`privtalk.methods`, `.attacks`, `.metrics`, `.tasks`, `.corpora`, `.layouts`). What it names is registered under its
+own name and is from then on like what the project has: in this process, and in every worker, which enrols the same
+references before it runs a cell.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ REGISTRIES: Mapping[Kind, Registry] = {
     "attack": Registry("privtalk.attacks.catalogue", "CATALOGUE"),
     "metric": Registry("privtalk.metrics.registry", "METRICS"),
     "corpus": Registry("privtalk.bench.corpus.brought", "CORPORA"),
+    "layout": Registry("privtalk.bench.corpus.video.layouts.registry", "FILM_LAYOUTS"),
 }
 """Kind -> where its things stand; imported when something is brought, for torch takes seconds."""
 _ENROLLED: dict[tuple[Kind, str], Plugin] = {}

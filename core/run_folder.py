@@ -53,7 +53,7 @@ class PlannedRow(Frozen):
         return f"{self.row}{tier} seed {self.seed}"
 
 
-PluginKind = Literal["method", "attack", "metric", "task", "corpus"]
+PluginKind = Literal["method", "attack", "metric", "task", "corpus", "layout"]
 
 
 class Plugin(Frozen):

@@ -57,3 +57,16 @@ def test_every_example_is_tested():
     source = Path(__file__).read_text(encoding="utf-8")
     examples = {path.stem for path in (ROOT / "examples").glob("*.py")}
     assert [name for name in examples if f'printed("{name}"' not in source] == []
+
+
+def test_trees_are_of_their_layouts(tmp_path, capsys):
+    from privtalk.bench.corpus.prepared.laid_out import find_laid_out
+    from privtalk.bench.corpus.video.layouts.registry import FILM_LAYOUTS
+
+    lines = printed("layout_trees", capsys, str(tmp_path), 4, 2, "", 4)
+    assert [line.split()[5] for line in lines] == list(FILM_LAYOUTS)
+    for name, layout in FILM_LAYOUTS.items():
+        films = find_laid_out(tmp_path / name, layout, lambda line: None)
+        assert len(films) == 8, name
+        assert len({film.source.identity for film in films}) == 4, name
+        assert all(film.fault is None for film in films), name

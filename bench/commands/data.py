@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from privtalk.bench import suites
+from privtalk.bench import plugins, suites
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.preparing import make
 from privtalk.core.cache import cache_folder
-from privtalk.core.errors import UserError
+from privtalk.core.errors import UserError, unknown
 
 
 def build(suite: str, preset: str, workers: int | None) -> None:
@@ -29,6 +29,35 @@ def build(suite: str, preset: str, workers: int | None) -> None:
     console.print(f"{made} files made, the rest was there: {cache_folder()}", soft_wrap=True, highlight=False)
 
 
+def is_of_meshes(layout: str | None) -> bool:
+    """Returns whether a layout is of moving faces, and not of films; a `UserError` where there is none of the name.
+
+    What installed packages and FILE.py:NAME bring is entered on the way.
+    """
+    from privtalk.bench.corpus.mesh.layouts.registry import LAYOUTS
+    from privtalk.bench.corpus.video.layouts.registry import FILM_LAYOUTS
+
+    plugins.installed(("layout",))
+    if layout is None:
+        return False
+    name = layout_name(layout)
+    if name not in {*LAYOUTS, *FILM_LAYOUTS}:
+        raise unknown("layout", layout, sorted({*LAYOUTS, *FILM_LAYOUTS}))
+    return name in LAYOUTS
+
+
+def layout_name(layout: str) -> str:
+    """Returns a layout's own name; enters it where it is a reference."""
+    from privtalk.bench.corpus.mesh.layouts.registry import LAYOUTS
+
+    if not plugins.is_reference(layout):
+        return layout
+    name = plugins.enrol("layout", layout).name
+    if name in LAYOUTS:
+        raise UserError(f"layout {layout}: layout {name!r} is there already; give it another name")
+    return name
+
+
 def prepare(
     source: Path,
     out: Path,
@@ -39,12 +68,14 @@ def prepare(
     detector: Path | None,
     landmarks: Path | None,
     workers: int | None,
+    layout: str | None = None,
 ) -> int:
     """Turns videos into a corpus; exit 2 where nothing could be taken."""
     from privtalk.bench.corpus.prepared import prepare as videos
     from privtalk.bench.corpus.prepared.names import shown
     from privtalk.bench.corpus.prepared.summary import summary_table
     from privtalk.bench.corpus.video.ingest import PrepareOptions
+    from privtalk.bench.corpus.video.layouts.registry import FOLDERS, find_film_layout
 
     options = PrepareOptions(
         detector=detector,
@@ -54,6 +85,7 @@ def prepare(
         min_seconds=min_seconds,
         workers=workers or usable_cores(),
     )
+    chosen = find_film_layout(layout_name(layout or FOLDERS))
     columns = (TextColumn("preparing"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     errors = Console(stderr=True)
 
@@ -66,7 +98,7 @@ def prepare(
         def advance(done: int, total: int, video: str) -> None:
             bar.update(task, completed=done, total=total, description=escape(shown(video)))
 
-        summary = videos.prepare(source, out, options, advance, warn)
+        summary = videos.prepare(source, out, options, advance, warn, chosen)
     console = Console()
     console.print(summary_table(summary))
     if not summary.taken:

@@ -112,6 +112,14 @@ def _attackers() -> Iterator[Line]:
     )
 
 
+def _layouts() -> Iterator[Line]:
+    from privtalk.bench.corpus.mesh.layouts.registry import LAYOUTS
+    from privtalk.bench.corpus.video.layouts.registry import FILM_LAYOUTS
+
+    yield from ((name, "films", layout.about) for name, layout in FILM_LAYOUTS.items())
+    yield from ((name, "moving faces", layout.about) for name, layout in LAYOUTS.items())
+
+
 def _weights() -> Iterator[Line]:
     from privtalk.metrics.weights import CATALOGUE
 
@@ -157,6 +165,7 @@ KINDS: Mapping[str, Callable[[], Iterator[Line]]] = {
     "protections": _protections,
     "attackers": _attackers,
     "corpora": _corpora,
+    "layouts": _layouts,
     "weights": _weights,
 }
 """Kind -> its lines."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from privtalk.bench.corpus.prepared import names
 from privtalk.bench.corpus.prepared.store import INDEX
 from privtalk.bench.corpus.prepared.summary import SUMMARY
 from privtalk.bench.corpus.video.ingest import VideoSource
+from privtalk.bench.corpus.video.layouts.folders import FoldersLayout
+from privtalk.bench.corpus.video.layouts.layout import FilmPlace, LaidOutPerson
 from privtalk.core.locks import HOLDER, LOCK
 
 PICTURES = (
@@ -52,6 +54,10 @@ class Film(NamedTuple):
     """Its path below SRC, as text; no two films have the same."""
     fault: str | None = None
     """Why it cannot even be tried."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """The attributes of the film itself."""
+    person: LaidOutPerson = LaidOutPerson()
+    """The facts that the layout tells of the person."""
 
 
 class FoundPath(NamedTuple):
@@ -63,50 +69,81 @@ class FoundPath(NamedTuple):
 
 def find_films(src: Path) -> list[Film]:
     """Media files below `src` in the order of their names; the first folder of the path is the identity."""
-    if not src.is_dir():
-        raise ValueError(f"{names.shown(src)}: not a folder; SRC holds one folder of videos an identity")
-    found = sorted(_walk(src), key=lambda each: each.path)
-    if not found:
-        raise ValueError(f"{names.shown(src)}: no videos; SRC holds one folder of videos an identity")
+    found = find_media(src, "SRC holds one folder of videos an identity")
     if all(each.path.parent == src and each.fault is None for each in found):
         raise ValueError(
             f"{names.shown(src)}: its videos stand in no identity's folder; where they are one person's, name the "
             f"folder above it ({names.shown(src.resolve().parent)}), otherwise move each to SRC/<identity>/"
         )
-    return _named(src, found)
+    layout = FoldersLayout()
+    places = [layout.place(below(src, each.path)) for each in found]
+    return name_films(src, list(zip(found, places, strict=True)), layout.people(src))
 
 
-def _named(src: Path, found: Sequence[FoundPath]) -> list[Film]:
-    paths = [each.path.relative_to(src) for each in found]
+def find_media(src: Path, wanted: str) -> list[FoundPath]:
+    """Everything below `src` that is or should be a media file, in the order of the names; raises where nothing is."""
+    if not src.is_dir():
+        raise ValueError(f"{names.shown(src)}: not a folder; {wanted}")
+    found = sorted(_walk(src), key=lambda each: each.path)
+    if not found:
+        raise ValueError(f"{names.shown(src)}: no videos; {wanted}")
+    return found
+
+
+def below(src: Path, path: Path) -> PurePosixPath:
+    """The path of a film below SRC."""
+    return PurePosixPath(*path.relative_to(src).parts)
+
+
+def name_films(
+    src: Path,
+    found: Sequence[tuple[FoundPath, FilmPlace | None]],
+    people: Mapping[str, LaidOutPerson],
+    sounds: Mapping[Path, Path] | None = None,
+) -> list[Film]:
+    """Films with the names that they get in the corpus; those without a place stand in no identity's folder.
+
+    `people` are those of the layout's tables, `sounds` the files of sound by film.
+    """
+    sounds = sounds or {}
+    paths = [below(src, each.path) for each, _ in found]
     videos = names.distinct([names.readable(path) for path in paths], paths)
-    faults, called = _identity_faults(paths), _utterances(paths)
+    faults = _identity_faults(place.identity for _, place in found if place is not None)
+    called = _utterances([place for _, place in found], paths)
     films = []
-    for each, path, video in zip(found, paths, videos, strict=True):
-        identity = path.parts[0] if len(path.parts) > 1 else None
+    for (each, place), video, utterance in zip(found, videos, called, strict=True):
+        identity = place.identity if place else None
         fault = faults.get(identity) if identity else None
-        source = VideoSource(each.path, None if fault else identity, called[path])
-        films.append(Film(source, video, fault or each.fault))
+        source = VideoSource(each.path, None if fault else identity, utterance, sounds.get(each.path))
+        attributes = tuple(sorted(place.attributes.items())) if place else ()
+        person = _person(place, people) if place else LaidOutPerson()
+        films.append(Film(source, video, fault or each.fault, attributes, person))
     return films
 
 
-def _utterances(paths: Sequence[Path]) -> dict[Path, str]:
-    owned: dict[tuple[str, ...], list[Path]] = {}
-    for path in paths:
-        owned.setdefault(path.parts[:-1][:1], []).append(path)
-    return {
-        path: name
-        for owner, own in owned.items()
-        for path, name in zip(
-            own, names.utterances([path.relative_to(Path(*owner)) for path in own]), strict=True
-        )
-    }
+def _person(place: FilmPlace, people: Mapping[str, LaidOutPerson]) -> LaidOutPerson:
+    """The person of a film, by its path and by the tables, which prevail."""
+    told = people.get(place.identity, LaidOutPerson())
+    return LaidOutPerson({**place.person, **told.attributes}, told.role or place.role)
 
 
-def _identity_faults(paths: Sequence[Path]) -> dict[str, str]:
-    """Why the films of some of the first folders cannot be taken."""
+def _utterances(places: Sequence[FilmPlace | None], paths: Sequence[PurePath]) -> list[str]:
+    owned: dict[str | None, list[int]] = {}
+    for number, place in enumerate(places):
+        owned.setdefault(place.identity if place else None, []).append(number)
+    found = [""] * len(paths)
+    for numbers in owned.values():
+        own = [place.utterance if (place := places[k]) else paths[k] for k in numbers]
+        for k, name in zip(numbers, names.utterances(own), strict=True):
+            found[k] = name
+    return found
+
+
+def _identity_faults(identities: Iterable[str]) -> dict[str, str]:
+    """Why the films of some identities cannot be taken."""
     faults: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for name in dict.fromkeys(path.parts[0] for path in paths if len(path.parts) > 1):
+    for name in dict.fromkeys(identities):
         told = names.shown(name)
         if problem := names.unnameable(name):
             faults[name] = f"{told} cannot name an identity: {problem}; rename the folder"

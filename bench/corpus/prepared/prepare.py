@@ -1,14 +1,15 @@
 """Real video into clips: the pipeline behind ``bench data prepare SRC -o DST``.
 
-SRC holds one folder an identity. Each video is decoded at 25 frames a second (`video`), its most lasting face
-followed (`tracking`), cropped steadily (`crop`), given landmarks (`faces`) and cut into segments (`ingest`),
-which stand in DST as `store` keeps them. A video that cannot be used is refused by name with the reason and
-the rest goes on. ``DST/prepare.json`` says what became of each (`ledger`); a finished video is not done again
-while its bytes and the options stay the same.
+SRC holds one folder an identity, or a data set of a layout (`laid_out`). Each video is decoded at 25 frames a
+second (`video`), its most lasting face followed (`tracking`), cropped steadily (`crop`), given landmarks (`faces`)
+and cut into segments (`ingest`), which stand in DST as `store` keeps them. A video that cannot be used is refused by
+name with the reason and the rest goes on. ``DST/prepare.json`` says what became of each (`ledger`); a finished video
+is not done again while its bytes and the options stay the same.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hashlib
 import json
@@ -25,13 +26,16 @@ import cv2
 
 from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.claims import AGAIN, Claims, VideoJob
-from privtalk.bench.corpus.prepared.folder import Film, doubts, find_films
+from privtalk.bench.corpus.prepared.folder import Film
+from privtalk.bench.corpus.prepared.laid_out import find_laid_out
 from privtalk.bench.corpus.prepared.ledger import VideoLedger
 from privtalk.bench.corpus.prepared.names import readable, shown
 from privtalk.bench.corpus.prepared.summary import Summary, VideoOutcome
 from privtalk.bench.corpus.video.decoding import VideoError
 from privtalk.bench.corpus.video.faces import find_weights, load_detector, load_landmarker
 from privtalk.bench.corpus.video.ingest import Models, PrepareOptions, Tick, convert
+from privtalk.bench.corpus.video.layouts.layout import FilmLayout
+from privtalk.bench.corpus.video.layouts.registry import FILM_LAYOUTS, FOLDERS
 from privtalk.core.files import file_hash
 from privtalk.core.locks import sole_writer
 
@@ -70,12 +74,19 @@ def options_key(options: PrepareOptions, detector: Path, landmarks: Path) -> str
 
 
 def make_job(film: Film, dst: Path, options: PrepareOptions, tools: Tools, root: str) -> VideoJob:
-    """The work on a film: its key is the hash of its bytes, its place and the options."""
+    """The work on a film: its key is the hash of its bytes, its place and the options.
+
+    A sound in a file of its own and attributes of the film, which only some layouts know, are part of the key, too.
+    """
     source, content = film.source, ""
     try:
         told = content = file_hash(source.path) if film.fault is None else ""
+        if source.sound is not None:
+            told += f" {file_hash(source.sound)}"
     except OSError as error:
         told = f"unreadable: {error.strerror}"
+    if film.attributes:
+        told += f" {json.dumps(film.attributes)}"
     key = hashlib.sha256(f"{tools.key} {source.identity} {source.utterance} {told}".encode()).hexdigest()
     content = "" if content == NOTHING else content
     return VideoJob(film, dst, options, tools.detector, tools.landmarks, key, content, root)
@@ -105,7 +116,8 @@ def run_job(job: VideoJob, tick: Tick) -> VideoOutcome:
         models = _models(job.detector, job.landmarks, job.options.score)
         for clip in convert(job.film.source, job.options, models, tick, notes.append):
             path = store.clip_path(folder, clip.utterance)
-            clips[path.name] = store.save_clip(path, clip)
+            told = dataclasses.replace(clip, attributes=dict(job.film.attributes))
+            clips[path.name] = store.save_clip(path, told)
         done = True
     except (VideoError, store.StoreError) as error:
         return job.outcome(str(error))
@@ -176,14 +188,16 @@ def prepare(
     options: PrepareOptions | None = None,
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
+    layout: FilmLayout = FILM_LAYOUTS[FOLDERS],
 ) -> Summary:
     """Turn the videos below `src` into clips below `dst`; the summary of those videos, taken and refused.
 
     Raises a ValueError (`faces.WeightsError` where weights are missing) before anything is written, when
     nothing can be done at all. Interrupted, it goes on where it stopped when it is called again.
     """
-    options = options or PrepareOptions()
-    films = find_films(src)
+    options, warn = options or PrepareOptions(), warn or (lambda line: None)
+    remarks: list[str] = []
+    films = find_laid_out(src, layout, remarks.append)
     if dst.resolve().is_relative_to(src.resolve()):
         raise ValueError(f"{shown(dst)}: stands inside {shown(src)}; choose a folder outside the videos")
     detector, landmarks = (
@@ -192,9 +206,8 @@ def prepare(
     )
     _models(detector, landmarks, options.score)
     tools = Tools(detector, landmarks, options_key(options, detector, landmarks))
-    if warn is not None:
-        for doubt in doubts(src, films):
-            warn(doubt)
+    for remark in remarks:
+        warn(remark)
     with sole_writer(dst, "bench data prepare"):
         ledger = VideoLedger(dst)
         root = readable(src.resolve())

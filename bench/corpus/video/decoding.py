@@ -52,11 +52,11 @@ class Probe(NamedTuple):
         return self.pictures or self.longest
 
 
-def probe(path: Path) -> Probe:
-    """Read the header and the first frame; raises where there is no picture or no sound stream."""
+def probe(path: Path, silent: bool = False) -> Probe:
+    """Read the header and the first frame; raises where there is no picture, or no sound stream unless `silent`."""
     with reading(path) as container:
         stream = picture_track(container)
-        if not container.streams.audio:
+        if not silent and not container.streams.audio:
             raise VideoError("soundless: no audio stream")
         first = next(container.decode(stream), None)
         if first is None:

@@ -22,10 +22,10 @@ from privtalk.bench.corpus.video import decoding as video
 from privtalk.bench.corpus.video import tracking
 from privtalk.bench.corpus.video.balance import Balance
 from privtalk.bench.corpus.video.crop import extract, face_unit, features, frame_face, to_crop
-from privtalk.bench.corpus.video.decoding import VideoError
+from privtalk.bench.corpus.video.decoding import Probe, VideoError
 from privtalk.bench.corpus.video.faces import Detector, Face, Landmarker
 from privtalk.bench.corpus.video.liveliness import Fault, fault, repeats
-from privtalk.bench.corpus.video.sound import SILENCE, read_sound
+from privtalk.bench.corpus.video.sound import SILENCE, Sound, read_sound, start_of_sound
 from privtalk.bench.corpus.video.tracking import FaceTrack
 
 Pixels = NDArray[np.uint8]
@@ -81,6 +81,8 @@ class VideoSource(NamedTuple):
     identity: str | None
     """None where it stands in no identity's folder."""
     utterance: str
+    sound: Path | None = None
+    """The file that holds the sound; None where the film does."""
 
 
 Tick = Callable[[float], None]
@@ -156,8 +158,8 @@ def convert(
     """The clips of one video, one by one; raises a `VideoError` with the reason where it is refused."""
     if source.identity is None:
         raise VideoError("stands in no identity's folder: move it to SRC/<identity>/")
-    header = video.probe(source.path)
-    heard = read_sound(source.path, header.start)
+    header = video.probe(source.path, silent=source.sound is not None)
+    heard = heard_of(source, header)
     sound = heard.samples
     expected = (header.duration or len(sound) / SAMPLE_RATE) * FPS
     sightings = Sightings(
@@ -190,6 +192,16 @@ def convert(
         raise VideoError(faults.most_common(1)[0][0].reason)
     for text in (*header.notes, *heard.notes, *filter(None, [balance.note])):
         note(text)
+
+
+def heard_of(source: VideoSource, header: Probe) -> Sound:
+    """The sound of a film, from its own file where it has one: both then begin at the same moment."""
+    if source.sound is None:
+        return read_sound(source.path, header.start)
+    try:
+        return read_sound(source.sound, start_of_sound(source.sound))
+    except VideoError as error:
+        raise VideoError(f"its sound, {source.sound.name}: {error}") from error
 
 
 def sound_of(sound: NDArray[np.float32], run: range) -> NDArray[np.float32]:

@@ -39,6 +39,17 @@ class Sound(NamedTuple):
     notes: tuple[str, ...]
 
 
+def start_of_sound(path: Path) -> float:
+    """Time stamp (seconds, >= 0) at which the first track of a file begins; 0 where it does not say.
+
+    A negative one is an encoder's padding, which decoders drop.
+    """
+    with reading(path) as container:
+        for stream in ranked(container.streams.audio)[:1]:
+            return max(0.0, float(stream.start_time * stream.time_base)) if stream.start_time else 0.0
+    return 0.0
+
+
 def read_sound(path: Path, start: float) -> Sound:
     """Sound whose sample 0 falls on time stamp `start` (seconds), of the best track that is not silent.
 

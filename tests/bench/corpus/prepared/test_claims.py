@@ -139,14 +139,14 @@ def test_a_film_that_vanishes_on_the_way_is_named(
     src = tmp_path / "src"
     gone = shoot(src / "ann" / "a.mkv")
     shoot(src / "bob" / "ok.mkv", 2)
-    find = pipeline.find_films
+    find = pipeline.find_laid_out
 
-    def then_gone(folder: Path) -> Any:
-        films = find(folder)
+    def then_gone(*asked: Any) -> Any:
+        films = find(*asked)
         gone.unlink()
         return films
 
-    monkeypatch.setattr(pipeline, "find_films", then_gone)
+    monkeypatch.setattr(pipeline, "find_laid_out", then_gone)
     reasons = told(prepare(src, tmp_path / "dst", progress=lambda *_: None))
     assert "cannot be read" in (reasons["ann/a.mkv"] or "") or "No such file" in (reasons["ann/a.mkv"] or "")
     assert reasons["bob/ok.mkv"] is None

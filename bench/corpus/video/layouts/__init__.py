@@ -1,0 +1,1 @@
+"""The layouts of real data sets of talking people on video, one file each."""

@@ -30,6 +30,10 @@ def data_prepare(
         Path | None, typer.Option(help="68 points: dlib, or ONNX weights of a network such as PFLD.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
+    public: Annotated[
+        int | None,
+        typer.Option(min=0, help="People for `bench pretrain --corpus` [default: half where there are 12]."),
+    ] = None,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -43,9 +47,9 @@ def data_prepare(
 
     if command.is_of_meshes(layout):
         assert layout is not None
-        if detector is not None or landmarks is not None:
+        if detector is not None or landmarks is not None or public is not None:
             raise UserError(
-                f"layout {layout} is of faces that move already; leave --detector and --landmarks out"
+                f"layout {layout} is of faces that move already; leave --detector, --landmarks and --public out"
             )
         raise typer.Exit(command.prepare_faces(source, out, layout))
     raise typer.Exit(
@@ -59,6 +63,7 @@ def data_prepare(
             landmarks=landmarks,
             workers=workers,
             layout=layout,
+            public=public,
         )
     )
 

@@ -18,6 +18,7 @@ from privtalk.core.display import Display
 from privtalk.core.files import write_atomic
 from privtalk.core.frozen import Frozen
 from privtalk.core.json_files import read_json
+from privtalk.core.origin import DatasetOrigin
 from privtalk.core.upgrade import FIRST_TASK, at_of, tier_of
 
 PLAN = "run.json"
@@ -79,6 +80,8 @@ class RunPlan(Frozen):
     """The plugins that people brought."""
     display: Display | None = None
     """How boards show the task; None in folders from before it was written down."""
+    origins: tuple[DatasetOrigin, ...] = ()
+    """The data sets that the corpus was prepared from; empty where it is the embedded one, or does not say."""
     planned: tuple[PlannedRow, ...] = ()
     """Empty in folders from before rows were written down."""
     remarks: tuple[str, ...] = ()
@@ -152,7 +155,9 @@ def with_rows(plan: RunPlan, more: RunPlan) -> RunPlan:
             merged[row.cell_id] = row
     brought = tuple(dict.fromkeys((*plan.plugins, *more.plugins)))
     said = tuple(dict.fromkeys((*plan.remarks, *more.remarks)))
-    return plan.model_copy(update={"planned": tuple(merged.values()), "plugins": brought, "remarks": said})
+    origins = more.origins or plan.origins
+    update = {"planned": tuple(merged.values()), "plugins": brought, "remarks": said, "origins": origins}
+    return plan.model_copy(update=update)
 
 
 def record_failure(folder: Path, cell_id: str, reason: str) -> None:

@@ -69,10 +69,12 @@ def prepare(
     landmarks: Path | None,
     workers: int | None,
     layout: str | None = None,
+    public: int | None = None,
 ) -> int:
     """Turns videos into a corpus; exit 2 where nothing could be taken."""
     from privtalk.bench.corpus.prepared import prepare as videos
     from privtalk.bench.corpus.prepared.names import shown
+    from privtalk.bench.corpus.prepared.provenance import public_people
     from privtalk.bench.corpus.prepared.summary import summary_table
     from privtalk.bench.corpus.video.ingest import PrepareOptions
     from privtalk.bench.corpus.video.layouts.registry import FOLDERS, find_film_layout
@@ -98,11 +100,14 @@ def prepare(
         def advance(done: int, total: int, video: str) -> None:
             bar.update(task, completed=done, total=total, description=escape(shown(video)))
 
-        summary = videos.prepare(source, out, options, advance, warn, chosen)
+        summary = videos.prepare(source, out, options, advance, warn, chosen, public)
     console = Console()
     console.print(summary_table(summary))
     if not summary.taken:
         return 2
+    if open_to_all := len(public_people(out)):
+        line = f"{open_to_all} people are public: bench pretrain --corpus {shown(out)}"
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     line = f"next: bench run --suite privacy_utility --corpus {shown(out)}"
     console.print(line, soft_wrap=True, highlight=False, markup=False)
     return 0

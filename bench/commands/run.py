@@ -15,6 +15,7 @@ from rich.text import Text
 
 from privtalk.bench import plugins, suites
 from privtalk.bench.commands import boards
+from privtalk.bench.corpus.origins import origins
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Engine, Failed, Outcome, choose_engine, execute, heard_by, held, team
 from privtalk.bench.execution import Job as Job
@@ -82,7 +83,7 @@ def run(request: Request, console: Console | None = None) -> int:
     claimable(place.folder)
     with held(engine, max(workers, request.stack_workers)), sole_writer(place.folder, "bench run"):
         remarks = tuple(task.remarks(plan.cells))
-        claim(place.folder, plan, found, remarks)
+        claim(place.folder, plan, found, remarks, request.corpus)
         pending = pending_cells(plan, store)
         console.print(_opening(plan, pending, place.folder), highlight=False, soft_wrap=True)
         look_twice(console, remarks)
@@ -198,15 +199,20 @@ def claim(
     plan: suites.Plan,
     brought: tuple[Plugin, ...] = (),
     remarks: tuple[str, ...] = (),
+    corpus: str | None = None,
 ) -> None:
     """A run folder belongs to one configuration; seeds and rows may be added to it, other settings may not."""
-    theirs, merged = claimed(folder, plan, brought, remarks)
+    theirs, merged = claimed(folder, plan, brought, remarks, corpus)
     if merged != theirs:
         write_plan(folder, merged)
 
 
 def claimed(
-    folder: Path, plan: suites.Plan, brought: tuple[Plugin, ...] = (), remarks: tuple[str, ...] = ()
+    folder: Path,
+    plan: suites.Plan,
+    brought: tuple[Plugin, ...] = (),
+    remarks: tuple[str, ...] = (),
+    corpus: str | None = None,
 ) -> tuple[RunPlan | None, RunPlan]:
     """The plan that a folder holds, and the one that it will hold; raises where it is of another configuration."""
     mine = RunPlan(
@@ -216,13 +222,14 @@ def claimed(
         settings=plan.settings.model_dump(mode="json"),
         plugins=brought,
         display=find_task(plan.task).display,
+        origins=origins(Path(corpus)) if corpus and Path(corpus).is_dir() else (),
         planned=tuple(_row(planned) for planned in plan.cells),
         remarks=remarks,
     )
     theirs = read_plan(folder)
     if theirs is None:
         return None, mine
-    apart = {"planned", "display", "plugins", "remarks"}
+    apart = {"planned", "display", "plugins", "remarks", "origins"}
     old, new = (held.model_dump(mode="json", exclude=apart) for held in (theirs, mine))
     if changed := [*_differences(old, new), *_other_plugins(theirs, mine)]:
         raise UserError(

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from privtalk.core.display import Display
+from privtalk.core.origin import DatasetOrigin
 from privtalk.core.records import Record
 from privtalk.core.run_folder import MissingRow, PlannedRow
 from privtalk.leaderboards import formats
@@ -45,13 +46,14 @@ def build(
     missing: Sequence[MissingRow] = (),
     design: Sequence[PlannedRow] = (),
     remarks: Sequence[str] = (),
+    origins: Sequence[DatasetOrigin] = (),
 ) -> Board:
     """Board of the records of one suite, preset, corpus and task; mixing several is refused.
 
     Without a `display` that of the records' task is asked for, and without a `baseline` the display's is taken.
     `problems` are what went wrong before, when records were read; the board keeps them among its own. `planned` and
     `missing` are what a run was asked for and did not come to, `design` its rows of factorial grids, `remarks` what
-    was said before it.
+    was said before it, `origins` the data sets of its corpus.
     """
     found = list(records)
     if not found:
@@ -96,6 +98,7 @@ def build(
         missing=tuple(missing),
         design=tuple(design),
         remarks=tuple(remarks),
+        origins=tuple(origins),
         scores=scores,
     )
 
@@ -120,6 +123,7 @@ def build_all(runs: Runs) -> dict[BoardKey, Board]:
             missing=known.missing,
             design=known.design,
             remarks=known.remarks,
+            origins=known.origins,
         )
     return boards
 

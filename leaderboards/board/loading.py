@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from privtalk.core.display import Display
 from privtalk.core.errors import UserError
+from privtalk.core.origin import DatasetOrigin
 from privtalk.core.records import Record, RunStore, Sample
 from privtalk.core.run_folder import PLAN, MissingRow, PlannedRow, RunPlan, missing_rows, read_plan
 from privtalk.leaderboards.board.validation import MetricValidation, find
@@ -41,6 +42,8 @@ class Expected:
     """Planned rows of factorial grids, whether they have a record or not."""
     remarks: tuple[str, ...] = ()
     """The remarks made before the run on what its people and clips are too few for."""
+    origins: tuple[DatasetOrigin, ...] = ()
+    """The data sets that the corpus was prepared from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,10 +193,12 @@ def _expected(
     planned: dict[BoardKey, dict[str, PlannedRow]] = {}
     missing: dict[BoardKey, dict[object, MissingRow]] = {}
     said: dict[BoardKey, dict[str, None]] = {}
+    origins: dict[BoardKey, list[DatasetOrigin]] = {}
     for folder, plan in plans.items():
         key = BoardKey(plan.suite, plan.preset, visible(plan.corpus), visible(plan.task))
         planned.setdefault(key, {}).update((row.cell_id, _readable(row)) for row in plan.planned)
         said.setdefault(key, {}).update(dict.fromkeys(map(visible, plan.remarks)))
+        origins.setdefault(key, []).extend(map(_seen, plan.origins))
         for row in missing_rows(folder, have):
             known = missing.setdefault(key, {})
             known.setdefault(row.cell_id or (row.row, row.tier, row.seed), _shown(row, refused))
@@ -203,10 +208,16 @@ def _expected(
             missing=tuple(missing.get(key, {}).values()),
             design=tuple(row for row in rows.values() if row.factors),
             remarks=tuple(said[key]),
+            origins=tuple(dict.fromkeys(origins[key])),
         )
         for key, rows in planned.items()
         if rows or key in missing
     }
+
+
+def _seen(origin: DatasetOrigin) -> DatasetOrigin:
+    """An origin with its texts made visible."""
+    return DatasetOrigin.model_construct(**all_visible(origin.model_dump()))
 
 
 def _readable(row: PlannedRow) -> PlannedRow:

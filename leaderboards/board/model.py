@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from privtalk.core.display import DEFAULT, Display
+from privtalk.core.origin import DatasetOrigin
 from privtalk.core.records import Direction, Estimate, Privacy, Record, Sample
 from privtalk.core.run_folder import MissingRow, PlannedRow
 from privtalk.leaderboards import formats
@@ -168,6 +169,8 @@ class Board:
     """Planned rows of factorial grids, recorded or not; empty where there is no such grid, or nobody wrote it down."""
     remarks: tuple[str, ...] = ()
     """The remarks made before the run on what its people and clips are too few for."""
+    origins: tuple[DatasetOrigin, ...] = ()
+    """The data sets that the corpus was prepared from; empty where it is the embedded one, or nobody wrote it down."""
     scores: Mapping[RowKey, Mapping[str, Scores]] = field(repr=False)
 
     def row(self, method: str, tier: str = DEFAULT, variant: str = "") -> BoardRow:

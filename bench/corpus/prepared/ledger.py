@@ -14,6 +14,7 @@ from pathlib import Path
 from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.names import fold, shown
 from privtalk.bench.corpus.prepared.summary import SUMMARY, Summary, VideoOutcome, read_summary
+from privtalk.bench.corpus.video.layouts.layout import LaidOutPerson
 from privtalk.core import files
 from privtalk.core.files import write_atomic
 
@@ -30,6 +31,8 @@ class VideoLedger:
         """Outcomes by identity and video; an identity stays when its last video goes, so that it is swept."""
         self._strangers: dict[str, Clips] = {}
         """Clips by identity that no video accounts for."""
+        self._people: dict[str, LaidOutPerson] = {}
+        """The facts that layouts tell of people, by identity."""
         self.due = 0.0
         """Time of the next write: a summary of a hundred thousand videos is not written after each."""
         known = read_summary(dst)
@@ -64,19 +67,34 @@ class VideoLedger:
         """Whether there are clips of a video, as they were written."""
         return bool(outcome.clips) and self._intact(outcome)
 
+    def people(self) -> dict[str, store.PersonRole]:
+        """Identities with clips, and their roles by the official split."""
+        named = {outcome.identity for outcome in self.outcomes.values() if outcome.clips and outcome.identity}
+        return {name: self._people.get(name, LaidOutPerson()).role for name in sorted(named)}
+
     def place(self, identity: str, utterance: str) -> list[VideoOutcome]:
         """Outcomes whose clips have the names that this utterance's would have."""
         own = self._own.get(identity, {}).values()
         return [outcome for outcome in own if fold(outcome.utterance) == fold(utterance)]
 
-    def open(self, planned: Mapping[str, set[str]], present: set[str]) -> None:
+    def open(
+        self,
+        planned: Mapping[str, set[str]],
+        present: set[str],
+        people: Mapping[str, LaidOutPerson] | None = None,
+    ) -> None:
         """Take stock before the work: `planned` are the utterances by identity to come, `present` their videos.
+
+        `people` is what the layout tells of those of SRC; of others, what their indices say stays.
 
         Clips that were deleted, and whose video is not there to make them again, are struck out. Every index is
         made to say what the books say.
         """
+        told = people or {}
         for identity in {*planned, *self._own}:
-            known = self._listed(identity)
+            index = self._read(identity)
+            known = index.clips
+            self._people[identity] = told.get(identity) or LaidOutPerson(index.attributes, index.role)
             claimed = self._clips(identity)
             folded = {fold(utterance) for utterance in planned.get(identity, ())}
             self._strangers[identity] = {
@@ -86,8 +104,11 @@ class VideoLedger:
             }
         self._strike({name: old for name, old in self.outcomes.items() if name not in present})
         for identity in self._own:
-            expected = self._all_clips(identity)
-            if expected and expected != self._listed(identity):
+            expected, index = self._all_clips(identity), self._read(identity)
+            if expected and (expected, self._people[identity]) != (
+                index.clips,
+                LaidOutPerson(index.attributes, index.role),
+            ):
                 self._index(identity)
 
     def forget(self, names: Iterable[str]) -> None:
@@ -175,16 +196,18 @@ class VideoLedger:
     def _all_clips(self, identity: str) -> Clips:
         return {**self._strangers.get(identity, {}), **self._clips(identity)}
 
-    def _listed(self, identity: str) -> Clips:
-        """Clips that the index on disk lists; none where it cannot be read."""
+    def _read(self, identity: str) -> store.Index:
+        """The index on disk; an empty one where it cannot be read."""
         try:
-            return store.read_index(self.dst / identity).clips
+            return store.read_index(self.dst / identity)
         except (store.StoreError, OSError):
-            return {}
+            return store.Index(identity=identity, clips={})
 
     def _index(self, identity: str) -> None:
         if not self.obstacle(identity):
-            store.write_index(self.dst / identity, identity, self._all_clips(identity))
+            person = self._people.get(identity, LaidOutPerson())
+            folder, clips = self.dst / identity, self._all_clips(identity)
+            store.write_index(folder, identity, clips, person.attributes, person.role)
 
 
 def _is_of(clip: str, utterances: set[str]) -> bool:

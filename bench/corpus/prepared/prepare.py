@@ -15,7 +15,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from functools import lru_cache, partial
 from pathlib import Path
@@ -30,6 +30,12 @@ from privtalk.bench.corpus.prepared.folder import Film
 from privtalk.bench.corpus.prepared.laid_out import find_laid_out
 from privtalk.bench.corpus.prepared.ledger import VideoLedger
 from privtalk.bench.corpus.prepared.names import readable, shown
+from privtalk.bench.corpus.prepared.provenance import (
+    begin,
+    check_asked,
+    deal_roles,
+    write_provenance,
+)
 from privtalk.bench.corpus.prepared.summary import Summary, VideoOutcome
 from privtalk.bench.corpus.video.decoding import VideoError
 from privtalk.bench.corpus.video.faces import find_weights, load_detector, load_landmarker
@@ -189,8 +195,11 @@ def prepare(
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
     layout: FilmLayout = FILM_LAYOUTS[FOLDERS],
+    public: int | None = None,
 ) -> Summary:
     """Turn the videos below `src` into clips below `dst`; the summary of those videos, taken and refused.
+
+    `public`: how many people are for pre-training; None: as an earlier call asked, or as `provenance` says.
 
     Raises a ValueError (`faces.WeightsError` where weights are missing) before anything is written, when
     nothing can be done at all. Interrupted, it goes on where it stopped when it is called again.
@@ -211,15 +220,27 @@ def prepare(
     with sole_writer(dst, "bench data prepare"):
         ledger = VideoLedger(dst)
         root = readable(src.resolve())
+        known = begin(dst, layout, options, public, bool(ledger.outcomes))
+        here = {film.source.identity for film in films if film.fault is None}
+        check_asked(known, len({*here, *ledger.people()} - {None}), official(films))
+        write_provenance(dst, known)
         jobs = [make_job(film, dst, options, tools, root) for film in films]
-        return _prepare(jobs, ledger, root, progress)
+        summary = _prepare(jobs, ledger, root, progress)
+        deal_roles(dst, ledger.people())
+        return summary
+
+
+def official(films: Sequence[Film]) -> int:
+    """People of films whom an official split makes public."""
+    return len({film.source.identity for film in films if film.person.role == "public"} - {None})
 
 
 def _prepare(jobs: list[VideoJob], ledger: VideoLedger, root: str, progress: Progress | None) -> Summary:
     planned: dict[str, set[str]] = {}
     for job in jobs:
         planned.setdefault(job.identity or "", set()).add(job.film.source.utterance)
-    ledger.open({name: own for name, own in planned.items() if name}, {job.video for job in jobs})
+    people = {job.identity: job.film.person for job in jobs if job.identity}
+    ledger.open({name: own for name, own in planned.items() if name}, {job.video for job in jobs}, people)
     claims = Claims(jobs, ledger, root)
     ledger.forget(claims.outdated())
     refusals = claims.refusals()

@@ -1,13 +1,15 @@
 """A population of prepared real videos (`bench data prepare`), in the roles and purposes of the embedded one.
 
 Every identity's segments are cut into windows that do not overlap, dealt in turn to train, test and fresh. Roles are
-drawn by a named stream, so whoever trains differs from whoever does not by chance alone.
+drawn by a named stream, so whoever trains differs from whoever does not by chance alone; but people whom an official
+split holds out are held out before anybody else and never train, and public people (`provenance`) play no other role.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -15,13 +17,25 @@ from privtalk.bench.corpus import windows
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.population import FootageGroup, Person, Purpose, Role
 from privtalk.bench.corpus.prepared.archive import repeats
-from privtalk.bench.corpus.prepared.store import ClipEntry, Index, StoreError, load_listed, read_indices
+from privtalk.bench.corpus.prepared.provenance import roles_of
+from privtalk.bench.corpus.prepared.store import (
+    ClipEntry,
+    Index,
+    PersonRole,
+    StoreError,
+    load_listed,
+    read_indices,
+)
 from privtalk.bench.corpus.spec import CorpusSpec
 from privtalk.bench.corpus.windows import Deal, cut, grouped, shortage
 from privtalk.core.cache import content_hash
 from privtalk.core.errors import UserError
 from privtalk.core.seeds import numpy_stream
 
+APART: Mapping[PersonRole, str] = {
+    "heldout": "of the official test, who never train",
+    "public": "public beside these, for pre-training",
+}
 PREFIX = "recorded-"
 """The prefix of the names of prepared corpora; the hash of what they hold follows."""
 
@@ -38,13 +52,17 @@ class RecordedPopulation:
 
     def clips(self, person: Person, purpose: Purpose) -> tuple[Clip, ...]:
         identity = self._identities[person.name]
-        return tuple(
+        clips = (
             cut(
                 _loaded(identity.folder / w.file, person.name, identity.index.clips[w.file]),
                 w,
                 self.spec.size,
             )
             for w in deal(identity.index, self.spec).get(purpose, ())
+        )
+        told = identity.index.attributes
+        return tuple(
+            replace(clip, attributes={**told, **clip.attributes}) if told else clip for clip in clips
         )
 
     def groups(self) -> list[FootageGroup]:
@@ -62,19 +80,47 @@ class RecordedPopulation:
     def _roles(self) -> dict[Role, tuple[Person, ...]]:
         usable = [name for name, found in self._identities.items() if suffices(found.index, self.spec)]
         order = [usable[i] for i in numpy_stream(self.spec.seed, "corpus", "roles").permutation(len(usable))]
-        parts: Mapping[Role, list[str]] = {
-            "public": [],
-            "clients": order[: self.spec.clients],
-            "heldout": order[self.spec.clients :][: self.spec.heldout],
-            "shadow": order[self.spec.clients + self.spec.heldout :][: self.spec.shadows],
+        parts = cast_roles(order, {name: self._identities[name].role for name in order}, self.spec)
+        return {
+            role: tuple(
+                Person(name, role, k, self._identities[name].index.attributes) for k, name in enumerate(names)
+            )
+            for role, names in parts.items()
         }
-        return {role: tuple(Person(n, role, k) for k, n in enumerate(names)) for role, names in parts.items()}
+
+
+def cast_roles(
+    order: Sequence[str], roles: Mapping[str, PersonRole], spec: CorpusSpec
+) -> dict[Role, list[str]]:
+    """Returns who plays which role, from people in the order of a draw and their roles by split and dealing.
+
+    Those of an official test are held out first; others fill up what `spec` counts. The rest of them play no role.
+
+    >>> spec = CorpusSpec.model_validate({"clients": 2, "heldout": 2, "tested": 2, "attacked": 2,
+    ...     **{purpose: {"clips": 1, "frames": 2} for purpose in ("train", "test", "fresh")}})
+    >>> cast_roles("abcdef", {"d": "heldout", "e": "heldout", "f": "heldout", "a": "public"}, spec)
+    {'public': ['a'], 'clients': ['b', 'c'], 'heldout': ['d', 'e'], 'shadow': []}
+    """
+    free = [name for name in order if not roles.get(name)]
+    official = [name for name in order if roles.get(name) == "heldout"][: spec.heldout]
+    lacking = spec.heldout - len(official)
+    others = free[spec.clients :]
+    return {
+        "public": [name for name in order if roles.get(name) == "public"],
+        "clients": free[: spec.clients],
+        "heldout": official + others[:lacking],
+        "shadow": others[lacking:][: spec.shadows],
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedIdentity:
+    """A person of a prepared folder."""
+
     folder: Path
     index: Index
+    role: PersonRole = ""
+    """By the official split, or dealt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +138,41 @@ class Survey:
 def survey(folder: Path, spec: CorpusSpec) -> Survey:
     """Roles that a prepared folder can fill, at most as many people as `spec` asks for.
 
-    A quarter of the people, at least two, are held out, and a fifth of the others are the attackers' own where that
-    leaves them two. Raises `ValueError` below four usable people.
+    A quarter of the people who are not public, at least two, are held out, those of an official test first, and a fifth
+    of the others are the attackers' own where that leaves them two. Raises `ValueError` below four usable people.
     """
     found = identities(folder)
     refused = {n: shortage(lengths(i.index), spec) for n, i in found.items() if not suffices(i.index, spec)}
-    usable = len(found) - len(refused)
-    if usable < 4:
-        lacking = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
-        raise ValueError(
-            f"{folder}: {usable} people with enough footage, at least 4 are needed (2 who train, 2 who do not)"
-            + (f"; {lacking}" if lacking else "")
-        )
+    counts = Counter(identity.role for name, identity in found.items() if name not in refused)
+    usable = counts[""] + counts["heldout"]
     heldout = min(spec.heldout, max(2, usable // 4))
-    spare = (usable - heldout) // 5
+    others = counts[""] - max(0, heldout - counts["heldout"])
+    if usable < 4 or others < 2:
+        raise ValueError(_too_few(folder, counts, refused))
+    spare = others // 5
     shadows = min(spec.shadows, spare) if spare >= 2 else 0
-    return Survey(digest(found), min(spec.clients, usable - heldout - shadows), heldout, shadows, refused)
+    return Survey(digest(found), min(spec.clients, others - shadows), heldout, shadows, refused)
+
+
+def _too_few(folder: Path, counts: Mapping[PersonRole, int], refused: Mapping[str, str]) -> str:
+    apart = [f"{counts[role]} are {said}" for role, said in APART.items() if counts[role]]
+    lacking = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+    return (
+        f"{folder}: {counts[''] + counts['heldout']} people with enough footage"
+        + (f" ({', '.join(apart)})" if apart else "")
+        + ", at least 4 are needed (2 who train, 2 who do not)"
+        + (f"; {lacking}" if lacking else "")
+    )
 
 
 def identities(folder: Path) -> dict[str, RecordedIdentity]:
     """Everybody in a prepared folder by name, in the order of the folders."""
-    found = {index.identity: RecordedIdentity(place, index) for place, index in read_indices(folder).items()}
+    indices = read_indices(folder)
+    roles = roles_of(folder, {index.identity: index for index in indices.values()})
+    found = {
+        index.identity: RecordedIdentity(place, index, roles[index.identity])
+        for place, index in indices.items()
+    }
     if not found:
         raise ValueError(
             f"{folder}: no prepared clips there; make them with: bench data prepare VIDEOS -o {folder}"
@@ -121,8 +181,10 @@ def identities(folder: Path) -> dict[str, RecordedIdentity]:
 
 
 def digest(found: Mapping[str, RecordedIdentity]) -> str:
-    """Hash of who is in a folder and of all clips."""
-    return content_hash({n: {c: e.sha256 for c, e in i.index.clips.items()} for n, i in found.items()})
+    """Hash of who is in a folder and of all clips, and of people's roles and attributes where there are any."""
+    clips = {n: {c: e.sha256 for c, e in i.index.clips.items()} for n, i in found.items()}
+    told = {n: [i.role, i.index.attributes] for n, i in found.items() if i.role or i.index.attributes}
+    return content_hash({"clips": clips, "people": told} if told else clips)
 
 
 def check_distinct(folder: Path, spec: CorpusSpec) -> None:

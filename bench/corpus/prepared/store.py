@@ -13,7 +13,7 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,9 @@ def _clip_name(name: str) -> str:
 IdentityName = Annotated[str, AfterValidator(_identity)]
 """Name of an identity and of its folder, as files say it: it cannot lead out of the corpus."""
 
+PersonRole = Literal["", "public", "heldout"]
+"""Role that an official split gives: `public` is for pre-training, `heldout` never trains; "" is free."""
+
 ClipName = Annotated[str, AfterValidator(_clip_name)]
 """Name of a clip's file in an identity's folder, likewise."""
 
@@ -82,6 +85,10 @@ class Index(BaseModel):
     format: int = FORMAT
     identity: IdentityName
     clips: dict[ClipName, ClipEntry]
+    attributes: dict[str, str] = Field(default_factory=dict)
+    """The attributes of the person, which splits use; not in files from before layouts."""
+    role: PersonRole = ""
+    """The role by the official split."""
 
 
 # One clip
@@ -196,10 +203,18 @@ def clip_path(folder: Path, utterance: str) -> Path:
     return folder / f"{utterance}.npz"
 
 
-def write_index(folder: Path, identity: str, clips: Mapping[str, ClipEntry]) -> None:
+def write_index(
+    folder: Path,
+    identity: str,
+    clips: Mapping[str, ClipEntry],
+    attributes: Mapping[str, str] | None = None,
+    role: PersonRole = "",
+) -> None:
     """Write the index of an identity's folder: from here on its clips count."""
-    index = Index(identity=identity, clips=dict(sorted(clips.items())))
-    write_atomic(folder / INDEX, index.model_dump_json(indent=1) + "\n")
+    told = dict(sorted((attributes or {}).items()))
+    index = Index(identity=identity, clips=dict(sorted(clips.items())), attributes=told, role=role)
+    silent = {name for name in ("attributes", "role") if not getattr(index, name)}
+    write_atomic(folder / INDEX, index.model_dump_json(indent=1, exclude=silent) + "\n")
 
 
 def read_index(folder: Path) -> Index:
@@ -238,7 +253,11 @@ def rebuild_index(folder: Path) -> Index:
         entries[path.name] = ClipEntry(
             sha256=file_hash(path), length=clip.length, size=clip.size, fps=clip.fps
         )
-    write_index(folder, folder.name, entries)
+    try:
+        known = read_index(folder)
+    except (StoreError, OSError):
+        known = Index(identity=folder.name, clips={})
+    write_index(folder, folder.name, entries, known.attributes, known.role)
     return read_index(folder)
 
 

@@ -88,14 +88,22 @@ def read_summary(dst: Path) -> Summary | None:
     return summary
 
 
+LONGEST = 200
+"""Rows of a table; more is for ``prepare.json``."""
+
+
 def summary_table(summary: Summary) -> Table:
-    """One row a video: its clips and their length, or the reason why it was refused."""
+    """One row a video: its clips and their length, or the reason why it was refused; of many, the refused ones, as
+    far as there is room.
+    """
     table = Table(title=headline(summary), title_justify="left", box=None, pad_edge=False)
     table.add_column("video", overflow="fold")
     table.add_column("clips", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("", overflow="fold")
-    for outcome in summary.outcomes:
+    all_fit = len(summary.outcomes) <= LONGEST
+    shown_ones = summary.outcomes if all_fit else summary.refused[:LONGEST]
+    for outcome in shown_ones:
         if outcome.reason is None:
             clips, seconds = str(len(outcome.clips)), f"{outcome.seconds:.1f}"
             said = "".join(f"; {escape(shown(note))}" for note in outcome.notes)
@@ -104,6 +112,8 @@ def summary_table(summary: Summary) -> Table:
             table.add_row(
                 escape(shown(outcome.video)), "", "", f"[red]refused[/] {escape(shown(outcome.reason))}"
             )
+    if left := len(summary.outcomes) - len(shown_ones):
+        table.add_row(f"and {left} more: see {SUMMARY}", "", "", "")
     return table
 
 

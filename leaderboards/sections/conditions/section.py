@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from privtalk.core.records import Record
 from privtalk.leaderboards import formats
 from privtalk.leaderboards.board.model import Board, BoardRow
-from privtalk.leaderboards.sections.section import PagePlace, Section
+from privtalk.leaderboards.escaping import markdown
+from privtalk.leaderboards.sections.section import PagePlace, Section, TerminalBlock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,30 @@ class Conditions(Section):
             "stages": list(dict.fromkeys(stage for run in runs for stage in run.record.timings)),
         }
 
+    def terminal(self, width: int, *, whole: bool) -> TerminalBlock:
+        """Returns where the corpus comes from."""
+        return TerminalBlock(notes=[f"{what}: {text}" for what, (text,) in _origins(self.board)])
+
+    def markdown(self) -> Sequence[str]:
+        """Returns where the corpus comes from."""
+        lines = [f"- {markdown(what)}: {markdown(text)}" for what, (text,) in _origins(self.board)]
+        return [*lines, ""] if lines else []
+
+
+def _origins(board: Board) -> list[tuple[str, list[str]]]:
+    """(name, value) of each data set that the corpus was prepared from."""
+    several = len(board.origins) > 1
+    return [
+        (f"{what} of {origin.layout}" if several else what, [text])
+        for origin in board.origins
+        for what, text in (
+            ("data set", origin.title),
+            ("licence", origin.licence),
+            ("citation", origin.citation),
+        )
+        if text
+    ]
+
 
 def _conditions(board: Board) -> list[tuple[str, list[str]]]:
     """(name, distinct values) over all records."""
@@ -49,6 +74,7 @@ def _conditions(board: Board) -> list[tuple[str, list[str]]]:
     names = dict.fromkeys(key for record in records for key in record.environment)
     return [
         ("suite, preset", [f"{board.suite}, {board.preset}"]),
+        *_origins(board),
         ("seeds", [formats.listing([str(seed) for seed in board.seeds])]),
         ("code", sorted({formats.code_name(record.code) for record in records})),
         *((name, sorted({r.environment.get(name, "not recorded") for r in records})) for name in names),

@@ -206,7 +206,7 @@ def test_refusal_on_the_way_leaves_nothing_behind(
     shutil.rmtree(videos / "ann")
     summary = prepare(videos, tmp_path / "out")
     assert summary.outcomes[0].reason == "the landmarks hold NaN or infinite values"
-    assert sorted(tree(tmp_path / "out")) == ["prepare.json"]
+    assert sorted(tree(tmp_path / "out")) == ["corpus.json", "prepare.json"]
 
 
 def test_second_run_does_nothing(square: Square, bad_videos: Path, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip
 from privtalk.bench.corpus.opening import open_population, recorded_settings
+from privtalk.bench.corpus.partition import partition
 from privtalk.bench.corpus.population import check_disjoint
+from privtalk.bench.corpus.prepared.provenance import Provenance, write_provenance
 from privtalk.bench.corpus.prepared.recorded import RecordedPopulation, deal, survey
 from privtalk.bench.corpus.prepared.store import Index, read_index, save_identity, write_index
-from privtalk.bench.corpus.spec import CorpusSpec
+from privtalk.bench.corpus.spec import CorpusSpec, PartitionSpec
 from privtalk.core.errors import UserError
 
 SPEC = CorpusSpec.model_validate(
@@ -249,3 +251,85 @@ def test_an_index_that_promises_more_frames_than_there_are_is_found_out(crowd):
 def test_recordings_keep_their_own_camera(crowd):
     phone = SPEC.model_copy(update={"camera": "phone"})
     assert phone.model_copy(update=recorded_settings(crowd, phone)).camera == "studio"
+
+
+# ---- roles and attributes
+
+
+def told(folder, **people):
+    """Writes (role, attributes) of people into their indices."""
+    for name, (role, attributes) in people.items():
+        index = read_index(folder / name)
+        write_index(folder / name, name, index.clips, attributes, role)
+
+
+def named(population, role):
+    return {person.name for person in population.people(role)}
+
+
+def test_official_test_people_are_held_out_and_public_ones_are_nothing_else(crowd):
+    before = settled(crowd)
+    told(crowd, p1=("heldout", {}), p4=("public", {}), p6=("heldout", {}))
+    spec = settled(crowd)
+    population = open_population(spec, crowd)
+    assert named(population, "heldout") == {"p1", "p6"}
+    assert named(population, "public") == {"p4"}
+    assert named(population, "clients") == {"p0", "p2", "p3", "p5", "p7"}
+    assert (spec.clients, spec.heldout) == (5, 2)
+    assert spec.name != before.name
+    check_disjoint({role: population.people(role) for role in ("public", "clients", "heldout", "shadow")})
+
+
+def test_others_fill_up_too_small_a_test(crowd):
+    drawn = named(open_population(settled(crowd), crowd), "heldout")
+    (other, *_) = sorted(set(map("p{}".format, range(8))) - drawn)
+    told(crowd, **{other: ("heldout", {})})
+    population = open_population(settled(crowd), crowd)
+    assert other in named(population, "heldout")
+    assert len(named(population, "heldout")) == 2
+
+
+def test_more_test_people_than_are_held_out_never_train(crowd):
+    told(crowd, **{f"p{k}": ("heldout", {}) for k in range(5)})
+    population = open_population(settled(crowd), crowd)
+    assert named(population, "clients") == {"p5", "p6", "p7"}
+    assert len(named(population, "heldout")) == 2
+
+
+def test_too_few_beside_those_apart_are_said(crowd):
+    told(crowd, **{f"p{k}": ("public", {}) for k in range(5)})
+    with pytest.raises(
+        ValueError, match=r"3 people with enough footage \(5 are public beside these.*at least 4"
+    ):
+        settled(crowd)
+    told(crowd, **{f"p{k}": ("heldout", {}) for k in range(7)})
+    with pytest.raises(
+        ValueError, match=r"8 people with enough footage \(7 are of the official test.*at least 4"
+    ):
+        settled(crowd)
+
+
+def test_dealt_people_are_public_and_another_deal_is_another_corpus(crowd):
+    before = settled(crowd)
+    write_provenance(crowd, Provenance(public=("p2", "p5")))
+    spec = settled(crowd)
+    assert named(open_population(spec, crowd), "public") == {"p2", "p5"}
+    assert spec.name != before.name
+    write_provenance(crowd, Provenance())
+    assert settled(crowd) == before
+
+
+def test_attributes_split_recorded_people(crowd):
+    told(crowd, **{f"p{k}": ("", {"sex": ("male", "female")[k % 2]}) for k in range(8)})
+    population = open_population(settled(crowd), crowd)
+    people = population.people("clients")
+    assert {p.name: p.attributes["sex"] for p in people} == {
+        p.name: ("male", "female")[int(p.name[1]) % 2] for p in people
+    }
+    spec = PartitionSpec(kind="dirichlet", attribute="sex", alpha=1e-3, people=2)
+    clients = partition(spec, people, {p.name: 2 for p in people}, seed=0)
+    sexes = [{int(name[1]) % 2 for name in client.people} for client in clients]
+    assert sum(len(found) == 1 for found in sexes) >= 2
+    assert population.clips(people[0], "train")[0].attributes["sex"] == people[0].attributes["sex"]
+    with pytest.raises(ValueError, match="no attribute 'accent'; attributes: sex"):
+        partition(spec.model_copy(update={"attribute": "accent"}), people, {p.name: 2 for p in people}, 0)

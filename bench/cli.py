@@ -318,6 +318,15 @@ def pretrain(
         list[str] | None,
         typer.Option(help="Person of that folder to validate on; may be given often [default: an eighth]."),
     ] = None,
+    variants: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, help="Guises in which each of few people is shown: mirrored, recoloured."
+        ),
+    ] = 1,
+    rehearse: Annotated[
+        int, typer.Option(min=0, help="Rendered public people who are shown beside those of the corpus.")
+    ] = 0,
     people: Annotated[
         int | None, typer.Option(min=2, help="Rendered public people [default: the recipe's].")
     ] = None,
@@ -360,6 +369,8 @@ def pretrain(
             start=start,
             corpus=corpus,
             held_back=tuple(hold_back or ()),
+            variants=variants,
+            rehearse=rehearse,
             autoencoder=autoencoder,
             speech=speech,
             device=device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
@@ -48,6 +48,8 @@ class PretrainRequest:
     start: Path | None = None
     corpus: Path | None = None
     held_back: tuple[str, ...] = ()
+    variants: int = 1
+    rehearse: int = 0
     autoencoder: Path | None = None
     speech: Path | None = None
     device: str = "auto"
@@ -101,8 +103,14 @@ def _check(request: PretrainRequest) -> None:
         raise UserError(f"{bringer} brings an autoencoder, so there is none to train; name the part all")
     if request.corpus is not None and request.people is not None:
         raise UserError("--people counts rendered people; leave it out with --corpus")
-    if request.held_back and request.corpus is None:
-        raise UserError("--hold-back names people of a prepared corpus; name it with --corpus")
+    of_a_corpus = {
+        "--hold-back": request.held_back,
+        "--variants": request.variants > 1,
+        "--rehearse": request.rehearse,
+    }
+    for option, chosen in of_a_corpus.items():
+        if chosen and request.corpus is None:
+            raise UserError(f"{option} is for people of a prepared corpus; name it with --corpus")
 
 
 def _pretrain(request: PretrainRequest) -> None:
@@ -236,10 +244,12 @@ def _pool(request: PretrainRequest) -> PublicPool:
     if request.corpus is None:
         people = request.people
         return Pool(size=request.size) if people is None else Pool(size=request.size, people=people)
-    from privtalk.bench.corpus.prepared.recorded import identities
+    from privtalk.bench.corpus.prepared.provenance import public_people
     from privtalk.bench.pretraining.recorded_pool import open_pool
 
-    return open_pool(request.corpus, request.size, list(identities(request.corpus)), request.held_back)
+    pool = open_pool(request.corpus, request.size, public_people(request.corpus), request.held_back)
+    rehearsed = Pool(size=request.size, people=request.rehearse) if request.rehearse else None
+    return replace(pool, variants=request.variants, rehearsed=rehearsed)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.prepared.recorded import RecordedIdentity, digest, identities
 from privtalk.bench.corpus.prepared.store import load_listed
 from privtalk.bench.corpus.windows import Window, cut
-from privtalk.bench.pretraining.pools import Tell
+from privtalk.bench.pretraining.pools import Pool, Tell
+from privtalk.bench.pretraining.variants import variant
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.seeds import numpy_stream
 
@@ -34,13 +35,20 @@ class RecordedPool:
     """Pixels a side that clips are brought to."""
     trained: tuple[str, ...]
     held_back: tuple[str, ...]
+    variants: int = 1
+    """Guises in which each person is shown (`variants.variant`); 1: as they are."""
+    rehearsed: Pool | None = None
+    """Rendered people who are shown beside, so that a network that knew them forgets nothing over a few real ones."""
 
     def training_clips(self, workers: int, tell: Tell) -> Iterator[Clip]:
         found = identities(self.folder)
         listed = [(name, file) for name in self.trained for file in sorted(found[name].index.clips)]
         for done, (name, file) in enumerate(listed, start=1):
-            yield self._clip(found[name], name, file)
+            clip = self._clip(found[name], name, file)
+            yield from (variant(clip, number) for number in range(self.variants))
             tell("reading", done, len(listed), None)
+        if self.rehearsed is not None:
+            yield from self.rehearsed.training_clips(workers, tell)
 
     def validation_clips(self, workers: int, tell: Tell) -> list[Clip]:
         found = identities(self.folder)
@@ -55,6 +63,8 @@ class RecordedPool:
             "corpus": digest(identities(self.folder)),
             "people": list(self.trained),
             "held_back": list(self.held_back),
+            "variants": self.variants,
+            "rehearsed": None if self.rehearsed is None else self.rehearsed.model_dump(),
         }
 
     def _clip(self, identity: RecordedIdentity, name: str, file: str) -> Clip:
@@ -91,7 +101,8 @@ def open_pool(folder: Path, size: int, public: Sequence[str], held_back: Sequenc
     trained = tuple(name for name in sorted(public) if name not in chosen)
     if not trained or not chosen:
         raise UserError(
-            f"{folder}: {len(public)} public people; pre-training needs 2, one of them to validate on"
+            f"{folder}: {len(public)} public people; pre-training needs 2, one of them to validate on: deal some with "
+            "bench data prepare SRC -o DST --public N"
         )
     for name in chosen:
         if min(window.frames for window in two_windows(found[name])) < SHORTEST:

@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from privtalk.bench.cli_again import attack, rescore
+from privtalk.bench.cli_boards import compare, publish, show
 from privtalk.bench.cli_data import data
 from privtalk.bench.cli_weights import weights
 from privtalk.bench.pipes import forgiving
@@ -106,6 +108,12 @@ def run(
             min=0, help="Workers inside a cell, for the clients of a round; cells are then run one at a time."
         ),
     ] = 0,
+    keep: Annotated[
+        str,
+        typer.Option(
+            help="nothing; adapters, for bench rescore; transcripts, for bench attack: messages, which are secrets."
+        ),
+    ] = "nothing",
 ) -> None:
     """Run a suite, or go on with it: finished cells are kept, half-trained ones continue at their last round."""
     from privtalk.bench.commands import run as command
@@ -128,6 +136,7 @@ def run(
                 address=address,
                 gpus=gpus,
                 stack_workers=stack_workers,
+                keep=keep,
             )
         )
     )
@@ -192,24 +201,8 @@ def plan(
     raise typer.Exit(command.plan(request, gpu, json))
 
 
-@app.command()
-def show(
-    runs: Annotated[list[Path], typer.Argument(help="Folders written by `bench run`.")],
-    whole: Annotated[
-        bool, typer.Option("--all", help="Also each family of metrics, and every attack.")
-    ] = False,
-    markdown: Annotated[
-        Path | None, typer.Option(help="Write it as Markdown instead; - for standard output.")
-    ] = None,
-    summary: Annotated[
-        Path | None,
-        typer.Option(help="Write three small tables as Markdown instead, for a README."),
-    ] = None,
-) -> None:
-    """Print the overview and the findings of runs, as `bench run` does at its end."""
-    from privtalk.bench.commands import boards
-
-    boards.show(runs, whole=whole, markdown=markdown, summary=summary)
+for further in (show, publish, compare, rescore, attack):
+    app.command()(further)
 
 
 @app.command("list")
@@ -228,45 +221,6 @@ def list_(
     from privtalk.bench.commands import listing
 
     listing.show(kind, markdown)
-
-
-@app.command()
-def publish(
-    runs: Annotated[list[Path], typer.Argument(help="Folders written by `bench run`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the site.")] = Path("site"),
-) -> None:
-    """Write the leaderboards as a static site."""
-    from privtalk.bench.commands import boards
-
-    boards.publish(runs, out)
-
-
-@app.command()
-def compare(
-    base: Annotated[Path, typer.Argument(help="Run folder to compare with.")],
-    new: Annotated[Path, typer.Argument(help="Run folder to judge.")],
-    tolerances: Annotated[
-        Path | None,
-        typer.Option(
-            help="YAML file, a line a metric: psnr: 0.2 in its unit, or fid: 5 % of the base value."
-        ),
-    ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option(help="Write a job's summary; - for standard output.")
-    ] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML; - for standard output.")] = None,
-    json: Annotated[
-        Path | None, typer.Option(help="Write everything as JSON; - for standard output.")
-    ] = None,
-) -> None:
-    """Compare two runs, paired.
-
-    Exit 0: no regression; 1: regression; 2: records or rows missing or damaged on either side; 3: nothing comparable.
-    """
-    from privtalk.bench.commands import boards
-
-    outputs = boards.Outputs(markdown=markdown, junit=junit, json=json)
-    raise typer.Exit(boards.compare(base, new, tolerances, outputs))
 
 
 @app.command("validate-metrics")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 from privtalk.bench.clock import Clock
 from privtalk.bench.environment import (
@@ -13,8 +14,9 @@ from privtalk.bench.environment import (
     reset_peak_memory,
 )
 from privtalk.bench.execution.task import Report
-from privtalk.bench.task import CellOutcome, Place, Planned, Work, find_task
-from privtalk.core.records import Kind, Record, RunStore
+from privtalk.bench.task import Anew, CellOutcome, Place, Planned, Work, find_task
+from privtalk.core.files import file_hash
+from privtalk.core.records import Derived, Kind, Record, RunStore, Sample, Variant
 
 
 def run_cell(report: Report, planned: Planned, place: Place) -> str:
@@ -25,9 +27,61 @@ def run_cell(report: Report, planned: Planned, place: Place) -> str:
     clock = Clock.resumed(place.checkpoints(cell) / "clock.json")
     outcome = task.run(Work(cell=cell, place=place, report=report, clock=clock))
     record = _record(planned, place, outcome, clock, task.rows[cell.method].kind)
+    if place.keep != "nothing":
+        task.keep(cell, place)
     store.write(record, outcome.samples)
     shutil.rmtree(place.checkpoints(cell), ignore_errors=True)
     return cell.id
+
+
+def derive_cell(report: Report, planned: Planned, place: Place, source: Place, anew: Anew) -> str:
+    """Writes the record of a cell of `source` into `place` with its metrics, or its attacks, computed again; its id.
+
+    The rest is the old record's, which is named in the new one and is not changed.
+    """
+    cell, old = planned.cell, RunStore(source.folder)
+    record, samples = old.whole(cell.id)
+    reset_peak_memory()
+    clock = Clock(place.checkpoints(cell) / "clock.json")
+    outcome = find_task(cell.task).again(
+        Work(cell=cell, place=place, report=report, clock=clock), anew, source
+    )
+    made = _record(planned, place, outcome, clock, record.kind)
+    parts, own = _merged(record, samples, outcome, anew)
+    said = Derived(
+        cell_id=cell.id,
+        record_sha256=file_hash(old.record_path(cell.id)),
+        anew=anew,
+        version=record.code.version,
+    )
+    RunStore(place.folder).write(made.model_copy(update={**parts, "derived_from": said}), own)
+    shutil.rmtree(place.checkpoints(cell), ignore_errors=True)
+    return cell.id
+
+
+def _merged(
+    old: Record, samples: list[Sample], outcome: CellOutcome, anew: Anew
+) -> tuple[dict[str, Any], list[Sample]]:
+    """The fields of a derived record that are not of its own run, and its samples."""
+    new = {tuple(variant.at.items()): variant for variant in outcome.variants}
+    field = "metrics" if anew == "metrics" else "attacks"
+    variants = [_over(variant, new.get(tuple(variant.at.items())), field) for variant in old.variants]
+    kept = {
+        "federation": old.federation,
+        "audits": old.audits,
+        "protection": old.protection,
+        "efficiency": old.efficiency,
+        "variants": tuple(variants),
+    }
+    if anew == "metrics":
+        return {**kept, "attacks": old.attacks}, list(outcome.samples)
+    return {**kept, "metrics": old.metrics}, samples
+
+
+def _over(old: Variant, new: Variant | None, field: str) -> Variant:
+    if new is None:
+        return old.model_copy(update={"artifacts": {}})
+    return old.model_copy(update={field: getattr(new, field), "artifacts": new.artifacts})
 
 
 def _record(planned: Planned, place: Place, outcome: CellOutcome, clock: Clock, kind: Kind) -> Record:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import Field, SerializeAsAny
 
@@ -29,6 +29,11 @@ from privtalk.core.record_parts import AttackResult, Audit, EfficiencyBlock, Pro
 from privtalk.core.records import FederationBlock, Kind, Sample
 from privtalk.core.run_folder import Plugin, PluginKind
 from privtalk.core.upgrade import tier_of
+
+Keeping = Literal["nothing", "adapters", "transcripts"]
+"""`adapters`: what metrics need. `transcripts`: also the messages of the last rounds, which attacks read."""
+KEEPING: tuple[Keeping, ...] = get_args(Keeping)
+Anew = Literal["metrics", "attacks"]
 
 
 class Cell(Frozen):
@@ -147,12 +152,18 @@ class Place:
     device: str = "cpu"
     plugins: tuple[Plugin, ...] = ()
     """The plugins, which every process enrols before it runs a cell."""
+    keep: Keeping = "nothing"
+    """Beside the record, for `bench rescore` and `bench attack`."""
     team: Team | None = field(default=None, compare=False)
     """Workers for the parts of one cell; None: its own process does it all. A cell that has them is run in this one."""
 
     def checkpoints(self, cell: Cell) -> Path:
         """The folder in which a cell keeps what it needs to go on from there."""
         return self.folder / "checkpoints" / cell.id
+
+    def kept(self, cell: Cell) -> Path:
+        """The folder of what a cell leaves to be scored and attacked again; it is nobody's to publish."""
+        return self.folder / "kept" / cell.id
 
     def artifacts(self, cell: Cell) -> Path:
         """The folder of what a cell leaves to look at; artifact paths are relative to `folder`."""
@@ -236,6 +247,25 @@ class Task(ABC):
     @abstractmethod
     def run(self, work: Work) -> CellOutcome:
         """Runs a cell. Killed at any point, the next call may go on from `work.place.checkpoints(cell)`."""
+
+    def keep(self, cell: Any, place: Place) -> None:  # noqa: B027  by default nothing is there to keep
+        """Puts what `place.keep` asks for into `place.kept(cell)`, of what the cell's checkpoints hold."""
+
+    def again(self, work: Work, anew: Anew, source: Place) -> CellOutcome:
+        """Computes the metrics, or the attacks, of a finished cell without training; the rest is left out.
+
+        `source` is the place where it was run, of which nothing is changed. Raises a `UserError` where what is needed
+        was not kept.
+        """
+        raise UserError(f"task {self.name} keeps nothing to compute {anew} from; run its suite again")
+
+    def read_cell(self, raw: Mapping[str, Any]) -> Cell:
+        """Returns the cell of a record, whose tree is `raw`."""
+        raise UserError(f"task {self.name} cannot be scored or attacked again; run its suite again")
+
+    def prepare_again(self, cells: Sequence[Any], place: Place, anew: Anew) -> Iterator[Preparation]:
+        """Yields what must be made before metrics or attacks are computed again."""
+        yield from ()
 
     def open(self, opening: Opening) -> Opened:
         """Finds the means of a run; a `UserError` where they are not there."""

@@ -46,6 +46,7 @@ __all__ = [
     "Audit",
     "Code",
     "Control",
+    "Derived",
     "Direction",
     "EfficiencyBlock",
     "EpsilonEstimate",
@@ -111,6 +112,18 @@ NOT_FEDERATED = FederationBlock(
 """The block that stands for a missing one."""
 
 
+class Derived(Frozen):
+    """The record that another was made from, without training again."""
+
+    cell_id: str
+    record_sha256: str
+    """The hash of its file."""
+    anew: Literal["metrics", "attacks"]
+    """The part that was computed again; all else is the old record's."""
+    version: str
+    """The version of the package that wrote the old one."""
+
+
 class Record(Frozen):
     """One cell's run. `cell` is its semantic configuration, whose hash is `cell_id`."""
 
@@ -148,6 +161,8 @@ class Record(Frozen):
     """The same run at other places on axes that no suite plans; their samples stand among its own."""
     artifacts: dict[str, str] = Field(default_factory=dict)
     """Name -> path relative to the run folder (adapter, clips, sample strips)."""
+    derived_from: Derived | None = None
+    """The record that this one was made from; None for a cell that was run."""
     samples_sha256: str | None = None
     """The hash of its samples' file, by which samples that were cut or changed are told; filled in when written."""
 

@@ -23,8 +23,8 @@ from privtalk.bench.journal import Journal
 from privtalk.bench.preparing import make
 from privtalk.bench.progress import display
 from privtalk.bench.runner import run_cell
-from privtalk.bench.task import Opened, Opening, Place, Planned, Task, find_task
-from privtalk.core.errors import UserError
+from privtalk.bench.task import KEEPING, Keeping, Opened, Opening, Place, Planned, Task, find_task
+from privtalk.core.errors import UserError, unknown
 from privtalk.core.files import write_atomic
 from privtalk.core.locks import sole_writer
 from privtalk.core.records import RunStore
@@ -69,6 +69,8 @@ class Request:
     """GPUs of each worker of a cluster; None: one with CUDA, else none."""
     stack_workers: int = 0
     """Workers inside a cell; with them cells are run one at a time, in this process."""
+    keep: str = "nothing"
+    """A key of `task.KEEPING`."""
 
 
 def run(request: Request, console: Console | None = None) -> int:
@@ -76,7 +78,9 @@ def run(request: Request, console: Console | None = None) -> int:
     console = console or Console(stderr=True)
     opened, plan, found = prepare(request)
     task, engine = find_task(plan.task), _engine(request, opened.device)
-    place = Place(request.out or default_folder(request), opened.resources, opened.device, found)
+    place = Place(
+        request.out or default_folder(request), opened.resources, opened.device, found, _keeping(request.keep)
+    )
     workers = worker_count(request, opened.device)
     store = RunStore(place.folder)
     task.check(pending_cells(plan, store), place, workers)
@@ -337,6 +341,13 @@ def _cells(
 
 def _log_path(folder: Path, key: str) -> Path:
     return folder / "logs" / f"{key.replace(' ', '-').replace('=', '')}.log"
+
+
+def _keeping(name: str) -> Keeping:
+    found = next((keep for keep in KEEPING if keep == name), None)
+    if found is None:
+        raise unknown("--keep", name, KEEPING)
+    return found
 
 
 def _engine(request: Request, device: str) -> Engine:

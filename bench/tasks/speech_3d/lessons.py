@@ -161,6 +161,21 @@ def preparations(cells: Sequence[Speech3dCell]) -> Iterator[Preparation]:
         yield Preparation(title="training", jobs=[Job(one.key, learn, (one,)) for one in due], costs=costs)
 
 
+def missing(cell: Speech3dCell) -> list[SpeechLesson]:
+    """Returns the lessons of a cell that the cache does not hold whole, those that others rest on first."""
+    found: dict[Path, SpeechLesson] = {}
+
+    def add(lesson: SpeechLesson) -> None:
+        for parent in lesson.parents:
+            add(parent)
+        if not verified(lesson.path):
+            found.setdefault(lesson.path, lesson)
+
+    if cell.trains:
+        add(lesson_of(cell))
+    return list(found.values())
+
+
 def _cost(lesson: SpeechLesson) -> float:
     training = lesson.cell.training
     assert training is not None

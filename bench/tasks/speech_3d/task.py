@@ -191,6 +191,28 @@ class Speech3d(task.Task):
             yield footage(spec, place.resources)
         yield from preparations(cells)
 
+    def read_cell(self, raw: Mapping[str, Any]) -> Speech3dCell:
+        return Speech3dCell.model_validate(raw)
+
+    def prepare_again(
+        self, cells: Sequence[Speech3dCell], place: Place, anew: task.Anew
+    ) -> Iterator[Preparation]:
+        from privtalk.bench.tasks.speech_3d.footage import footage
+
+        for spec in dict.fromkeys(cell.corpus for cell in cells):
+            yield footage(spec, place.resources)
+
+    def again(self, work: Work, anew: task.Anew, source: Place) -> CellOutcome:
+        """Runs the cell on the networks that the cache holds, with the messages of their rounds."""
+        from privtalk.bench.tasks.speech_3d.lessons import missing
+        from privtalk.bench.tasks.speech_3d.run import run
+
+        if lacking := missing(work.cell):
+            raise UserError(
+                f"{lacking[0].key} is no longer in the cache ({lacking[0].path}); run the suite again"
+            )
+        return run(work)
+
     def costs(self, cell: Speech3dCell) -> Mapping[str, float]:
         clips = cell.corpus.tested * cell.corpus.test_clips
         frames = clips * cell.corpus.frames

@@ -47,6 +47,7 @@ from privtalk.core.records import (
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.rounds import HALVED
 from privtalk.methods.federation.state import Curves
 from privtalk.methods.generation import generate_clips
@@ -89,14 +90,14 @@ def run(work: Work) -> CellOutcome:
         world = open_world(cell, place.resources)
     trained, federation, audits = _train(work, cell, world)
     with clock.stage("loading"):
-        stage = _stage(cell, world)
-    shots = _generate(work, cell, world, stage, trained)
-    attacks, gallery, leaked = _attack(work, cell, world, trained)
+        stage = stage_of(cell, world)
+    shots = generate(work, cell, world, stage, trained)
+    attacks, gallery, leaked = attack_all(work, cell, world, trained)
     with clock.stage("writing"):
         folder = place.artifacts(cell)
         artifacts = exhibits.exhibit(place.folder, folder, shots[0].shown, stage, trained)
         artifacts |= write_gallery(place.folder, folder, gallery)
-        variants = [_variant(work, cell, stage, shot, leaked, last=shot is shots[-1]) for shot in shots[1:]]
+        variants = [variant_of(work, cell, stage, shot, leaked, last=shot is shots[-1]) for shot in shots[1:]]
     with clock.stage("scoring"):
         metrics = shots[0].verdict.summary(cell.seed)
     return CellOutcome(
@@ -139,9 +140,7 @@ def _train(
         used = privacy.mechanism(cell.training, count, dim)
         budget = privacy.budget(cell.training, count, dim)
     with clock.stage("loading"):
-        data = client_data(world.clients, world.people, world.store)
-        numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
-        evaluated = [client for client in data if client.index in numbers]
+        data, evaluated = data_of(cell, world)
     ticking, kept = clock.ticking(report), work.place.checkpoints(cell)
     means: Means = work.place.resources
     stacks = stack_runner(work.place.team, means.network)
@@ -157,7 +156,14 @@ def _train(
         return trained, federation, audit.audit(cell, trained, used, guarantee, count)
 
 
-def _stage(cell: TalkingHeadCell, world: CellWorld) -> Stage:
+def data_of(cell: TalkingHeadCell, world: CellWorld) -> tuple[list[ClientData], list[ClientData]]:
+    """The data of all clients, and of those who are tested."""
+    data = client_data(world.clients, world.people, world.store)
+    numbers = {client.index for client in tested(world.people, world.clients, cell.corpus.tested)}
+    return data, [client for client in data if client.index in numbers]
+
+
+def stage_of(cell: TalkingHeadCell, world: CellWorld) -> Stage:
     people = world.people[: cell.corpus.tested]
     return set_stage(
         people, tested(world.people, world.clients, cell.corpus.tested), world.population, world.store
@@ -180,7 +186,7 @@ class Shot:
         return [sample.model_copy(update={"at": self.at}) for sample in self.verdict.samples()]
 
 
-def _generate(
+def generate(
     work: Work, cell: TalkingHeadCell, world: CellWorld, stage: Stage, trained: Trained | None
 ) -> list[Shot]:
     """The row, then its variants in the order of their private steps."""
@@ -227,7 +233,7 @@ def _shoot(
         return Shot(at=at, shown=shown, verdict=judge.verdict())
 
 
-def _variant(
+def variant_of(
     work: Work,
     cell: TalkingHeadCell,
     stage: Stage,
@@ -248,7 +254,7 @@ def _variant(
     )
 
 
-def _attack(
+def attack_all(
     work: Work, cell: TalkingHeadCell, world: CellWorld, trained: Trained | None
 ) -> tuple[dict[str, AttackResult], Gallery | None, dict[str, AttackResult]]:
     """Attacks on what the row releases and says, what was made of messages, and attacks on the last variant's adapters.

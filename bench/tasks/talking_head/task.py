@@ -182,6 +182,26 @@ class TalkingHead(task.Task):
 
         return forecast(cast("Sequence[own_settings.PlannedTalkingHead]", pending), place.resources, workers)
 
+    def read_cell(self, raw: Mapping[str, Any]) -> TalkingHeadCell:
+        return TalkingHeadCell.model_validate(raw)
+
+    def keep(self, cell: TalkingHeadCell, place: Place) -> None:
+        from privtalk.bench.tasks.talking_head.stages.kept import keep
+
+        keep(cell, place.checkpoints(cell), place.kept(cell), messages=place.keep == "transcripts")
+
+    def prepare_again(
+        self, cells: Sequence[TalkingHeadCell], place: Place, anew: task.Anew
+    ) -> Iterator[Preparation]:
+        from privtalk.bench.tasks.talking_head.stages.prepare import preparations
+
+        yield from preparations(cells, place.resources, attacked=anew == "attacks")
+
+    def again(self, work: Work, anew: task.Anew, source: Place) -> CellOutcome:
+        from privtalk.bench.tasks.talking_head.again import again
+
+        return again(work, anew, source)
+
     def run(self, work: Work) -> CellOutcome:
         from privtalk.bench.tasks.talking_head.run import run
 

@@ -12,13 +12,19 @@ from privtalk.bench.task import Preparation
 from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell
 
 
-def preparations(cells: Sequence[TalkingHeadCell], means: Means) -> Iterator[Preparation]:
-    """Yields what cells of one corpus need, in order: each rests on the files of the one before."""
+def preparations(
+    cells: Sequence[TalkingHeadCell], means: Means, *, attacked: bool = True
+) -> Iterator[Preparation]:
+    """Yields what cells of one corpus need, in order: each rests on the files of the one before.
+
+    Attackers' worlds are left out where nobody attacks.
+    """
     population = open_population(cells[0].corpus, means.corpus)
     masked = any(cell.evaluation.track == "inpaint" for cell in cells)
     yield footage(population)
     yield features(population, means.network, masked)
-    yield worlds(cells, means)
+    if attacked:
+        yield worlds(cells, means)
 
 
 def features(population: Population, network: Network, masked: bool) -> Preparation:

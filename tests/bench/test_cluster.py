@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -192,3 +193,36 @@ def test_mistakes_about_executors_are_told_in_a_line(suite, tmp_path, capsys, mo
     assert said in err
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "a").exists()
+
+
+def test_a_machine_that_is_lost_in_mid_run_costs_nothing(suite, tmp_path):
+    """Two nodes of a cluster that runs already; the second is taken away while both work."""
+    engine_of("ray")
+    utils = pytest.importorskip("ray.cluster_utils")
+    small = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    cluster = utils.Cluster(initialize_head=True, head_node_args=small | {"include_dashboard": False})
+    try:
+        second = cluster.add_node(**small)
+        seen = set()
+
+        def lose(event):
+            if isinstance(event, Progressed):
+                seen.add(event.key)
+            if len(seen) == 2 and second in cluster.list_all_nodes():
+                cluster.remove_node(second, allow_graceful=False)
+
+        engine = Engine(name="ray", address=cluster.address)
+        tasks = [Job(str(n), slow_product, (n,)) for n in range(4)]
+        found = {o.key: o for o in execute(tasks, 2, lose, engine=engine)}
+        assert second not in cluster.list_all_nodes()
+        plain = {o.key: o.value for o in run_in_process(tasks)}
+        assert {key: outcome.value for key, outcome in found.items()} == plain
+    finally:
+        cluster.shutdown()
+
+
+def slow_product(report, seed):
+    for step in range(20):
+        report("waiting", step, 20)
+        time.sleep(0.1)
+    return product(report, seed)

@@ -73,6 +73,7 @@ def prepare(
 ) -> int:
     """Turns videos into a corpus; exit 2 where nothing could be taken."""
     from privtalk.bench.corpus.prepared import prepare as videos
+    from privtalk.bench.corpus.prepared import same_people
     from privtalk.bench.corpus.prepared.names import shown
     from privtalk.bench.corpus.prepared.provenance import public_people
     from privtalk.bench.corpus.prepared.summary import summary_table
@@ -105,6 +106,10 @@ def prepare(
     console.print(summary_table(summary))
     if not summary.taken:
         return 2
+    with errors.status("looking for people under two names"):
+        twice = same_people.warnings(out)
+    for line in twice:
+        warn(line)
     if open_to_all := len(public_people(out)):
         line = f"{open_to_all} people are public: bench pretrain --corpus {shown(out)}"
         console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -16,6 +16,8 @@ from privtalk.bench.corpus.rendered import shards, studio
 from privtalk.bench.corpus.spec import CameraName
 from privtalk.bench.execution import Job
 from privtalk.bench.pretraining.pools import Pool
+from privtalk.leaderboards.validation import stranger
+from privtalk.metrics.weights import packaged
 
 UNSEEN = 4000
 """First public person that no training has seen."""
@@ -49,11 +51,18 @@ class ValidationFootage:
         camera: CameraName = "phone" if population == "phone" else "studio"
         return studio.files(role, 2 * self.people, size=self.size, start=start, camera=camera)
 
+    def judged(self, size: int) -> list[studio.Sittings]:
+        """The sittings that a judge from outside is shown, of held-out people."""
+        people = min(self.people, stranger.PEOPLE)
+        return studio.files("heldout", people, size=size, sittings=stranger.SITTINGS, frames=stranger.FRAMES)
+
     def missing(self) -> list[tuple[Job, float]]:
         """The films that are missing, with their cost in seconds, the longest first."""
         by_name = {shard.name: shards.cost(shard) for shard in self.shards()}
         clips = [(task, by_name[task.key]) for task in shards.missing(self.shards())]
         wanted = [file for population in POPULATIONS for file in self.sittings(population)]
+        if packaged(stranger.JUDGE) is not None:
+            wanted += [file for size in stranger.SIZES for file in self.judged(size)]
         posed = [(task, _cost(task.arguments[0])) for task in studio.missing(wanted)]
         return sorted([*clips, *posed], key=lambda found: -found[1])
 

@@ -109,6 +109,10 @@ def content(
         "checks": [asdict(check) for check in checks],
         "noise_floor": {name: asdict(floor) for name, floor in floors.items()},
         "identity": {f"{n}/{p}": _identity(v) for (n, p), v in measured.verified.items()},
+        "judge": {
+            str(size): {"missing": v} if isinstance(v, str) else v._asdict()
+            for size, v in measured.judged.items()
+        },
         "sync": {name: _sync(found) for name, found in measured.synced.items()},
         "readers": {name: _read(found) for name, found in measured.read.items()},
         "distortions": [climb._asdict() for climb in measured.climbs],

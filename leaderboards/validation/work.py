@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from privtalk.leaderboards.validation import (
     ladder,
     readers,
     scoring,
+    stranger,
     synchrony,
     temporal,
 )
@@ -34,8 +36,9 @@ from privtalk.leaderboards.validation.footage import POPULATIONS, ValidationFoot
 from privtalk.metrics import METRICS, Reading
 from privtalk.metrics.declaration import Undefined
 from privtalk.metrics.distributions import READ, SOURCES
-from privtalk.metrics.evaluators.bundle import NAMES, TALKHEAD, Evaluators, Kind
+from privtalk.metrics.evaluators.bundle import NAMES, TALKHEAD, Evaluators, InstalledEvaluators, Kind
 from privtalk.metrics.evaluators.protocols import FaceEmbedder
+from privtalk.metrics.scorers import BY_DISTANCE
 
 FRAMES = 40
 """The frames of a clip that is distorted."""
@@ -75,6 +78,8 @@ class Measured:
     halved: dict[str, halves.Halved | Missing]
     """By metric."""
     floors: dict[str, floors.Floor]
+    judged: dict[int, stranger.StrangerFound | Missing] = field(default_factory=dict)
+    """By pixels a side."""
     climbs: list[ladder.Climb] = field(default_factory=list)
     ordered: dict[str, list[temporal.Ordered]] = field(default_factory=dict)
 
@@ -100,6 +105,12 @@ def jobs(scene: ValidationSetting) -> list[ValidationJob]:
     verifying = {"embedding": 0.06 * people, "comparing": 0.2 * people}
     found = [
         *(ValidationJob(Job(f"verify {name}", verify, (scene, name)), verifying) for name in POPULATIONS),
+        *(
+            ValidationJob(
+                Job(f"judge {size}", judge, (scene, size)), {"judging": 0.8 * min(people, stranger.PEOPLE)}
+            )
+            for size in stranger.SIZES
+        ),
         ValidationJob(Job("sync", hear, (scene,)), {"listening": 0.5 * people}),
         ValidationJob(Job("readers", read, (scene,)), {"mouths": 0.06 * people, "points": 0.06 * people}),
         ValidationJob(Job("halves", halve, (scene,)), {"halving": 0.12 * people}),
@@ -136,6 +147,7 @@ def conclude(scene: ValidationSetting, results: Mapping[str, Any]) -> Measured:
         times=times,
         halved=results["halves"],
         floors=floors.redrawn(*(results[c.name] for c in REDRAWS)),
+        judged={size: results[f"judge {size}"] for size in stranger.SIZES},
         climbs=ladder.climbs(table),
         ordered={
             name: temporal.ordered(name, times)
@@ -156,6 +168,7 @@ def checks(measured: Measured) -> list[BarCheck]:
         )
         for (network, population), value in sorted(measured.verified.items(), key=_own_first)
     ]
+    found += [stranger.check(size, *_either(value)) for size, value in measured.judged.items()]
     for network, synced in measured.synced.items():
         found += synchrony.checks(f"sync[{network}]", *_either(synced))
     found += [readers.check(name, *_either(value)) for name, value in measured.read.items()]
@@ -213,7 +226,7 @@ def verify(
     frames = wanted[0].frames
     portraits, lights = studio.load(wanted), identity.lights(wanted)
     found: dict[str, identity.Verified | Missing] = {}
-    for name in NAMES["identity"]:
+    for name in (name for name in NAMES["identity"] if name not in BY_DISTANCE):
         try:
             embedder = networks(scene).get("identity", name)
         except Undefined as reason:
@@ -224,6 +237,22 @@ def verify(
         report("comparing", 0, 1)
         found[name] = identity.verify(population, embeddings, portraits, lights, frames)
     return found
+
+
+def judge(report: Report, scene: ValidationSetting, size: int) -> stranger.StrangerFound | Missing:
+    """Task: a published recogniser, which nobody fitted on rendered people, on pictures of a size."""
+    from privtalk.bench.corpus.video.faces import FaceWeightsError, find_weights, load_detector
+
+    using = scene.evaluators or Tolerant(InstalledEvaluators(embedded=False))
+    try:
+        embedder = using.get("identity", stranger.JUDGE)
+        find = load_detector(find_weights("detector", Path(stranger.JUDGE)))
+    except (Undefined, FaceWeightsError) as reason:
+        return str(reason)
+    portraits = studio.load(scene.footage.judged(size))
+    report("judging", 0, 1)
+    descriptors = embedded(portraits, stranger.FRAMES, embedder)
+    return stranger.judge(portraits, descriptors, find)
 
 
 def embedded(portraits: studio.Portraits, frames: int, embedder: FaceEmbedder) -> NDArray[np.float32]:

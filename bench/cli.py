@@ -114,6 +114,10 @@ def run(
             help="nothing; adapters, for bench rescore; transcripts, for bench attack: messages, which are secrets."
         ),
     ] = "nothing",
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Bound on the memory of all processes together, such as 8GiB."),
+    ] = None,
 ) -> None:
     """Run a suite, or go on with it: finished cells are kept, half-trained ones continue at their last round."""
     from privtalk.bench.commands import run as command
@@ -137,6 +141,7 @@ def run(
                 gpus=gpus,
                 stack_workers=stack_workers,
                 keep=keep,
+                memory=memory,
             )
         )
     )
@@ -177,6 +182,10 @@ def plan(
         int | None, typer.Option(min=1, help="Processes [default: one a core; one with CUDA].")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda: what a step is measured on.")] = "auto",
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Bound on the memory of all processes together, such as 8GiB."),
+    ] = None,
     gpu: Annotated[
         str | None, typer.Option(metavar="NAME", help="Also hours on this GPU, such as a100-80 or rtx-4090.")
     ] = None,
@@ -197,6 +206,7 @@ def plan(
         changes=tuple(change or ()),
         workers=workers,
         device=device,
+        memory=memory,
     )
     raise typer.Exit(command.plan(request, gpu, json))
 

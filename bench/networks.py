@@ -43,6 +43,8 @@ class Network:
     device: str = "cpu"
     seen: frozenset[str] = frozenset()
     """Identities of a prepared corpus that it was trained on."""
+    recomputes: bool = False
+    """Whether training keeps the inputs of blocks alone. No figure depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def find_network(name: str, device: str = "cpu") -> Network:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         spec = BackboneSpec(sha256=manifest["sha256"])
         seen = frozenset(map(str, manifest.get("data", {}).get("people", ())))
-        return Network(spec, str(folder), int(manifest["config"]["size"]), device, seen)
+        return Network(spec, str(folder), int(manifest["config"]["size"]), device, seen=seen)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder}: its manifest cannot be read ({error}); make the weights again") from error
 
@@ -78,9 +80,9 @@ def open_backbone(network: Network) -> Backbone:
     from privtalk.methods.backbone import weights
     from privtalk.methods.backbone.backbone import Backbone
 
-    if network.folder is None:
-        return Backbone.tiny().to(network.device)
-    return weights.load(Path(network.folder)).to(network.device)
+    found = Backbone.tiny() if network.folder is None else weights.load(Path(network.folder))
+    found.recomputes = network.recomputes
+    return found.to(network.device)
 
 
 def split_backbone(changes: Sequence[str]) -> tuple[str, list[str]]:

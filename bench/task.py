@@ -142,6 +142,20 @@ class Opened:
     """Settings that the means determine, which nothing contradicts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBounded:
+    """The means of a run under a bound on memory."""
+
+    resources: Any
+    """In place of `Opened.resources`."""
+    workers: int
+    """Processes, at most."""
+    changes: tuple[str, ...] = ()
+    """Settings that had to change, as `key=value`: they are recorded, as figures may depend on them."""
+    said: str = ""
+    """All of it in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The place where a run happens; nothing here changes a figure (but a GPU's rounding)."""
@@ -313,6 +327,14 @@ class Task(ABC):
             ),
             run_bytes=self.cell_bytes * len(pending),
             assumptions=("seconds are guesses from the settings, of one core of a small machine",),
+        )
+
+    def bound_memory(
+        self, cells: Sequence[Planned], opened: Opened, workers: int, bound: float
+    ) -> MemoryBounded:
+        """Returns the means of cells that take at most `bound` MiB together, of at most so many workers."""
+        raise UserError(
+            f"task {self.name} has nothing that a bound on memory could change; leave out --memory"
         )
 
     def extend(self, grid: Sequence[str], added: Sequence[str]) -> Sequence[str]:

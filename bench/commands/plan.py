@@ -44,10 +44,9 @@ def forecast(request: running.Request, gpu: str | None = None) -> RunForecast:
     what would fail: unknown names, missing weights, too few people, too little memory for one worker, or disk.
     """
     named = find_gpu(gpu) if gpu else None
-    opened, plan, brought = running.prepare(request)
+    opened, plan, brought, workers, said_of_memory = running.bounded(request)
     task = find_task(plan.task)
     place = Place(request.out or running.default_folder(request), opened.resources, opened.device, brought)
-    workers = running.worker_count(request, opened.device)
     running.claimable(place.folder)
     running.claimed(place.folder, plan, brought)
     pending = running.pending_cells(plan, RunStore(place.folder))
@@ -71,7 +70,7 @@ def forecast(request: running.Request, gpu: str | None = None) -> RunForecast:
     )
     check_memory(made)
     check_disk(found, place.folder, workers)
-    said = (*task.remarks(plan.cells), *_tight(made, named))
+    said = (*task.remarks(plan.cells), *_tight(made, named), *filter(None, [said_of_memory]))
     return made.model_copy(update={"look_twice": said})
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +20,7 @@ from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Engine, Failed, Outcome, choose_engine, execute, heard_by, held, team
 from privtalk.bench.execution import Job as Job
 from privtalk.bench.journal import Journal
+from privtalk.bench.memory_budget import parse_memory
 from privtalk.bench.preparing import make
 from privtalk.bench.progress import display
 from privtalk.bench.runner import run_cell
@@ -71,17 +72,18 @@ class Request:
     """Workers inside a cell; with them cells are run one at a time, in this process."""
     keep: str = "nothing"
     """A key of `task.KEEPING`."""
+    memory: str | None = None
+    """A bound on the memory of all processes together, such as `8GiB`."""
 
 
 def run(request: Request, console: Console | None = None) -> int:
     """Exit code: 0, or 2 where a cell failed. Errors of the request are raised before anything is written."""
     console = console or Console(stderr=True)
-    opened, plan, found = prepare(request)
+    opened, plan, found, workers, said = bounded(request)
     task, engine = find_task(plan.task), _engine(request, opened.device)
     place = Place(
         request.out or default_folder(request), opened.resources, opened.device, found, _keeping(request.keep)
     )
-    workers = worker_count(request, opened.device)
     store = RunStore(place.folder)
     task.check(pending_cells(plan, store), place, workers)
     claimable(place.folder)
@@ -91,6 +93,8 @@ def run(request: Request, console: Console | None = None) -> int:
         pending = pending_cells(plan, store)
         console.print(_opening(plan, pending, place.folder), highlight=False, soft_wrap=True)
         look_twice(console, remarks)
+        if said:
+            console.print(Text(said), soft_wrap=True)
         failures = _run(task, pending, place, workers, console, engine, request.stack_workers)
     if any(store.has(planned.cell.id) for planned in plan.cells):
         boards.show([place.folder])
@@ -129,6 +133,30 @@ def prepare(request: Request) -> tuple[Opened, suites.Plan, tuple[Plugin, ...]]:
     if more := task.settle(opened, opening, plan.settings):
         plan = expand(fixed={**opened.fixed, **more})
     return opened, plan, tuple(plugin for plugin in found if _used(plugin, plan, corpus))
+
+
+class BoundedRun(NamedTuple):
+    """A request, checked, with the means that follow from its bound on memory."""
+
+    opened: Opened
+    plan: suites.Plan
+    plugins: tuple[Plugin, ...]
+    workers: int
+    said: str = ""
+    """The means in words; empty without a bound."""
+
+
+def bounded(request: Request) -> BoundedRun:
+    """Checks the whole request, as `prepare` does, and bounds its memory where that is asked for."""
+    opened, plan, found = prepare(request)
+    workers = worker_count(request, opened.device)
+    if request.memory is None:
+        return BoundedRun(opened, plan, found, workers)
+    bound = parse_memory(request.memory)
+    made = find_task(plan.task).bound_memory(plan.cells, opened, workers, bound)
+    if made.changes:
+        opened, plan, found = prepare(replace(request, changes=(*request.changes, *made.changes)))
+    return BoundedRun(replace(opened, resources=made.resources), plan, found, made.workers, made.said)
 
 
 def brought(**references: Sequence[str] | None) -> tuple[tuple[plugins.Kind, str], ...]:

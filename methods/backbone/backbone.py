@@ -41,7 +41,7 @@ from privtalk.methods.backbone.published_autoencoder import PublishedAutoencoder
 from privtalk.methods.backbone.synchrony import SynchronyEncoder
 
 CHUNK = 128
-"""Images encoded or decoded at a time, which bounds the memory."""
+"""Images encoded or decoded at a time, which bounds the memory. Fewer decode to other bits."""
 
 
 class Backbone(nn.Module):
@@ -59,6 +59,8 @@ class Backbone(nn.Module):
         self.synchrony = SynchronyEncoder(config)
         self.aligner = ReferenceAligner(channels, config.autoencoder.cell) if config.aligns else None
         self.diffusion = Diffusion(config.diffusion)
+        self.recomputes = False
+        """Whether local training keeps the inputs of blocks alone: less memory and more time, the same bits."""
 
     @classmethod
     def tiny(cls, seed: int = 0, alignment: Alignment = "none") -> Backbone:

@@ -18,6 +18,7 @@ from torch import Tensor
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank, adapted
 from privtalk.methods.backbone.backbone import Backbone
+from privtalk.methods.backbone.recompute import recomputing
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, Draw, draw
 from privtalk.methods.federation.memory import Memory
@@ -256,7 +257,8 @@ def forward(
     The loss is `Backbone.loss`, spelled out because methods also read the prediction.
     """
     noisy = backbone.add_noise(drawn.batch.latents, drawn.noise, drawn.t)
-    with adapted(backbone.denoiser, template.unflatten(theta)):
+    denoiser = backbone.denoiser
+    with adapted(denoiser, template.unflatten(theta)), recomputing(denoiser, backbone.recomputes):
         v = backbone.predict(noisy, drawn.t, drawn.batch)
     step = LocalStep(
         backbone=backbone,

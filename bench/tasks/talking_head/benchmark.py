@@ -59,7 +59,7 @@ class StepCosts(Frozen):
     encode: Pass
     decode: Pass
     saved_bytes: float
-    """Bytes that the backward pass of a frame keeps."""
+    """Bytes that are kept of a frame for its backward pass."""
 
 
 def measure_steps(backbone: Backbone, adapter: AdapterConfig, federation: FederationConfig) -> StepCosts:
@@ -68,25 +68,32 @@ def measure_steps(backbone: Backbone, adapter: AdapterConfig, federation: Federa
     Operations are torch's count of those that ran; the backward pass ends at the adapters, whose backbone is frozen.
     """
     with one_thread():
-        short = _drawn(backbone, federation, 1)
-        many = _drawn(backbone, federation, max(1, round(FRAMES / _frames(short))))
+        many = _drawn(backbone, federation, max(1, round(FRAMES / federation.window_frames)))
         frames = torch.zeros(8, backbone.config.size, backbone.config.size, 3, dtype=torch.uint8)
-        latents = short.batch.latents.flatten(0, 1)[:1].expand(8, -1, -1, -1)
+        latents = many.batch.latents.flatten(0, 1)[:1].expand(8, -1, -1, -1)
         walk, climb = partial(_forward, backbone, adapter), partial(_step, backbone, adapter)
         return StepCosts(
             forward=_pass(walk, many, _frames(many)),
             step=_pass(climb, many, _frames(many)),
             encode=_pass(backbone.encode, frames, len(frames)),
             decode=_pass(backbone.decode, latents, len(latents)),
-            saved_bytes=saved_bytes(lambda: climb(short)) / _frames(short),
+            saved_bytes=kept_bytes(backbone, adapter, federation),
         )
 
 
+def kept_bytes(backbone: Backbone, adapter: AdapterConfig, federation: FederationConfig) -> float:
+    """Returns the bytes that local training keeps of a frame for its backward pass, with the backbone as it is set."""
+    drawn = _drawn(backbone, federation, max(1, round(FRAMES / federation.window_frames)))
+    bank = _bank(backbone, adapter)
+    theta = bank.flatten().repeat(len(drawn.t), 1).requires_grad_()
+    return saved_bytes(lambda: forward(backbone, bank, theta, theta.detach(), drawn)) / _frames(drawn)
+
+
 def saved_bytes(work: Callable[[], object]) -> int:
-    """Returns the bytes that autograd keeps for the backward passes of some work, each storage once.
+    """Returns the bytes that autograd keeps for the backward pass of some work, each storage once.
 
     >>> x = torch.ones(10, requires_grad=True)
-    >>> saved_bytes(lambda: x.exp().sum().backward())
+    >>> saved_bytes(lambda: x.exp().sum())
     40
     """
     held: dict[int, int] = {}

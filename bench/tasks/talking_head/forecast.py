@@ -27,10 +27,12 @@ from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
 from privtalk.bench.tasks.talking_head.workload import FrameWork
 from privtalk.core.seeds import torch_stream
+from privtalk.methods.backbone.backbone import CHUNK
 from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federation.cohorts import choose_cohort
 from privtalk.methods.federation.transcript import RoundLog, Transcript
+from privtalk.methods.generation import Sampling
 from privtalk.methods.registry import METHODS, adapter_config
 
 SCORED = 0.006
@@ -47,12 +49,16 @@ START = 5.0
 FILMED = 1.6
 """Real seconds of a guessed one of `shards.cost`."""
 
-RESIDENT_MIB = 900
+RESIDENT_MIB = 950
 """MiB of a process that has imported everything and opened the default backbone and the metrics' networks."""
-SCORING_MIB = 200
+SCORING_MIB = 115
 """MiB beside that, while it scores clips of 64 px; grows with their pixels."""
-COPIES = 3.0
-"""Peak of a step over what its backward pass keeps: gradients and what is being computed stand beside it."""
+DECODED_MIB = 1.6
+"""MiB of an image of 64 px that is being decoded; grows with its pixels."""
+COPIES = 1.5
+"""Peak of a step over what is kept for its backward pass: gradients and what is being computed stand beside it."""
+BLOCK_MIB = 1.8
+"""MiB of a frame of 64 px in the block that is computed again; grows with its pixels."""
 RECORD_BYTES, SHOWN_BYTES = 150_000, 2_200_000
 """Bytes of a cell's record with its samples, and of its clips and pictures of 64 px."""
 
@@ -153,20 +159,34 @@ def _flops(work: FrameWork, costs: StepCosts) -> float:
     return sum(frames * cost.flops for frames, cost in passes)
 
 
-def memory_mib(cell: TalkingHeadCell, network: Network, saved: float) -> float:
-    """Returns the peak of a cell's process, MiB, where a frame's backward pass keeps `saved` bytes.
+def memory_mib(cell: TalkingHeadCell, network: Network, saved: float, stacked: int | None = None) -> float:
+    """Returns the peak of a cell's process, MiB, where `saved` bytes are kept of a frame for its backward pass.
 
-    It is the larger of scoring and of training with the cohort's messages; `preflight.memory_mib` is what is least.
+    It is the larger of scoring and of training, beside the cohort's messages; `preflight.memory_mib` is what is least.
+    `stacked`: windows in a pass, where that is not as the settings say.
     """
-    scoring = SCORING_MIB * (network.size / 64) ** 2
+    pixels = (network.size / 64) ** 2
+    decoded = min(CHUNK, Sampling().chunk * cell.corpus.test.frames)
+    scoring = pixels * (SCORING_MIB + DECODED_MIB * decoded)
     training = cell.training
     if training is None:
         return RESIDENT_MIB + scoring
     federation = training.federation
-    windows = min(federation.chunk, _largest(cell, training) * federation.windows)
-    passing = COPIES * saved * windows * federation.window_frames / 2**20
+    windows = min(stacked or federation.chunk, _largest(cell, training) * federation.windows)
+    passing = passing_mib(windows * federation.window_frames, network.size, saved, network.recomputes)
     messages = preflight.memory_mib(cell, network) - preflight.BASE_MIB
     return RESIDENT_MIB + messages + max(scoring, passing)
+
+
+def passing_mib(frames: int, size: int, saved: float, recomputes: bool = False) -> float:
+    """Returns the MiB by which a stacked pass of local training raises a process: so many frames of `size` pixels, of
+    each of which `saved` bytes are kept for the backward pass, which may compute blocks again.
+
+    >>> round(passing_mib(72, 64, 2.7 * 2**20)), round(passing_mib(72, 64, 0.53 * 2**20, recomputes=True))
+    (292, 187)
+    """
+    block = BLOCK_MIB * (size / 64) ** 2 if recomputes else 0.0
+    return frames * (COPIES * saved / 2**20 + block)
 
 
 def _largest(cell: TalkingHeadCell, training: Training) -> int:

@@ -13,6 +13,7 @@ from privtalk.bench.task import (
     Axis,
     CellOutcome,
     Condition,
+    MemoryBounded,
     Opened,
     Opening,
     Place,
@@ -201,6 +202,14 @@ class TalkingHead(task.Task):
         from privtalk.bench.tasks.talking_head.again import again
 
         return again(work, anew, source)
+
+    def bound_memory(
+        self, cells: Sequence[Planned], opened: Opened, workers: int, bound: float
+    ) -> MemoryBounded:
+        from privtalk.bench.tasks.talking_head.bounding import bounded
+
+        own = cast("Sequence[own_settings.PlannedTalkingHead]", cells)
+        return bounded(own, opened.resources, workers, bound)
 
     def run(self, work: Work) -> CellOutcome:
         from privtalk.bench.tasks.talking_head.run import run

@@ -95,13 +95,16 @@ def prepare(
     def warn(line: str) -> None:
         errors.print(f"[yellow]look twice[/]: {escape(line)}", soft_wrap=True, highlight=False)
 
+    def say(line: str) -> None:
+        errors.print(line, soft_wrap=True, highlight=False, markup=False)
+
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def advance(done: int, total: int, video: str) -> None:
             bar.update(task, completed=done, total=total, description=escape(shown(video)))
 
-        summary = videos.prepare(source, out, options, advance, warn, chosen, public)
+        summary = videos.prepare(source, out, options, advance, warn, chosen, public, say)
     console = Console()
     console.print(summary_table(summary))
     if not summary.taken:

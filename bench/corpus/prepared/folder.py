@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from privtalk.bench.corpus.prepared import names
 from privtalk.bench.corpus.prepared.provenance import CORPUS
+from privtalk.bench.corpus.prepared.stamps import STAMPS
 from privtalk.bench.corpus.prepared.store import INDEX
 from privtalk.bench.corpus.prepared.summary import SUMMARY
 from privtalk.bench.corpus.video.ingest import VideoSource
@@ -43,7 +44,7 @@ SOUNDS = ("wav", "flac", "mp3", "m4a", "aac", "ogg", "opus")
 MEDIA = frozenset(f".{suffix}" for suffix in PICTURES + SOUNDS)
 """Suffixes of what is tried; other files are passed over. Sound alone is refused with the reason."""
 
-RESERVED = frozenset(map(names.fold_folder, (SUMMARY, INDEX, CORPUS, LOCK, HOLDER)))
+RESERVED = frozenset(map(names.fold_folder, (SUMMARY, INDEX, CORPUS, STAMPS, LOCK, HOLDER)))
 """Names in DST that are taken."""
 
 

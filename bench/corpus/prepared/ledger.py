@@ -13,6 +13,7 @@ from pathlib import Path
 
 from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.names import fold, shown
+from privtalk.bench.corpus.prepared.stamps import Stamps
 from privtalk.bench.corpus.prepared.summary import SUMMARY, Summary, VideoOutcome, read_summary
 from privtalk.bench.corpus.video.layouts.layout import LaidOutPerson
 from privtalk.core import files
@@ -33,6 +34,11 @@ class VideoLedger:
         """Clips by identity that no video accounts for."""
         self._people: dict[str, LaidOutPerson] = {}
         """The facts that layouts tell of people, by identity."""
+        self._places: dict[tuple[str, str], set[str]] = {}
+        """Videos by identity and folded utterance."""
+        self._unsaid: set[str] = set()
+        """Identities whose index does not say yet what the books say."""
+        self.stamps = Stamps(dst)
         self.due = 0.0
         """Time of the next write: a summary of a hundred thousand videos is not written after each."""
         known = read_summary(dst)
@@ -74,8 +80,7 @@ class VideoLedger:
 
     def place(self, identity: str, utterance: str) -> list[VideoOutcome]:
         """Outcomes whose clips have the names that this utterance's would have."""
-        own = self._own.get(identity, {}).values()
-        return [outcome for outcome in own if fold(outcome.utterance) == fold(utterance)]
+        return [self.outcomes[name] for name in sorted(self._places.get((identity, fold(utterance)), ()))]
 
     def open(
         self,
@@ -114,8 +119,7 @@ class VideoLedger:
     def forget(self, names: Iterable[str]) -> None:
         """Take videos out, so that no index promises clips while they are made again."""
         gone = [self._take(name) for name in list(names) if name in self.outcomes]
-        for identity in sorted({outcome.identity for outcome in gone if outcome.identity and outcome.clips}):
-            self._index(identity)
+        self._unsaid |= {outcome.identity for outcome in gone if outcome.identity and outcome.clips}
         if gone:
             self.write()
 
@@ -124,12 +128,20 @@ class VideoLedger:
         if outcome.clips and outcome.identity:
             rivals = self.place(outcome.identity, outcome.utterance)
             self.forget([rival.video for rival in rivals if rival.video != outcome.video])
+            for name, entry in outcome.clips.items():
+                with contextlib.suppress(OSError):
+                    self.stamps.enter(self._folder(outcome) / name, entry.sha256)
         self._replace(outcome)
         if time.monotonic() >= self.due:
             self.write()
 
     def write(self) -> None:
+        """Write everything that the disk does not say yet."""
         began = time.monotonic()
+        for identity in sorted(self._unsaid):
+            self._index(identity)
+        self._unsaid.clear()
+        self.stamps.write()
         summary = Summary(outcomes=[self.outcomes[name] for name in sorted(self.outcomes)])
         write_atomic(self.dst / SUMMARY, summary.model_dump_json(indent=1) + "\n")
         self.due = time.monotonic() + 20 * (time.monotonic() - began)
@@ -141,6 +153,7 @@ class VideoLedger:
         for identity in sorted(self._own):
             if not self.obstacle(identity):
                 self._sweep(self.dst / identity, self._all_clips(identity))
+        self.stamps.tidy()
 
     def _sweep(self, folder: Path, listed: Clips) -> None:
         for path in folder.glob("*.npz"):
@@ -167,23 +180,33 @@ class VideoLedger:
         """Enter an outcome in place of what is known of its video."""
         before = self._take(outcome.video) if outcome.video in self.outcomes else None
         self._put(outcome)
-        for changed in (before, outcome):
-            if changed is not None and changed.identity and changed.clips:
-                self._index(changed.identity)
+        changed = [each for each in (before, outcome) if each is not None and each.clips]
+        self._unsaid |= {each.identity for each in changed if each.identity}
 
     def _put(self, outcome: VideoOutcome) -> None:
         self.outcomes[outcome.video] = outcome
         if outcome.identity:
             self._own.setdefault(outcome.identity, {})[outcome.video] = outcome
+            place = outcome.identity, fold(outcome.utterance)
+            self._places.setdefault(place, set()).add(outcome.video)
 
     def _take(self, name: str) -> VideoOutcome:
         outcome = self.outcomes.pop(name)
         if outcome.identity:
             del self._own[outcome.identity][name]
+            self._places[outcome.identity, fold(outcome.utterance)].discard(name)
         return outcome
 
     def _intact(self, outcome: VideoOutcome) -> bool:
-        return all(store.intact(self._folder(outcome) / clip, entry) for clip, entry in outcome.clips.items())
+        folder = self._folder(outcome)
+        return all(self._is(folder / clip, entry.sha256) for clip, entry in outcome.clips.items())
+
+    def _is(self, path: Path, sha256: str) -> bool:
+        """Whether a file is there with the bytes that were written."""
+        try:
+            return path.is_file() and self.stamps.hash(path) == sha256
+        except OSError:
+            return False
 
     def _folder(self, outcome: VideoOutcome) -> Path:
         return self.dst / (outcome.identity or "")

@@ -26,6 +26,7 @@ import cv2
 
 from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.claims import AGAIN, Claims, VideoJob
+from privtalk.bench.corpus.prepared.disk import check_disk, disk_need
 from privtalk.bench.corpus.prepared.folder import Film
 from privtalk.bench.corpus.prepared.laid_out import find_laid_out
 from privtalk.bench.corpus.prepared.ledger import VideoLedger
@@ -79,16 +80,23 @@ def options_key(options: PrepareOptions, detector: Path, landmarks: Path) -> str
     return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()
 
 
-def make_job(film: Film, dst: Path, options: PrepareOptions, tools: Tools, root: str) -> VideoJob:
-    """The work on a film: its key is the hash of its bytes, its place and the options.
+def make_job(
+    film: Film,
+    dst: Path,
+    options: PrepareOptions,
+    tools: Tools,
+    root: str,
+    hashed: Callable[[Path], str] = file_hash,
+) -> VideoJob:
+    """The work on a film: its key is the hash of its bytes, which `hashed` gives, its place and the options.
 
     A sound in a file of its own and attributes of the film, which only some layouts know, are part of the key, too.
     """
     source, content = film.source, ""
     try:
-        told = content = file_hash(source.path) if film.fault is None else ""
+        told = content = hashed(source.path) if film.fault is None else ""
         if source.sound is not None:
-            told += f" {file_hash(source.sound)}"
+            told += f" {hashed(source.sound)}"
     except OSError as error:
         told = f"unreadable: {error.strerror}"
     if film.attributes:
@@ -133,6 +141,10 @@ def run_job(job: VideoJob, tick: Tick) -> VideoOutcome:
         return job.outcome(f"cannot be prepared ({error.strerror or error})", AGAIN)
     except (av.error.FFmpegError, cv2.error) as error:
         return job.outcome(f"cannot be prepared ({' '.join(str(error).split())})")
+    except Exception as error:  # whatever is wrong with one film, the others go on
+        return job.outcome(
+            f"cannot be prepared ({type(error).__name__}: {' '.join(str(error).split())})", AGAIN
+        )
     finally:
         if not done:
             for name in clips:
@@ -196,9 +208,11 @@ def prepare(
     warn: Callable[[str], None] | None = None,
     layout: FilmLayout = FILM_LAYOUTS[FOLDERS],
     public: int | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Summary:
     """Turn the videos below `src` into clips below `dst`; the summary of those videos, taken and refused.
 
+    `warn` is told what looks wrong, `say` what disk the work will take, a line each before it begins.
     `public`: how many people are for pre-training; None: as an earlier call asked, or as `provenance` says.
 
     Raises a ValueError (`faces.WeightsError` where weights are missing) before anything is written, when
@@ -224,8 +238,8 @@ def prepare(
         here = {film.source.identity for film in films if film.fault is None}
         check_asked(known, len({*here, *ledger.people()} - {None}), official(films))
         write_provenance(dst, known)
-        jobs = [make_job(film, dst, options, tools, root) for film in films]
-        summary = _prepare(jobs, ledger, root, progress)
+        jobs = [make_job(film, dst, options, tools, root, ledger.stamps.hash) for film in films]
+        summary = _prepare(jobs, ledger, root, progress, say or (lambda line: None))
         deal_roles(dst, ledger.people())
         return summary
 
@@ -235,7 +249,13 @@ def official(films: Sequence[Film]) -> int:
     return len({film.source.identity for film in films if film.person.role == "public"} - {None})
 
 
-def _prepare(jobs: list[VideoJob], ledger: VideoLedger, root: str, progress: Progress | None) -> Summary:
+def _prepare(
+    jobs: list[VideoJob],
+    ledger: VideoLedger,
+    root: str,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> Summary:
     planned: dict[str, set[str]] = {}
     for job in jobs:
         planned.setdefault(job.identity or "", set()).add(job.film.source.utterance)
@@ -253,6 +273,10 @@ def _prepare(jobs: list[VideoJob], ledger: VideoLedger, root: str, progress: Pro
             if name not in aside:
                 ledger.record(outcome)
         todo = _settle([job for job in jobs if job.video not in refused], ledger)
+        if todo:
+            films = [(job.film.source.path, _size(job.film.source.path)) for job in todo]
+            size = todo[0].options.size
+            say(check_disk(ledger.dst, disk_need(films, size), size))
         workers = jobs[0].options.workers
         for outcome in _run(todo, workers, _Meter(todo, progress)):
             ledger.record(outcome)
@@ -283,13 +307,16 @@ class _Meter:
     def __init__(self, jobs: list[VideoJob], progress: Progress | None) -> None:
         self.progress = progress
         self.sizes = {job.video: _size(job.film.source.path) for job in jobs}
+        self.total = sum(self.sizes.values())
         self.shares = dict.fromkeys(self.sizes, 0.0)
+        self.done = 0.0
 
     def __call__(self, job: VideoJob, share: float) -> None:
-        self.shares[job.video] = max(share, self.shares[job.video])
+        if (more := share - self.shares[job.video]) > 0:
+            self.shares[job.video] = share
+            self.done += more * self.sizes[job.video]
         if self.progress is not None:
-            done = sum(self.sizes[name] * part for name, part in self.shares.items())
-            self.progress(round(done), sum(self.sizes.values()), job.video)
+            self.progress(round(self.done), self.total, job.video)
 
 
 def _size(path: Path) -> int:

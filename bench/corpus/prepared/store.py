@@ -261,11 +261,6 @@ def rebuild_index(folder: Path) -> Index:
     return read_index(folder)
 
 
-def intact(path: Path, entry: ClipEntry) -> bool:
-    """Whether the file is there with the bytes that were written."""
-    return path.is_file() and file_hash(path) == entry.sha256
-
-
 def save_identity(folder: Path, clips: list[Clip]) -> Index:
     """Write the clips of one identity, then the index that makes them count."""
     identities = {clip.identity for clip in clips}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -16,13 +17,16 @@ import pytest
 from rich.console import Console
 
 from privtalk.bench.corpus.prepared import prepare as pipeline
-from privtalk.bench.corpus.prepared import store
+from privtalk.bench.corpus.prepared import stamps, store
 from privtalk.bench.corpus.prepared.folder import find_films
+from privtalk.bench.corpus.prepared.ledger import VideoLedger
 from privtalk.bench.corpus.prepared.prepare import prepare
+from privtalk.bench.corpus.prepared.stamps import STAMPS
 from privtalk.bench.corpus.prepared.store import load_corpus
-from privtalk.bench.corpus.prepared.summary import headline, read_summary, summary_table
+from privtalk.bench.corpus.prepared.summary import VideoOutcome, headline, read_summary, summary_table
 from privtalk.bench.corpus.video.faces import Face
 from privtalk.bench.corpus.video.ingest import Models, PrepareOptions, cut_segments
+from privtalk.core.files import file_hash
 from privtalk.core.locks import LOCK
 
 SHAPE = np.stack([np.arange(68) % 10 / 9, np.arange(68) // 10 / 6], -1)
@@ -94,11 +98,11 @@ def videos(tmp_path: Path, film: Any, sine: Any) -> Path:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """sha256 by path, but of the lock that whoever writes there holds."""
+    """sha256 by path, but of the lock that whoever writes there holds, and of the times of files."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != LOCK
+        if path.is_file() and path.name not in (LOCK, STAMPS)
     }
 
 
@@ -373,3 +377,74 @@ def test_real_clip_is_framed_as_the_embedded_corpus_is(
     assert 0.52 < (points[:, 8, 1] - points[:, 17:27, 1].min(1)).mean() < 0.63
     assert 0.45 < points[..., 0].mean() < 0.55
     assert np.abs(np.diff(points[:, 27], axis=0)).max() < 0.02, "the crop jumps"
+
+
+def test_nothing_is_hashed_again_that_did_not_change(
+    square: Square, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in videos.rglob("*.mkv"):
+        os.utime(path, (1e9, 1e9))
+    prepare(videos, tmp_path / "out")
+    read: list[Path] = []
+    monkeypatch.setattr(stamps, "file_hash", lambda path: read.append(path) or file_hash(path))
+    assert [outcome.reason for outcome in prepare(videos, tmp_path / "out").outcomes] == [None, None]
+    assert read == []
+    clip = next((tmp_path / "out" / "ann").glob("*.npz"))
+    clip.write_bytes(clip.read_bytes()[:-1] + b"x")
+    calls = square.calls
+    prepare(videos, tmp_path / "out")
+    assert clip in read
+    assert square.calls > calls
+
+
+def test_books_are_not_written_after_every_film(
+    square: Square, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = VideoLedger(tmp_path)
+    entry = store.ClipEntry(sha256="0", length=50, size=64, fps=25.0)
+    written: list[str] = []
+    monkeypatch.setattr(store, "write_index", lambda folder, *rest: written.append(folder.name))
+    ledger.due = float("inf")
+    for k in range(100):
+        ledger.record(
+            VideoOutcome(
+                video=f"ann/{k}", identity="ann", utterance=str(k), key="k", clips={f"{k}-0.npz": entry}
+            )
+        )
+    assert written == []
+    ledger.write()
+    assert written == ["ann"]
+    assert len(ledger.place("ann", "7")) == 1
+
+
+def test_a_fault_that_nobody_foresaw_stops_one_film(
+    square: Square, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert = pipeline.convert
+
+    def faulty(source: Any, *rest: Any) -> Any:
+        if source.identity == "ann":
+            raise ZeroDivisionError("no\nframes")
+        return convert(source, *rest)
+
+    monkeypatch.setattr(pipeline, "convert", faulty)
+    prepare(videos, tmp_path / "out")
+    assert reasons(tmp_path / "out") == {
+        "ann/one.mkv": "cannot be prepared (ZeroDivisionError: no frames)",
+        "bob/day/two.mkv": None,
+    }
+    monkeypatch.undo()
+
+
+def test_the_meter_counts_bytes_once(videos: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    films = find_films(videos)
+    tools = pipeline.Tools(Path("d"), Path("l"), "key")
+    jobs = [pipeline.make_job(film, Path("dst"), PrepareOptions(), tools, "root") for film in films]
+    meter = pipeline._Meter(jobs, lambda done, total, video: seen.append((done, total)))
+    total = sum(film.source.path.stat().st_size for film in films)
+    for share in (0.5, 0.25, 1.0, 1.0):
+        meter(jobs[0], share)
+    meter(jobs[1], 1.0)
+    assert seen[-1] == (total, total)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)

@@ -16,6 +16,8 @@ from rich.text import Text
 from privtalk.bench.cli_again import attack, rescore
 from privtalk.bench.cli_boards import compare, publish, show
 from privtalk.bench.cli_data import data
+from privtalk.bench.cli_plan import plan
+from privtalk.bench.cli_pretrain import pretrain
 from privtalk.bench.cli_weights import weights
 from privtalk.bench.pipes import forgiving
 from privtalk.core.errors import WorkFailed
@@ -147,71 +149,7 @@ def run(
     )
 
 
-@app.command()
-def plan(
-    suite: Annotated[
-        str, typer.Option("--suite", "-s", help="Which suite (see: bench list suites), or a YAML file.")
-    ],
-    preset: Annotated[str, typer.Option("--preset", "-p", help="Its size: smoke, small or paper.")] = "small",
-    corpus: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Folder made by `bench data prepare`, or FILE.py:NAME of your own [default: the embedded corpus].",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Folder that the run will write [default: runs/SUITE-PRESET]."),
-    ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Only these seeds, such as 0,1,2.")] = None,
-    rows: Annotated[
-        str | None,
-        typer.Option("--rows", "--methods", help="Only these rows or methods, such as fedavg,privfedtalk."),
-    ] = None,
-    tiers: Annotated[
-        str | None, typer.Option(help="Privacy tiers in place of the suite's, such as none,eps=1.")
-    ] = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a setting; of a key's several the last holds."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes [default: one a core; one with CUDA].")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda: what a step is measured on.")] = "auto",
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Bound on the memory of all processes together, such as 8GiB."),
-    ] = None,
-    gpu: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Also hours on this GPU, such as a100-80 or rtx-4090.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON instead.")] = False,
-) -> None:
-    """Say what a run will take, guarantee and be able to show, and fail on what would fail later; nothing is run."""
-    from privtalk.bench.commands import plan as command
-    from privtalk.bench.commands import run as running
-
-    request = running.Request(
-        suite=suite,
-        preset=preset,
-        corpus=corpus,
-        out=out,
-        seeds=running.numbers(seeds),
-        rows=running.words(rows),
-        tiers=running.words(tiers),
-        changes=tuple(change or ()),
-        workers=workers,
-        device=device,
-        memory=memory,
-    )
-    raise typer.Exit(command.plan(request, gpu, json))
-
-
-for further in (show, publish, compare, rescore, attack):
+for further in (plan, show, publish, compare, rescore, attack, pretrain):
     app.command()(further)
 
 
@@ -257,92 +195,6 @@ def suites() -> None:
     from privtalk.bench.commands import listing
 
     listing.show("suites")
-
-
-@app.command()
-def pretrain(
-    part: Annotated[
-        str,
-        typer.Argument(
-            help="autoencoder, denoiser, all; evaluators, identity, sync, landmarks, features, mouth_reader; purifier."
-        ),
-    ] = "all",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weights and manifest.")] = Path(
-        "weights"
-    ),
-    size: Annotated[int, typer.Option(min=32, help="Pixels a side.")] = 64,
-    preset: Annotated[
-        str, typer.Option("--preset", "-p", help="tiny, base, paper, difftalk or privfedtalk.")
-    ] = "base",
-    corpus: Annotated[
-        Path | None,
-        typer.Option(help="Prepared folder whose public people it trains on [default: rendered people]."),
-    ] = None,
-    hold_back: Annotated[
-        list[str] | None,
-        typer.Option(help="Person of that folder to validate on; may be given often [default: an eighth]."),
-    ] = None,
-    variants: Annotated[
-        int,
-        typer.Option(
-            min=1, max=64, help="Guises in which each of few people is shown: mirrored, recoloured."
-        ),
-    ] = 1,
-    rehearse: Annotated[
-        int, typer.Option(min=0, help="Rendered public people who are shown beside those of the corpus.")
-    ] = 0,
-    people: Annotated[
-        int | None, typer.Option(min=2, help="Rendered public people [default: the recipe's].")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that film the corpus.")] = None,
-    start: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", help="Weights that the denoiser goes on from, or `embedded` [default: from nothing]."
-        ),
-    ] = None,
-    autoencoder: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a published AutoencoderKL or VQModel [default: our own is trained]."),
-    ] = None,
-    speech: Annotated[
-        Path | None,
-        typer.Option(help="Folder of wav2vec2, HuBERT, WavLM or Whisper to hear with [default: log-mel]."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16 (autocast).")] = "float32",
-    checkpointing: Annotated[
-        bool, typer.Option(help="Compute activations twice and keep few of them: less memory, more time.")
-    ] = False,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Setting, such as recipe.denoiser.steps=9000 or config.denoiser.heads=8."),
-    ] = None,
-) -> None:
-    """Train the backbone on public people, rendered or of a prepared corpus, or the networks that metrics read with."""
-    from privtalk.bench.commands import pretrain as command
-
-    command.pretrain(
-        command.PretrainRequest(
-            part=part,
-            out=out,
-            size=size,
-            preset=preset,
-            people=people,
-            workers=workers,
-            start=start,
-            corpus=corpus,
-            held_back=tuple(hold_back or ()),
-            variants=variants,
-            rehearse=rehearse,
-            autoencoder=autoencoder,
-            speech=speech,
-            device=device,
-            precision=precision,
-            checkpointing=checkpointing,
-            changes=tuple(changes or ()),
-        )
-    )
 
 
 @app.command()

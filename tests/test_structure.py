@@ -13,7 +13,10 @@ import pytest
 FLOORS = ("core", "metrics", "methods", "attacks", "bench", "leaderboards", "bench.commands")
 """From the ground up; a file imports from its own floor and from those below it. Commands are the roof of `bench`."""
 
-ROOF = ("bench.cli", "bench.cli_again", "bench.cli_boards", "bench.cli_data", "bench.cli_weights")
+ROOF = tuple(
+    f"bench.{name}"
+    for name in ("cli", "cli_again", "cli_boards", "cli_data", "cli_plan", "cli_pretrain", "cli_weights")
+)
 """What starts commands stands with them."""
 
 

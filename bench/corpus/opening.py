@@ -31,11 +31,14 @@ def recorded_settings(name: str, spec: CorpusSpec) -> dict[str, Any]:
     """
     if name in brought.names():
         return brought.settings(name, spec)
+    from privtalk.bench.corpus.prepared import same_people
     from privtalk.bench.corpus.prepared.recorded import PREFIX, check_distinct, survey
 
     folder = Path(name)
     found = survey(folder, spec)
     check_distinct(folder, spec)
+    for line in same_people.warnings(folder):
+        Console(stderr=True).print(f"[yellow]look twice[/]: {escape(line)}", soft_wrap=True, highlight=False)
     for name, reason in found.refused.items():
         Console(stderr=True).print(
             f"[yellow]{escape(name)} is left out[/]: {escape(reason)}", soft_wrap=True, highlight=False

@@ -171,8 +171,19 @@ def alive(group: int) -> bool:
     return True
 
 
-def test_executors_give_the_same_records(whole, request_for):
-    request = request_for("privfedtalk", "difftalk", workers=2)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"workers": 2},
+        {"workers": 2, "executor": "ray"},
+        {"workers": 1, "executor": "processes", "stack_workers": 2},
+    ],
+    ids=["processes", "ray", "stacks"],
+)
+def test_executors_give_the_same_records(whole, request_for, how):
+    if how.get("executor") == "ray":
+        pytest.importorskip("ray", reason="ray is not installed: the extra `cluster`")
+    request = request_for("privfedtalk", "difftalk", **how)
     assert command.run(request) == command.OK
     pooled = results(request.out)
     assert set(pooled) == {"privfedtalk none", "privfedtalk eps=8", "difftalk none"}

@@ -30,12 +30,14 @@ class StackTeam:
             Job(f"stack {number}", train_sent, (self.network, pickle.dumps(stack)))
             for number, stack in enumerate(stacks)
         ]
-        found = {}
-        for outcome in self.team.run(jobs):
+        found = {outcome.key: outcome for outcome in self.team.run(jobs)}  # all: no worker is left at one
+        results = []
+        for job in jobs:
+            outcome = found[job.key]
             if isinstance(outcome, Failed):
-                raise RuntimeError(f"{outcome.key}: {outcome.reason}")
-            found[outcome.key] = outcome.value
-        return [LocalResult(*pickle.loads(found[job.key])) for job in jobs]
+                raise RuntimeError(f"{job.key} of the round: {outcome.reason}")
+            results.append(LocalResult(*pickle.loads(outcome.value)))
+        return results
 
 
 def train_sent(report: Report, network: Network, sent: bytes) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from privtalk.attacks.audit.watch import Watch, Watched
-from privtalk.bench.execution import Engine, held, team
+from privtalk.bench.execution import Engine, held, run_in_process, team
 from privtalk.bench.execution.task import pinned_threads
 from privtalk.bench.networks import find_network, open_backbone
 from privtalk.bench.tasks.talking_head.stages.stacks import stack_runner
@@ -82,6 +82,30 @@ def test_the_sum_is_the_same_by_any_workers_and_after_a_death(stream, tmp_path, 
         assert torch.equal(state.adapters, plain.adapters)
         assert state.curves == plain.curves
         assert state.transcript.log == plain.transcript.log
+
+
+class LastFirst:
+    """A team whose answers come in the opposite order."""
+
+    def run(self, tasks, listen=lambda event: None):
+        return iter(list(run_in_process(tasks, listen))[::-1])
+
+
+def test_results_are_put_together_in_the_order_of_clients_whoever_was_first(stream):  # noqa: F811
+    plain = trained(stream, FedAvg(), one_by_one)
+    found = trained(stream, FedAvg(), stack_runner(LastFirst(), find_network("tiny")))
+    assert torch.equal(found.adapters, plain.adapters)
+    assert found.transcript.log == plain.transcript.log
+
+
+def test_a_stack_that_fails_elsewhere_says_why(stream):  # noqa: F811
+    with pytest.raises(RuntimeError, match="stack 0 of the round: RuntimeError: it broke there"):
+        trained(stream, Breaks(), stack_runner(LastFirst(), find_network("tiny")))
+
+
+class Breaks(FedAvg):
+    def extra_loss(self, step):
+        raise RuntimeError("it broke there")
 
 
 def test_no_workers_are_this_process():

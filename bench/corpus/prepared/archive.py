@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import math
 import struct
 import zipfile
@@ -13,16 +14,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from privtalk.bench.corpus.prepared.packing import CHANGES, array_bytes, restored
+
 LARGEST = 2**29
 """Bytes that a clip may unpack to: 109 s of 256 pixels a side at 25 frames a second, 29 minutes of 64."""
+
+LARGEST_NOTES = 2**20
+"""Bytes of what a clip's file says about itself."""
 
 MOST = 16
 """Arrays in a clip's file; a rendered one has eleven."""
 
 PICTURES = "frames.npy"
+PACKED_PICTURES = f"{CHANGES}.npy"
+"""The arrays of pictures in clips of format 1, and since."""
+ABOUT = "about.npy"
 
 HEADS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
@@ -114,16 +124,37 @@ class Print(NamedTuple):
 
 
 def fingerprint(path: Path) -> Print:
-    """The print of a clip's pictures."""
+    """The print of a clip's pictures, the same in either form.
+
+    That of packed ones is what the clip says of itself: it groups clips, and `picture_hash` looks at the pictures.
+    """
     with reading(path), zipfile.ZipFile(path) as archive:
-        member = archive.getinfo(PICTURES)
-        return Print(member.CRC, member.file_size)
+        if PACKED_PICTURES not in archive.namelist():
+            member = archive.getinfo(PICTURES)
+            return Print(member.CRC, member.file_size)
+        _check(archive)
+        with archive.open(ABOUT) as file:
+            about = npy.read_array(file, allow_pickle=False)
+        if about.nbytes > LARGEST_NOTES:
+            raise ValueError(f"{about.nbytes} bytes of notes")
+        crc, size = json.loads(about.tobytes())["print"]
+        return Print(int(crc), int(size))
+
+
+def print_of(frames: NDArray[np.uint8]) -> Print:
+    """The print of pictures [T, H, W, 3]: that of the array that a clip of format 1 has."""
+    data = array_bytes(frames)
+    return Print(zlib.crc32(data), len(data))
 
 
 def picture_hash(path: Path) -> str:
     """sha256 of a clip's pictures."""
     with reading(path), zipfile.ZipFile(path) as archive:
         _check(archive)
+        if PACKED_PICTURES in archive.namelist():
+            with archive.open(PACKED_PICTURES) as file:
+                packed = npy.read_array(file, allow_pickle=False)
+            return hashlib.sha256(array_bytes(restored(packed))).hexdigest()
         with archive.open(PICTURES) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 

@@ -8,7 +8,6 @@ beside their place and then moved into it: a killed writer leaves nothing under 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import unicodedata
 from collections.abc import Mapping
@@ -20,20 +19,30 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip, pack, unpack
-from privtalk.bench.corpus.prepared.archive import LARGEST, MOST, StoreError, read_arrays, reading, too_large
+from privtalk.bench.corpus.prepared.archive import (
+    LARGEST,
+    LARGEST_NOTES,
+    MOST,
+    StoreError,
+    print_of,
+    read_arrays,
+    reading,
+    too_large,
+)
 from privtalk.bench.corpus.prepared.names import shown, unnameable
+from privtalk.bench.corpus.prepared.packing import CHANGES, changes, npz_bytes, restored
 from privtalk.core.files import file_hash, write_atomic, write_bytes
 
 FORMAT = 1
-"""Version of a clip's file and of the index."""
+"""Version of the index."""
+
+CLIP_FORMAT = 2
+"""Version of a clip's file; 1 has its pictures as they are, and is read, too."""
 
 INDEX = "index.json"
 
 LARGEST_BOOK = 2**30
 """Bytes of an index or a summary that is read: a million clips have less."""
-
-LARGEST_NOTES = 2**20
-"""Bytes of what a clip's file says about itself."""
 
 
 def check_name(kind: str, name: str) -> None:
@@ -141,10 +150,9 @@ def save_clip(path: Path, clip: Clip) -> ClipEntry:
     arrays = _pack(clip)
     if (size := sum(array.nbytes for array in arrays.values()) + MOST * 1024) > LARGEST:
         raise StoreError(f"clip {clip.identity}/{clip.utterance}: {too_large(size)}")
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_bytes(path, buffer.getbuffer())
-    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    data = npz_bytes(arrays)
+    write_bytes(path, data)
+    digest = hashlib.sha256(data).hexdigest()
     return ClipEntry(sha256=digest, length=clip.length, size=clip.size, fps=clip.fps)
 
 
@@ -175,8 +183,10 @@ def load_listed(path: Path, identity: str, entry: ClipEntry) -> Clip:
 
 def _pack(clip: Clip) -> dict[str, NDArray[Any]]:
     arrays, note = pack(clip)
-    about = json.dumps({"format": FORMAT, "sample_rate": SAMPLE_RATE, "note": note})
-    return {**arrays, "about": np.frombuffer(about.encode(), np.uint8)}
+    frames = arrays.pop("frames")
+    told = {"format": CLIP_FORMAT, "sample_rate": SAMPLE_RATE, "note": note, "print": print_of(frames)}
+    about = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    return {CHANGES: changes(frames), **arrays, "about": about}
 
 
 def _unpack(arrays: dict[str, NDArray[Any]]) -> Clip:
@@ -184,8 +194,10 @@ def _unpack(arrays: dict[str, NDArray[Any]]) -> Clip:
     if len(notes) > LARGEST_NOTES:
         raise ValueError(f"{len(notes)} bytes of notes")
     about = json.loads(notes)
-    if about["format"] != FORMAT:
-        raise ValueError(f"format {about['format']}, this version reads {FORMAT}: prepare it again")
+    if about["format"] not in (1, CLIP_FORMAT):
+        raise ValueError(f"format {about['format']}, this version reads 1 to {CLIP_FORMAT}: prepare it again")
+    if about["format"] == CLIP_FORMAT:
+        arrays["frames"] = restored(arrays.pop(CHANGES))
     if about["sample_rate"] != SAMPLE_RATE:
         raise ValueError(f"audio at {about['sample_rate']} Hz; it must be at {SAMPLE_RATE}")
     clip = unpack(arrays, about["note"])

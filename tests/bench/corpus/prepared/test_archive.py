@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
-from privtalk.bench.corpus.clip import Clip
+from privtalk.bench.corpus.clip import SAMPLE_RATE, Clip, pack
 from privtalk.bench.corpus.prepared import archive, store
 from privtalk.bench.corpus.prepared.store import StoreError
 from tests.bench.corpus.prepared.test_store import clip
@@ -125,7 +125,9 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a readable": lambda m: m.update({"frames.npy": head((-5, 8, 8, 3))}),
     "not a": lambda m: m.update({"frames.npy": b""}),
     "version": lambda m: m.update({"frames.npy": b"\x93NUMPY\x09\x00" + bytes(200)}),
-    "frames": lambda m: m.pop("frames.npy") and None,
+    "changes": lambda m: m.pop("changes.npy") and None,
+    r"changes of pictures are uint8 \[4\], not": lambda m: m.update({"changes.npy": packed(b"abcd")}),
+    "changes of pictures are float32": lambda m: m.update({"changes.npy": head((3, 0, 8, 8), "<f4")}),
 }
 
 
@@ -165,3 +167,28 @@ def test_a_print_alone_is_not_believed(tmp_path: Path, monkeypatch: pytest.Monke
     files = [saved(tmp_path, "a.npz", clip()), saved(tmp_path, "b.npz", clip(length=6))]
     monkeypatch.setattr(archive, "fingerprint", lambda path: archive.Print(1, 1))
     assert archive.repeats(files, lambda error: None) == []
+
+
+def of_format_1(path: Path, kept: Clip) -> Path:
+    """A clip as earlier versions wrote it."""
+    arrays, note = pack(kept)
+    about = json.dumps({"format": 1, "sample_rate": SAMPLE_RATE, "note": note}).encode()
+    np.savez_compressed(path, allow_pickle=False, **arrays, about=np.frombuffer(about, np.uint8))
+    return path
+
+
+def test_clips_of_before_are_read_and_known_as_the_same_pictures(tmp_path: Path) -> None:
+    old, new = of_format_1(tmp_path / "old.npz", clip()), saved(tmp_path, "new.npz", clip())
+    assert archive.fingerprint(old) == archive.fingerprint(new)
+    assert archive.picture_hash(old) == archive.picture_hash(new)
+    assert archive.repeats([old, new], lambda error: None) == [[old, new]]
+    for part in ("frames", "audio", "landmarks"):
+        assert np.array_equal(getattr(store.load_clip(old), part), getattr(store.load_clip(new), part))
+
+
+def test_a_clip_that_does_not_tell_its_print_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    told = json.dumps({"format": 2, "note": "{}"}).encode()
+    rewritten(path, lambda m: m.update({"about.npy": packed(told)}))
+    with pytest.raises(StoreError, match=r"a\.npz: not a readable clip"):
+        archive.fingerprint(path)

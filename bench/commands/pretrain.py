@@ -229,7 +229,7 @@ def recipe_of(request: PretrainRequest) -> tuple[BackboneConfig, BackboneRecipe]
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or f"size {request.size}"
-        raise UserError(f"bench pretrain: {place}: {first['msg']}; see the page on your own data") from error
+        raise UserError(f"bench pretrain: {place}: {first['msg']}; change it with --set or --size") from error
 
 
 def _changed(model: Model, over: Any) -> Model:

@@ -59,9 +59,13 @@ def pretrain(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="float32 or bfloat16 (autocast).")] = "float32",
-    checkpointing: Annotated[
-        bool, typer.Option(help="Compute activations twice and keep few of them: less memory, more time.")
+    recompute: Annotated[
+        bool,
+        typer.Option(help="Compute activations again on the way back: half the memory, a third more time."),
     ] = False,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Bound on the memory of a process, such as 4GiB.")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="Setting, such as recipe.denoiser.steps=9000 or config.denoiser.heads=8."),
@@ -87,7 +91,8 @@ def pretrain(
             speech=speech,
             device=device,
             precision=precision,
-            checkpointing=checkpointing,
+            recomputes=recompute,
+            memory=memory,
             changes=tuple(changes or ()),
         )
     )

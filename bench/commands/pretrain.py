@@ -54,7 +54,8 @@ class PretrainRequest:
     speech: Path | None = None
     device: str = "auto"
     precision: str = "float32"
-    checkpointing: bool = False
+    recomputes: bool = False
+    memory: str | None = None
     changes: tuple[str, ...] = ()
 
 
@@ -147,7 +148,8 @@ def _pretrain_backbone(request: PretrainRequest, workers: int) -> None:
     pool = _pool(request)
     start = embedded() if request.start == Path("embedded") else request.start
     sources = Sources(start=start, autoencoder=request.autoencoder, listener=request.speech)
-    with joined(request.device, request.precision, request.checkpointing) as compute, _telling() as tell:
+    recomputes = _bounded(request, config, recipe)
+    with joined(request.device, request.precision, recomputes) as compute, _telling() as tell:
         watch = TrainingPictures(request.out / PICTURES, lambda: pool.validation_clips(workers, tell))
         manifest = pretrain(
             request.out,
@@ -160,10 +162,27 @@ def _pretrain_backbone(request: PretrainRequest, workers: int) -> None:
             sources,
             compute,
             watch,
-            mapped=request.corpus is not None,
+            mapped=request.corpus is not None or request.memory is not None,
         )
     if compute.leads:
         _tell_result(request, manifest)
+
+
+def _bounded(request: PretrainRequest, config: BackboneConfig, recipe: BackboneRecipe) -> bool:
+    """Whether activations are computed again: as asked, or as a bound on memory wants it."""
+    if request.memory is None:
+        return request.recomputes
+    from privtalk.bench.memory_budget import parse_memory
+    from privtalk.bench.pretraining.memory import fitted
+    from privtalk.bench.pretraining.ranks import processes
+
+    bound, ranks = parse_memory(request.memory), processes().ranks
+    found = fitted(config, recipe, bound, request.start is not None, ranks)
+    again = found.recomputes or request.recomputes
+    how = "computed again" if again else "kept"
+    line = f"memory: up to {found.mib:.0f} MiB expected of {bound:.0f}; activations are {how}, latents lie in files"
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True)
+    return again
 
 
 def _tell_result(request: PretrainRequest, manifest: Manifest | None) -> None:

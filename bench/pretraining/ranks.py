@@ -45,7 +45,7 @@ _VARIABLES = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
 
 
 @contextmanager
-def joined(device: str, precision: str, checkpointing: bool) -> Iterator[Compute]:
+def joined(device: str, precision: str, recomputes: bool) -> Iterator[Compute]:
     """Gives where and how this process computes; the processes are joined while it lasts."""
     from privtalk.methods.backbone.optimise import Compute
 
@@ -55,7 +55,7 @@ def joined(device: str, precision: str, checkpointing: bool) -> Iterator[Compute
     compute = Compute(
         device=f"cuda:{own.local}" if chosen == "cuda" else chosen,
         precision=cast("Precision", precision),
-        checkpointing=checkpointing,
+        recomputes=recomputes,
         rank=own.rank,
         ranks=own.ranks,
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from privtalk.methods.backbone.latent_data import LatentData, draw_batch
 from privtalk.methods.backbone.optimise import PLAIN, Compute, Optimisation, Report, Watched
 from privtalk.methods.backbone.public_data import PublicData, detail_points
 from privtalk.methods.backbone.recipe import BackboneRecipe
+from privtalk.methods.backbone.recompute import recomputing
 from privtalk.methods.backbone.synchrony import contrast
 
 Stream = Callable[..., torch.Generator]
@@ -187,8 +187,6 @@ def pretrain_denoiser(
         start_aligner(backbone, data)
     backbone.to(compute.device).requires_grad_(True).train()
     backbone.autoencoder.requires_grad_(False).eval()
-    if compute.checkpointing:
-        cast(Any, backbone.denoiser).enable_gradient_checkpointing()
     stage = Optimisation(backbone, optimiser, checkpoint, compute)
 
     def loss(step: int) -> Tensor:
@@ -205,9 +203,8 @@ def pretrain_denoiser(
             + recipe.synchrony_weight * synchrony_contrast(backbone, batch)
         )
 
-    curve = stage.run(loss, report, watch)
-    if compute.checkpointing:
-        cast(Any, backbone.denoiser).disable_gradient_checkpointing()
+    with recomputing(backbone.denoiser, compute.recomputes):
+        curve = stage.run(loss, report, watch)
     backbone.freeze()
     return curve
 

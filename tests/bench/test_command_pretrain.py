@@ -50,6 +50,8 @@ def corpus(tmp_path_factory) -> Path:
         ({"changes": ("recipe.denoiser.step=3",)}, "denoiser.step: Extra inputs"),
         ({"changes": ("config.size=128",), "start": Path("embedded")}, "--from keeps the network"),
         ({"precision": "float16"}, "unknown precision 'float16'"),
+        ({"memory": "8"}, "--memory 8: write a number"),
+        ({"memory": "300MiB"}, "the stage autoencoder takes .* MiB, the bound is 300; give more"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
     ],
 )
@@ -96,7 +98,7 @@ def test_processes_are_what_torchrun_says(monkeypatch):
 
 def test_alone_it_computes_as_it_is_told():
     with joined("cpu", "bfloat16", True) as compute:
-        assert (compute.precision, compute.checkpointing, compute.ranks) == ("bfloat16", True, 1)
+        assert (compute.precision, compute.recomputes, compute.ranks) == ("bfloat16", True, 1)
 
 
 def test_from_a_corpus_to_weights_that_go_on(tmp_path, corpus, monkeypatch, capsys):

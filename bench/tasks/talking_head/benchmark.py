@@ -12,9 +12,9 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+from privtalk.bench.planning.saved import saved_bytes
 from privtalk.core.frozen import Frozen
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, adapted
@@ -87,27 +87,6 @@ def kept_bytes(backbone: Backbone, adapter: AdapterConfig, federation: Federatio
     bank = _bank(backbone, adapter)
     theta = bank.flatten().repeat(len(drawn.t), 1).requires_grad_()
     return saved_bytes(lambda: forward(backbone, bank, theta, theta.detach(), drawn)) / _frames(drawn)
-
-
-def saved_bytes(work: Callable[[], object]) -> int:
-    """Returns the bytes that autograd keeps for the backward pass of some work, each storage once.
-
-    >>> x = torch.ones(10, requires_grad=True)
-    >>> saved_bytes(lambda: x.exp().sum())
-    40
-    """
-    held: dict[int, int] = {}
-    kept: list[Tensor] = []
-
-    def pack(tensor: Tensor) -> Tensor:
-        if not isinstance(tensor, torch.nn.Parameter):
-            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-            kept.append(tensor)  # an address is not given again while it is held
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        work()
-    return sum(held.values())
 
 
 @contextmanager

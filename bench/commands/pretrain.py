@@ -273,9 +273,12 @@ def _pool(request: PretrainRequest) -> PublicPool:
 
 @contextmanager
 def _telling() -> Iterator[Tell]:
-    """Gives a function that shows progress, a bar a stage."""
+    """Gives a function that shows progress, a bar a stage; a process that does not lead is silent."""
+    from privtalk.bench.pretraining.ranks import processes
+
     columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[loss]}"), console=Console(stderr=True)) as bar:
+    console, quiet = Console(stderr=True), processes().rank > 0
+    with Progress(*columns, TextColumn("{task.fields[loss]}"), console=console, disable=quiet) as bar:
         tasks: dict[str, TaskID] = {}
 
         def tell(stage: str, done: int, total: int, loss: float | None) -> None:

@@ -19,10 +19,10 @@ from privtalk.methods.backbone import listener
 from privtalk.methods.backbone.autoencoder import Autoencoder
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.config import BackboneConfig
-from privtalk.methods.backbone.latent_data import LatentData
+from privtalk.methods.backbone.latent_data import WINDOWS, LatentData
 from privtalk.methods.backbone.optimise import PLAIN, Compute, Report, finished_steps
 from privtalk.methods.backbone.pretrain import pretrain_autoencoder, pretrain_denoiser, start_aligner
-from privtalk.methods.backbone.public_data import PublicData
+from privtalk.methods.backbone.public_data import FRAMES, SOUND, PublicData
 from privtalk.methods.backbone.published_autoencoder import PublishedAutoencoder, read_published, take_weights
 from privtalk.methods.backbone.recipe import BackboneRecipe
 from privtalk.methods.backbone.weights import Manifest, load, load_manifest, save, widened
@@ -82,7 +82,7 @@ def pretrain(
         )
 
     data = PublicData.gather(
-        pool.training_clips(workers, tell), _rank_file(checkpoints, compute) if mapped else None
+        pool.training_clips(workers, tell), _rank_folder(checkpoints, compute) if mapped else None
     )
     curves = {}
     further = sources.start is not None
@@ -105,7 +105,8 @@ def pretrain(
     )
     seen = pool.provenance() | {"frames": len(data.frames), "sha256": data.digest()}
     if mapped:
-        _rank_file(checkpoints, compute).unlink()
+        for name in (FRAMES, SOUND, WINDOWS):
+            (_rank_folder(checkpoints, compute) / name).unlink()
     if not compute.leads:
         return None
     held_back = pool.validation_clips(workers, tell)
@@ -189,10 +190,6 @@ def _rank_folder(checkpoints: Path, compute: Compute) -> Path:
     folder = checkpoints if compute.leads else checkpoints / f"rank-{compute.rank}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _rank_file(checkpoints: Path, compute: Compute) -> Path:
-    return _rank_folder(checkpoints, compute) / "frames.u8"
 
 
 def _require_finished(path: Path, steps: int) -> None:

@@ -6,6 +6,7 @@ Shapes: P frames, latents C x h x w, windows of L moments of M numbers, N sample
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from privtalk.methods.backbone.backbone import CHUNK, Backbone
 from privtalk.methods.backbone.conditioning import Batch, hide_below_nose, upper_face
 from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.backbone.detail import detail_map
-from privtalk.methods.backbone.public_data import LatentStore, PublicData, detail_points, mapped
+from privtalk.methods.backbone.public_data import LatentStore, PublicData, RowSink, detail_points, mapped
 from privtalk.methods.backbone.recipe import BackboneRecipe
+
+LATENTS, WINDOWS = "latents.f16", "windows.f32"
+"""Files of what was encoded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +47,14 @@ class LatentData:
     """Rows of each person."""
     person: Tensor
     """[P]."""
-    weight: Tensor
-    """[P, h, w] weight of the latents' positions in the loss, mean 1."""
+    points: Tensor
+    """[P, 68, 2] landmarks in pixels."""
+    weigh: Callable[[Tensor], Tensor]
+    """Weights of the latents' positions in the loss [N, h, w], mean 1 over all frames, of landmarks [N, 68, 2]."""
+
+    def weights(self, rows: Tensor) -> Tensor:
+        """Returns the weights [N, h, w] of some frames' positions in the loss."""
+        return self.weigh(self.points[rows])
 
     @classmethod
     @torch.no_grad()
@@ -57,17 +67,17 @@ class LatentData:
         """
         points = torch.from_numpy(upper_face(data.points.numpy(), backbone.config.size))
         lengths = np.diff(data.start)
-        near, windows = [], []
+        near, heard = [], RowSink(np.float32, None if store is None else store / WINDOWS)
         for c, length in enumerate(lengths):
             near.append(neighbourhood(length, backbone.config.audio.neighbours) + data.start[c])
-            windows.append(backbone.audio_windows(data.audio[c], length, data.fps[c]))
+            heard.add(backbone.audio_windows(data.audio[c], length, data.fps[c]).numpy())
         latents, masked = _encode_all(backbone, data, points, store)
         person = np.repeat(data.person, lengths)
         return cls(
             latents=latents,
             masked=masked,
             landmarks=points,
-            windows=torch.cat(windows),
+            windows=heard.close(),
             near=torch.from_numpy(np.concatenate(near)),
             clip=torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths)),
             start=torch.from_numpy(data.start),
@@ -75,15 +85,25 @@ class LatentData:
                 torch.from_numpy(np.flatnonzero(person == p)) for p in range(person.max() + 1)
             ),
             person=torch.from_numpy(person),
-            weight=position_weights(data.points, backbone.config, recipe),
+            points=data.points,
+            weigh=position_weights(data.points, backbone.config, recipe),
         )
 
 
-def position_weights(points: Tensor, config: BackboneConfig, recipe: BackboneRecipe) -> Tensor:
-    """[P, h, w]: eyes and mouth weigh more, since the mouth covers one or two of 64 positions."""
-    side = config.latent_size
-    weight = 1 + recipe.detail_weight * detail_map(detail_points(points, config.size), side)
-    return weight / weight.mean()
+def position_weights(
+    points: Tensor, config: BackboneConfig, recipe: BackboneRecipe
+) -> Callable[[Tensor], Tensor]:
+    """Returns the function from landmarks [N, 68, 2] to weights [N, h, w] whose mean over all of `points` is 1.
+
+    Eyes and mouth weigh more, since the mouth covers one or two of 64 positions.
+    """
+
+    def raw(some: Tensor) -> Tensor:
+        return 1 + recipe.detail_weight * detail_map(detail_points(some, config.size), config.latent_size)
+
+    parts = points.split(CHUNK)
+    mean = sum(float(raw(part).double().mean()) * len(part) for part in parts) / len(points)
+    return lambda some: raw(some) / mean
 
 
 def _encode_all(
@@ -93,7 +113,7 @@ def _encode_all(
     if store is None:
         parts = [_encoded(backbone, f, p) for f, p in _chunks(data, points)]
         return torch.cat([whole for whole, _ in parts]), torch.cat([hidden for _, hidden in parts])
-    kept = LatentStore(store / "latents.f16", _key(backbone, data))
+    kept = LatentStore(store / LATENTS, _key(backbone, data))
     shape = (2, len(data.frames), *backbone.latent_shape)
     if not kept.holds():
         kept.note.unlink(missing_ok=True)

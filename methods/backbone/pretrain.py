@@ -196,7 +196,7 @@ def pretrain_denoiser(
         noise = torch.randn(batch.latents.shape, generator=generator).to(compute.device)
         person = data.person[rows].to(compute.device)
         identities = identity_contrast(backbone, batch.reference, batch.latents[:, 0], person)
-        error = backbone.loss(batch, t, noise, data.weight[rows, None].to(compute.device))
+        error = backbone.loss(batch, t, noise, data.weights(rows)[:, None].to(compute.device))
         return (
             error.mean()
             + recipe.identity_weight * identities

@@ -9,8 +9,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -51,26 +52,29 @@ class PublicData:
 
     @classmethod
     def gather(cls, clips: Iterable[SpokenClip], store: Path | None = None) -> PublicData:
-        """Reads clips one after another; with `store`, frames go to that file and memory holds none of them.
+        """Reads clips one after another; with `store`, a folder, frames and sound go to files there, not to memory.
 
         `ValueError` where there are none, or where their frames differ in size.
         """
         identities: dict[str, int] = {}
-        sink = _Frames(store)
-        points, person, audio, fps, start = [], [], [], [], [0]
+        frames = RowSink(np.uint8, None if store is None else store / FRAMES)
+        sound = RowSink(np.float32, None if store is None else store / SOUND)
+        points, person, samples, fps, start = [], [], [0], [], [0]
         for clip in clips:
-            sink.add(clip.frames)
+            frames.add(clip.frames)
+            sound.add(clip.audio)
             points.append(torch.from_numpy(clip.landmarks))
             person.append(identities.setdefault(clip.identity, len(identities)))
-            audio.append(clip.audio)
+            samples.append(samples[-1] + len(clip.audio))
             fps.append(clip.fps)
             start.append(start[-1] + len(clip.frames))
+        heard = sound.close().numpy()
         return cls(
-            frames=sink.close(),
+            frames=frames.close(),
             points=torch.cat(points),
             start=np.array(start),
             person=np.array(person),
-            audio=tuple(audio),
+            audio=tuple(heard[first:last] for first, last in pairwise(samples)),
             fps=tuple(fps),
         )
 
@@ -82,37 +86,42 @@ class PublicData:
         return found.hexdigest()
 
 
+FRAMES, SOUND = "frames.u8", "sound.f32"
+"""Files of what was gathered."""
 PART = 1024
 """Frames hashed at a time."""
 
 
-class _Frames:
-    """Frames as they come, in memory or appended to a file."""
+class RowSink:
+    """Rows of one shape as they come, kept in memory or appended to a file."""
 
-    def __init__(self, store: Path | None) -> None:
-        self.store = store
-        self.kept: list[NDArray[np.uint8]] = []
-        self.count, self.shape = 0, (0, 0, 3)
+    def __init__(self, kind: type[np.generic], store: Path | None) -> None:
+        self.kind, self.store = kind, store
+        self.kept: list[NDArray[Any]] = []
+        self.count = 0
+        self.shape: tuple[int, ...] = ()
         if store is not None:
             store.parent.mkdir(parents=True, exist_ok=True)
             store.unlink(missing_ok=True)
 
-    def add(self, frames: NDArray[np.uint8]) -> None:
-        if self.count and frames.shape[1:] != self.shape:
-            raise ValueError(f"clips of {frames.shape[1:]} and of {self.shape}; pre-training takes one size")
-        self.count, self.shape = self.count + len(frames), frames.shape[1:]
+    def add(self, rows: NDArray[Any]) -> None:
+        """Takes rows [n, ...]; `ValueError` where they have another shape than those before."""
+        if self.count and rows.shape[1:] != self.shape:
+            raise ValueError(f"clips of {rows.shape[1:]} and of {self.shape}; pre-training takes one size")
+        self.count, self.shape = self.count + len(rows), rows.shape[1:]
         if self.store is None:
-            self.kept.append(frames)
+            self.kept.append(rows)
             return
         with self.store.open("ab") as file:
-            np.ascontiguousarray(frames).tofile(file)
+            np.ascontiguousarray(rows, self.kind).tofile(file)
 
     def close(self) -> Tensor:
+        """Returns all rows as one tensor; `ValueError` where there are none."""
         if not self.count:
             raise ValueError("no public clips; pre-training needs some")
         if self.store is None:
             return torch.from_numpy(np.concatenate(self.kept))
-        return mapped(self.store, (self.count, *self.shape), np.uint8)
+        return mapped(self.store, (self.count, *self.shape), self.kind)
 
 
 def mapped(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> Tensor:

@@ -24,6 +24,7 @@ import layout_trees
 LAYOUTS = tuple(layout_trees.TREES)
 PEOPLE = 6
 """Two are public, two train, and two do not."""
+STAGES = ("autoencoder", "denoiser")
 SMALL = (
     "corpus.train={clips: 1, frames: 6}",
     "corpus.test={clips: 1, frames: 20}",
@@ -51,7 +52,8 @@ def three_commands(root: Path, layout: str) -> None:
     corpus, weights, run = (str(root / part / layout) for part in ("corpora", "weights", "runs"))
     tree = str(root / "trees" / layout)
     bench("data", "prepare", tree, "--layout", layout, "--public", "2", "--min-seconds", "1", "-o", corpus)
-    bench("pretrain", "all", "--corpus", corpus, "--preset", "tiny", "-o", weights)
+    steps = [word for part in STAGES for word in ("--set", f"recipe.{part}.steps=20")]
+    bench("pretrain", "all", "--corpus", corpus, "--preset", "tiny", *steps, "-o", weights)
     settings = [word for change in (*SMALL, f"backbone={weights}") for word in ("--set", change)]
     rows = ("--rows", "static,difftalk,fedavg", "--tiers", "none")
     bench("run", "-s", "privacy_utility", "-p", "smoke", "--corpus", corpus, *rows, *settings, "-o", run)

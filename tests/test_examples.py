@@ -53,6 +53,15 @@ def test_the_attack_finds_what_is_there_and_nothing_else(capsys):
     assert low > 0.5 > float(absent.partition("[")[2])
 
 
+def test_a_tiny_data_set_goes_from_disk_to_a_board(capsys, tmp_path, monkeypatch):
+    pytest.importorskip("dlib", reason="faces are found by the extra `faces`")
+    monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path / "cache"))
+    lines = printed("own_data", capsys, str(tmp_path), "grid")
+    assert [line.split()[2] for line in lines if line.startswith("$ bench")] == ["data", "pretrain", "run"]
+    assert (tmp_path / "runs" / "grid" / "run.json").is_file()
+    assert len(list((tmp_path / "runs" / "grid" / "records").iterdir())) == 3
+
+
 def test_every_example_is_tested():
     source = Path(__file__).read_text(encoding="utf-8")
     examples = {path.stem for path in (ROOT / "examples").glob("*.py")}

@@ -14,11 +14,11 @@ def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
 
     seen = {}
 
-    def pretrain(out, stage, config, recipe, pool, workers, tell, start):
-        seen.update(out=out, stage=stage, size=config.size, pool=pool, workers=workers, start=start)
+    def pretrain(out, stage, config, recipe, pool, workers, tell, sources, compute, watch, mapped):
+        seen.update(out=out, stage=stage, size=config.size, pool=pool, workers=workers, start=sources.start)
         tell("autoencoder", 1, 2, 0.5)
         tell("corpus", 2, 2, None)
-        return SimpleNamespace(validation={"autoencoder_psnr": 30.25})
+        return SimpleNamespace(validation={"autoencoder/psnr": 30.25}, before=None)
 
     monkeypatch.setattr(pretraining, "pretrain", pretrain)
     options = ["--size", "128", "--people", "8", "--workers", "3", "-o", str(tmp_path / "w"), "--from", "old"]
@@ -26,20 +26,27 @@ def test_pretrain_hands_its_options_on(monkeypatch, capsys, tmp_path):
     assert (seen["stage"], seen["size"], seen["pool"].size, seen["pool"].people) == ("all", 128, 128, 8)
     assert (seen["workers"], str(seen["start"])) == (3, "old")
     out = capsys.readouterr().out
-    assert "autoencoder_psnr: 30.250" in out
+    assert "30.250" in out
     assert f"--set backbone={tmp_path / 'w'}" in out.replace("\n", "")
 
 
-@pytest.mark.parametrize("part", ["autoencoder", "sync", "evaluators"])
-def test_only_the_denoiser_goes_on_from_weights(part, capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("part", "line"),
+    [
+        ("autoencoder", "--from brings an autoencoder, so there is none to train"),
+        ("sync", "--from is of the backbone, sync is none"),
+        ("evaluators", "--from is of the backbone, evaluators is none"),
+    ],
+)
+def test_the_backbone_alone_goes_on_from_weights(part, line, capsys, tmp_path):
     assert cli.guarded(["pretrain", part, "--from", str(tmp_path), "-o", str(tmp_path / "w")]) == 2
-    assert "--from is where the denoiser goes on" in capsys.readouterr().err
+    assert line in capsys.readouterr().err
 
 
 def test_weights_to_go_on_from_are_looked_for_before_anything_is_filmed(monkeypatch, capsys, tmp_path):
-    from privtalk.bench.pretraining import backbone as pretraining
+    from privtalk.bench.pretraining import pools
 
-    monkeypatch.setattr(pretraining, "film", lambda *_: pytest.fail("filmed first"))
+    monkeypatch.setattr(pools, "film", lambda *_: pytest.fail("filmed first"))
     assert cli.guarded(["pretrain", "denoiser", "--from", str(tmp_path), "-o", str(tmp_path / "w")]) == 2
     assert "no manifest.json there" in capsys.readouterr().err
 

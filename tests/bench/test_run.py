@@ -184,6 +184,8 @@ def test_nothing_is_left_behind(whole):
         "checkpoints",
         "run.json",
         "writer.lock",
+        "events.jsonl",
+        "trace.json",
     }
     assert not list((whole / "checkpoints").iterdir())
     assert not list(whole.rglob("*.part"))

@@ -334,7 +334,7 @@ def test_the_command_fails_where_nothing_is_taken(data, tmp_path, capsys):
     ("options", "why"),
     [(["--layout", "biwl"], "unknown layout 'biwl' (did you mean biwi?)"),
      (["--layout", "beat"], "not of the layout beat"),
-     (["--layout", "biwi", "--detector", "x.onnx"], "leave --detector and --landmarks out")],
+     (["--layout", "biwi", "--detector", "x.onnx"], "leave --detector, --landmarks and --public out")],
 )  # fmt: skip
 def test_a_mistake_is_one_line(data, tmp_path, capsys, options, why):
     assert cli.guarded(["data", "prepare", str(data), "-o", str(tmp_path / "out"), *options]) == 2

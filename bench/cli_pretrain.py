@@ -30,7 +30,7 @@ def pretrain(
         list[str] | None,
         typer.Option(help="Person of that folder to validate on; may be given often [default: an eighth]."),
     ] = None,
-    variants: Annotated[
+    guises: Annotated[
         int,
         typer.Option(
             min=1, max=64, help="Guises in which each of few people is shown: mirrored, recoloured."
@@ -85,7 +85,7 @@ def pretrain(
             start=start,
             corpus=corpus,
             held_back=tuple(hold_back or ()),
-            variants=variants,
+            guises=guises,
             rehearse=rehearse,
             autoencoder=autoencoder,
             speech=speech,

@@ -48,7 +48,7 @@ class PretrainRequest:
     start: Path | None = None
     corpus: Path | None = None
     held_back: tuple[str, ...] = ()
-    variants: int = 1
+    guises: int = 1
     rehearse: int = 0
     autoencoder: Path | None = None
     speech: Path | None = None
@@ -106,7 +106,7 @@ def _check(request: PretrainRequest) -> None:
         raise UserError("--people counts rendered people; leave it out with --corpus")
     of_a_corpus = {
         "--hold-back": request.held_back,
-        "--variants": request.variants > 1,
+        "--guises": request.guises > 1,
         "--rehearse": request.rehearse,
     }
     for option, chosen in of_a_corpus.items():
@@ -268,7 +268,7 @@ def _pool(request: PretrainRequest) -> PublicPool:
 
     pool = open_pool(request.corpus, request.size, public_people(request.corpus), request.held_back)
     rehearsed = Pool(size=request.size, people=request.rehearse) if request.rehearse else None
-    return replace(pool, variants=request.variants, rehearsed=rehearsed)
+    return replace(pool, guises=request.guises, rehearsed=rehearsed)
 
 
 @contextmanager

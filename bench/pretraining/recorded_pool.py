@@ -11,8 +11,8 @@ from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.prepared.recorded import RecordedIdentity, digest, identities
 from privtalk.bench.corpus.prepared.store import load_listed
 from privtalk.bench.corpus.windows import Window, cut
+from privtalk.bench.pretraining.guises import guise
 from privtalk.bench.pretraining.pools import Pool, Tell
-from privtalk.bench.pretraining.variants import variant
 from privtalk.core.errors import UserError, unknown
 from privtalk.core.seeds import numpy_stream
 
@@ -35,8 +35,8 @@ class RecordedPool:
     """Pixels a side that clips are brought to."""
     trained: tuple[str, ...]
     held_back: tuple[str, ...]
-    variants: int = 1
-    """Guises in which each person is shown (`variants.variant`); 1: as they are."""
+    guises: int = 1
+    """Guises in which each person is shown (`guises.guise`); 1: as they are."""
     rehearsed: Pool | None = None
     """Rendered people who are shown beside, so that a network that knew them forgets nothing over a few real ones."""
 
@@ -45,7 +45,7 @@ class RecordedPool:
         listed = [(name, file) for name in self.trained for file in sorted(found[name].index.clips)]
         for done, (name, file) in enumerate(listed, start=1):
             clip = self._clip(found[name], name, file)
-            yield from (variant(clip, number) for number in range(self.variants))
+            yield from (guise(clip, number) for number in range(self.guises))
             tell("reading", done, len(listed), None)
         if self.rehearsed is not None:
             yield from self.rehearsed.training_clips(workers, tell)
@@ -63,7 +63,7 @@ class RecordedPool:
             "corpus": digest(identities(self.folder)),
             "people": list(self.trained),
             "held_back": list(self.held_back),
-            "variants": self.variants,
+            "guises": self.guises,
             "rehearsed": None if self.rehearsed is None else self.rehearsed.model_dump(),
         }
 

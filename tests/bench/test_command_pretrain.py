@@ -42,7 +42,7 @@ def corpus(tmp_path_factory) -> Path:
         ({"part": "autoencoder", "start": Path("embedded")}, "--from brings an autoencoder"),
         ({"corpus": Path("x"), "people": 4}, "--people counts rendered people"),
         ({"held_back": ("ann",)}, "--hold-back is for people of a prepared corpus"),
-        ({"variants": 2}, "--variants is for people of a prepared corpus"),
+        ({"guises": 2}, "--guises is for people of a prepared corpus"),
         ({"rehearse": 2}, "--rehearse is for people of a prepared corpus"),
         ({"preset": "difftalk"}, "--preset difftalk takes a published autoencoder"),
         ({"size": 72}, "multiple of"),
@@ -105,7 +105,7 @@ def test_from_a_corpus_to_weights_that_go_on(tmp_path, corpus, monkeypatch, caps
     """The weights say whom they know, what they were, and pictures show them; a second call goes on from them."""
     monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path / "cache"))
     short = tuple(f"recipe.{stage}.steps=20" for stage in ("autoencoder", "denoiser", "further"))
-    first = asked(tmp_path, corpus=corpus, variants=2, changes=short)
+    first = asked(tmp_path, corpus=corpus, guises=2, changes=short)
     pretrain(first)
     manifest = weights.load_manifest(first.out)
     assert set(manifest.data["people"]) | set(manifest.data["held_back"]) == {"ann", "bob"}

@@ -1,6 +1,6 @@
 """Further people out of few: a person's clips mirrored and in other colours, as somebody else's.
 
-A small corpus teaches a network its few faces; variants make their number, not their kind, larger.
+A small corpus teaches a network its few faces; guises make their number, not their kind, larger.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def mirrored(clip: Clip) -> Clip:
     return replace(clip, frames=np.ascontiguousarray(clip.frames[:, :, ::-1]), landmarks=points)
 
 
-def variant(clip: Clip, number: int) -> Clip:
-    """Returns variant `number` of a clip: 0 is itself, odd ones are mirrored, all others are recoloured.
+def guise(clip: Clip, number: int) -> Clip:
+    """Returns guise `number` of a clip: 0 is itself, odd ones are mirrored, all others are recoloured.
 
-    All clips of a person have the colours of the person's variant, which is another identity.
+    All clips of a person have the colours of the person's guise, which is another identity.
     """
     if number == 0:
         return clip
@@ -55,6 +55,6 @@ def variant(clip: Clip, number: int) -> Clip:
 
 def _in_one_colour(images: torch.Tensor, identity: str, number: int) -> torch.Tensor:
     """The frames [N, 3, H, W], all recoloured alike: laid beside one another they are one picture."""
-    generator = torch_stream(0, "pretrain", "variants", identity, number)
+    generator = torch_stream(0, "pretrain", "guises", identity, number)
     wide = images.movedim(0, 2).flatten(2, 3)[None]
     return recolour(wide, generator)[0].unflatten(2, (len(images), -1)).movedim(2, 0)

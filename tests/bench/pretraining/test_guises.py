@@ -1,4 +1,4 @@
-"""Variants of people: mirrored and recoloured, with landmarks where they belong."""
+"""Guises of people: mirrored and recoloured, with landmarks where they belong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.corpus.rendered.embedded import character, film
-from privtalk.bench.pretraining.variants import MIRRORED, mirrored, variant
+from privtalk.bench.pretraining.guises import MIRRORED, guise, mirrored
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,12 @@ def test_a_point_lies_on_the_same_spot_of_the_face(clip):
         np.testing.assert_array_equal(clip.frames[0, y, x], other.frames[0, v, u])
 
 
-def test_variants_are_further_people_in_one_colour(clip):
-    assert variant(clip, 0) is clip
-    first, again, second = variant(clip, 1), variant(clip, 1), variant(clip, 2)
+def test_guises_are_further_people_in_one_colour(clip):
+    assert guise(clip, 0) is clip
+    first, again, second = guise(clip, 1), guise(clip, 1), guise(clip, 2)
     assert len({clip.identity, first.identity, second.identity}) == 3
     np.testing.assert_array_equal(first.frames, again.frames)
     assert np.abs(second.frames.astype(int) - clip.frames).mean() > 2
     frozen = replace(clip, frames=np.repeat(clip.frames[:1], clip.length, axis=0))
-    shown = variant(frozen, 2).frames
+    shown = guise(frozen, 2).frames
     assert np.abs(shown.astype(int) - shown[:1]).max() <= 1, "rounding alone tells frames apart"

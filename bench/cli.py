@@ -47,7 +47,9 @@ def run(
     suite: Annotated[
         str, typer.Option("--suite", "-s", help="Which suite (see: bench list suites), or a YAML file.")
     ],
-    preset: Annotated[str, typer.Option("--preset", "-p", help="Its size: smoke, small or paper.")] = "small",
+    preset: Annotated[
+        str, typer.Option("--preset", "-p", help="Its size, such as smoke (see: bench list suites).")
+    ] = "small",
     corpus: Annotated[
         str | None,
         typer.Option(

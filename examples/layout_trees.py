@@ -8,8 +8,8 @@ writes FOLDER/hdtf, FOLDER/lrs3 ... with four people or more and two short films
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -183,4 +183,8 @@ TREES: dict[str, Callable[[Path, Films], None]] = {
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = argparse.ArgumentParser(description="Tiny data sets of rendered people in every layout")
+    parser.add_argument("folder", nargs="?", default="trees", help="folder to write to")
+    parser.add_argument("--people", type=int, default=4, help="people of each tree; 6 leave two to be public")
+    given = parser.parse_args()
+    main(given.folder, given.people)

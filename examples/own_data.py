@@ -10,6 +10,7 @@ the extra `faces`.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -67,4 +68,10 @@ def bench(*words: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description="bench data prepare, pretrain and run on a tiny tree in every layout"
+    )
+    parser.add_argument("folder", help="folder to write to")
+    parser.add_argument("layouts", nargs="?", default="", help=f"some of {','.join(LAYOUTS)} [default: all]")
+    given = parser.parse_args()
+    main(given.folder, given.layouts)

@@ -16,6 +16,9 @@ from privtalk.bench.preparing import make
 from privtalk.core.cache import cache_folder
 from privtalk.core.errors import UserError, unknown
 
+SHOWN_PUBLIC = 5
+"""Public people who are named after a preparation."""
+
 
 def build(suite: str, preset: str, workers: int | None) -> None:
     """Films the embedded corpus of a suite's preset."""
@@ -75,7 +78,8 @@ def prepare(
     from privtalk.bench.corpus.prepared import prepare as videos
     from privtalk.bench.corpus.prepared import same_people
     from privtalk.bench.corpus.prepared.names import shown
-    from privtalk.bench.corpus.prepared.provenance import public_people
+    from privtalk.bench.corpus.prepared.provenance import LEAST_OTHERS, public_people
+    from privtalk.bench.corpus.prepared.store import read_indices
     from privtalk.bench.corpus.prepared.summary import summary_table
     from privtalk.bench.corpus.video.ingest import PrepareOptions
     from privtalk.bench.corpus.video.layouts.registry import FOLDERS, find_film_layout
@@ -113,8 +117,18 @@ def prepare(
         twice = same_people.warnings(out)
     for line in twice:
         warn(line)
-    if open_to_all := len(public_people(out)):
-        line = f"{open_to_all} people are public: bench pretrain --corpus {shown(out)}"
+    public_names, people = public_people(out), len(read_indices(out))
+    if people - len(public_names) < LEAST_OTHERS:
+        warn(
+            f"{people} people with clips, {len(public_names)} of them public: bench run needs {LEAST_OTHERS} others "
+            "(2 who train, 2 who do not); prepare more people"
+        )
+    if public_names:
+        named = ", ".join(map(shown, public_names[:SHOWN_PUBLIC])) + (
+            ", ..." if public_names[SHOWN_PUBLIC:] else ""
+        )
+        alone = "" if len(public_names) > 1 else " --hold-back SOMEBODY"
+        line = f"public: {len(public_names)} ({named}): bench pretrain --corpus {shown(out)}{alone}"
         console.print(line, soft_wrap=True, highlight=False, markup=False)
     line = f"next: bench run --suite privacy_utility --corpus {shown(out)}"
     console.print(line, soft_wrap=True, highlight=False, markup=False)

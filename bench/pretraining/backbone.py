@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,10 @@ import torch
 from privtalk.bench.corpus.clip import Clip
 from privtalk.bench.pretraining.pools import Pool, PublicPool, Tell
 from privtalk.bench.pretraining.validation import validate
+from privtalk.core.cache import content_hash
 from privtalk.core.errors import UserError
+from privtalk.core.files import file_hash, write_atomic
+from privtalk.core.json_files import read_json
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone import listener
 from privtalk.methods.backbone.autoencoder import Autoencoder
@@ -68,7 +72,8 @@ def pretrain(
     """
     recipe, pool, sources = recipe or BackboneRecipe(), pool or Pool(), sources or Sources()
     checkpoints = out / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    if compute.leads:
+        _claim(checkpoints, config or BackboneConfig(), recipe, pool, sources)
     backbone = built(config or BackboneConfig(), recipe, sources)
     if stage == "denoiser" and sources.start is None and isinstance(backbone.autoencoder, Autoencoder):
         _require_finished(checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)
@@ -169,6 +174,43 @@ def built(config: BackboneConfig, recipe: BackboneRecipe, sources: Sources) -> B
 def history(folder: Path) -> dict[str, Any]:
     """The making of the weights in a folder, as the manifest of those that go on from them keeps it."""
     return load_manifest(folder).model_dump(mode="json", exclude={"config", "validation", "before"})
+
+
+TRAINING = "training.json"
+"""The file that says of which network, recipe, people and sources checkpoints are."""
+
+
+def _claim(
+    checkpoints: Path, config: BackboneConfig, recipe: BackboneRecipe, pool: PublicPool, sources: Sources
+) -> None:
+    """Writes down what is trained in a folder; raises a `UserError` where another training stands there."""
+    parts = {
+        "network": config.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json"),
+        "people": pool.provenance(),
+        "starting weights": None if sources.start is None else load_manifest(sources.start).sha256,
+        "autoencoder": None if sources.autoencoder is None else content_hash(_files(sources.autoencoder)),
+        "speech model": None if sources.listener is None else listener.describe(sources.listener).sha256,
+    }
+    mine = {name: content_hash(part) for name, part in parts.items()}
+    path = checkpoints / TRAINING
+    if path.is_file():
+        theirs = read_json(path)
+        known = theirs if isinstance(theirs, dict) else {}
+        if other := [name for name, hashed in mine.items() if known.get(name) != hashed]:
+            raise UserError(
+                f"{checkpoints.parent} holds another training (another {', '.join(other)}); name another folder with -o"
+            )
+        return
+    if checkpoints.is_dir() and any(checkpoints.glob("*.safetensors")):
+        raise UserError(
+            f"{checkpoints} holds checkpoints that do not say of what; name another folder with -o, or delete them"
+        )
+    write_atomic(path, json.dumps(mine, indent=1) + "\n")
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 class StagePlace(NamedTuple):

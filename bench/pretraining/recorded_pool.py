@@ -102,13 +102,18 @@ def open_pool(folder: Path, size: int, public: Sequence[str], held_back: Sequenc
     if not trained or not chosen:
         raise UserError(
             f"{folder}: {len(public)} public people; pre-training needs 2, one of them to validate on: deal some with "
-            "bench data prepare SRC -o DST --public N"
+            "bench data prepare SRC -o DST --public N, or validate on somebody else with --hold-back NAME"
         )
     for name in chosen:
         if min(window.frames for window in two_windows(found[name])) < SHORTEST:
             raise UserError(
                 f"{folder}: {name} has less than {2 * SHORTEST} frames to validate on; hold somebody else back"
             )
+    smallest = min(entry.size for name in (*trained, *chosen) for entry in found[name].index.clips.values())
+    if smallest < size:
+        raise UserError(
+            f"{folder}: clips are {smallest} pixels a side, --size {size} asks for more; prepare them at that size"
+        )
     return RecordedPool(folder, size, trained, chosen)
 
 

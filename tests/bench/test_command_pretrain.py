@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,28 @@ def test_from_a_corpus_to_weights_that_go_on(tmp_path, corpus, monkeypatch, caps
     assert set(later.curves) == {"further_autoencoder", "further"}
     assert len(validation_table(later).rows) > 3
     assert "use it with: bench run" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_folder_of_another_training_is_refused(tmp_path, corpus, monkeypatch):
+    """Checkpoints of other people, of another size or recipe are nobody else's: the manifest would tell a lie."""
+    monkeypatch.setenv("PRIVTALK_CACHE", str(tmp_path / "cache"))
+    short = tuple(f"recipe.{stage}.steps=2" for stage in ("autoencoder", "denoiser"))
+    first = asked(tmp_path, corpus=corpus, changes=short)
+    pretrain(first)
+    for other, name in (
+        ({"held_back": ("cyd",)}, "people"),
+        ({"size": 32}, "network, people|network"),
+        ({"changes": (*short, "recipe.denoiser.batch=4")}, "recipe"),
+    ):
+        with pytest.raises(UserError, match=f"holds another training .another ({name})") as error:
+            pretrain(replace(first, **other))
+        assert "\n" not in str(error.value)
+    pretrain(first)
+    (first.out / "checkpoints" / "training.json").unlink()
+    with pytest.raises(UserError, match="checkpoints that do not say of what"):
+        pretrain(first)
+
+
+def test_clips_are_not_enlarged(tmp_path, corpus):
+    with pytest.raises(UserError, match="clips are 64 pixels a side, --size 128 asks for more"):
+        pretrain(asked(tmp_path, corpus=corpus, size=128))

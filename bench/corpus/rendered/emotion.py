@@ -138,7 +138,7 @@ class Mood:
     def feelings(self) -> NDArray[np.float32]:
         """Returns the amounts of `FEELINGS` [6].
 
-        >>> Mood("happy", 2, 0.5).feelings().round(2).tolist()
+        >>> [round(float(amount), 2) for amount in Mood("happy", 2, 0.5).feelings()]
         [0.5, 0.0, 0.0, 0.0, 0.3, 0.0]
         """
         face = EXPRESSIONS[self.emotion].face

@@ -347,8 +347,9 @@ def _resolutions(cell: TalkingHeadCell) -> tuple[Resolution, ...]:
     half = auc_half_width(corpus.attacked, corpus.heldout)
     if half is not None:
         people = f"{corpus.attacked} members and {corpus.heldout} non-members"
-        said = f"half an interval at chance, {people}"
-        found.append(Resolution(figure="AUC of membership", least=float(f"{half:.2g}"), rests_on=said))
+        said = f"chance and half an interval there, {people}"
+        least_auc = min(1.0, 0.5 + half)
+        found.append(Resolution(figure="AUC of membership", least=float(f"{least_auc:.2g}"), rests_on=said))
         rate = smallest_rate(corpus.heldout)
         said = f"1 of {corpus.heldout} non-members"
         found.append(Resolution(figure="false-positive rate", least=float(f"{rate:.2g}"), rests_on=said))

@@ -23,6 +23,8 @@ from privtalk.metrics.evaluators.bundle import Kind
 
 STRIDES = {"fvd[talkhead]": 2}
 """Metric -> windows that a frame is in; one where none is said."""
+LARGE_DELTA = 0.01
+"""δ above which a guarantee is told to mean little: it may fail for one run in a hundred."""
 FEW = 8
 """Clients below whom an interval over clients is wide and rests on a normal spread."""
 
@@ -82,8 +84,14 @@ def _guarantee(cell: TalkingHeadCell) -> Iterator[str]:
     if training is None or training.privacy.epsilon is None:
         return
     count = client_count(cell)
-    if void := void_delta(privacy.delta(training.privacy, count), count):
+    delta = privacy.delta(training.privacy, count)
+    if void := void_delta(delta, count):
         yield f"{cell.tier}: {void}; lower privacy.delta"
+    elif delta > LARGE_DELTA:
+        yield (
+            f"{cell.tier}: delta is {delta:.2g} for {count} clients, the chance with which the guarantee may fail "
+            "altogether: its epsilon means little; have more clients, or lower privacy.delta"
+        )
 
 
 def _sums(cell: TalkingHeadCell) -> Iterator[str]:

@@ -37,7 +37,7 @@ def setting(training: Training, clients: int, dim: int) -> PrivacySetting:
     if left <= 0:
         raise ValueError(
             f"{clients} clients at rate {federation.rate:g} leave too many rounds below {MINIMUM} clients: that alone "
-            f"costs delta {spent:.2g}; raise federation.rate or corpus.clients, or set secure_aggregation=false"
+            f"costs delta {spent:.2g}; set federation.secure_aggregation=false, have more clients, or run --tiers none"
         )
     asked = training.privacy
     if asked.placement == "distributed" and (asked.clipping, federation.sampling) != ("fixed", "poisson"):

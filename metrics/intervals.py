@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privtalk.core.intervals import Interval
+from privtalk.core.intervals import Interval, mean_interval
 
 RESAMPLES = 2000
+FEW = 5
+"""Clusters below which a bootstrap is no interval: of two it is their range, which holds the mean half of the time."""
 
 
 def clustered_mean(
@@ -23,7 +26,8 @@ def clustered_mean(
     """Mean over clusters of each cluster's mean, with its percentile bootstrap interval over clusters.
 
     Every client counts alike, however many clips it has. Clusters are resampled whole, so that dependence
-    within one costs what it should. Below about 20 clusters percentile intervals are somewhat too short.
+    within one costs what it should. Below about 20 clusters percentile intervals are somewhat too short; below five
+    Student's takes their place.
     Missing values (None) are left out and not counted.
 
     >>> clustered_mean([1.0, 3.0, None], ["a", "b", "b"], np.random.default_rng(0)).value
@@ -57,7 +61,9 @@ def mean_of_means(
     """
     if not len(means):
         return Interval(missing="no clip has a value")
-    low, high = bootstrap(means, generator, level, resamples) if len(means) > 1 else (None, None)
+    if len(means) < FEW:
+        return replace(mean_interval(means, level), n=n, clusters=len(means))
+    low, high = bootstrap(means, generator, level, resamples)
     return Interval(value=float(means.mean()), low=low, high=high, n=n, clusters=len(means))
 
 

@@ -62,3 +62,22 @@ def test_bad_input_is_named():
         clustered_mean([1.0, 2.0], ["a"], rng())
     with pytest.raises(ValueError, match="not finite"):
         clustered_mean([float("nan")], ["a"], rng())
+
+
+def test_a_few_clusters_have_students_interval():
+    """Of two clients the bootstrap would give their range, which holds their mean's mean half of the time."""
+    found = clustered_mean([1.0, 3.0, 3.0], ["a", "b", "b"], np.random.default_rng(0))
+    assert (found.value, found.n, found.clusters) == (2.0, 3, 2)
+    assert (found.low, found.high) == pytest.approx((-10.706, 14.706), abs=1e-3)
+    alone = clustered_mean([1.0], ["a"], np.random.default_rng(0))
+    assert (alone.low, alone.high, alone.clusters) == (None, None, 1)
+
+
+@pytest.mark.parametrize("clusters", [2, 3, 4])
+def test_intervals_of_a_few_clusters_hold_as_often_as_they_say(clusters):
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(400):
+        found = clustered_mean(rng.standard_normal(clusters).tolist(), list("abcd"[:clusters]), rng)
+        held += found.low <= 0 <= found.high
+    assert 0.92 < held / 400 < 0.98

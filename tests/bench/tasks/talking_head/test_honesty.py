@@ -40,13 +40,14 @@ def test_metrics_and_rates_that_are_announced_as_missing_are_missing_and_no_othe
 
 
 def test_a_corpus_that_is_large_enough_is_told_nothing(request_for):
-    assert said(request_for("fedavg", changes=ENOUGH)) == ()
+    assert said(request_for("fedavg", changes=(*ENOUGH, "privacy.delta=0.001"))) == ()
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
         (("privacy.delta=0.5",), "eps=8: delta 0.5 is not below 1/N"),
+        (("privacy.delta=0.02",), "eps=8: delta is 0.02 for"),
         (("corpus.tested=3",), "scores: 3 people are tested"),
         (("corpus.heldout=999",), "999 non-members show no false-positive rate below 1 in 999"),
         (("corpus.shadows=7",), "7 people are the attackers' own, shadow worlds need 8"),

@@ -2,7 +2,7 @@
 
 A worker is an actor of one core: a process of its own on whatever machine has room. It is given a task when it is
 there and free, so that a faster machine gets more of them. An actor that dies, or whose machine does, is replaced like
-a process of the pool. Tasks and answers are pickled, as they are through a pipe of the pool.
+a process of the pool. Tasks and answers are handed to Ray as they are; they never come from a file.
 
 Ray is the extra `cluster`: nothing here imports it before a run asks for it.
 """
@@ -10,7 +10,6 @@ Ray is the extra `cluster`: nothing here imports it before a run asks for it.
 from __future__ import annotations
 
 import os
-import pickle
 import queue
 import shutil
 import sys
@@ -86,8 +85,8 @@ class ClusterTeam:
         self, workers: int, threads: int = 1, first: Job | None = None, engine: Engine = Engine(name="ray")
     ) -> None:
         self.ray, self.most = installed(), engine.most
-        make = _maker(self.ray, engine, threads, first)
-        self._seats = [_Seat(self.ray, number, make) for number in range(workers)]
+        make = _maker(self.ray, engine, threads)
+        self._seats = [_Seat(self.ray, number, make, first) for number in range(workers)]
 
     def __enter__(self) -> Self:
         return self
@@ -127,8 +126,8 @@ def _turn(
 class _Seat:
     """A place for a worker: the actor in it, and the task it is at."""
 
-    def __init__(self, ray: Any, number: int, make: Callable[[], Any]) -> None:
-        self.ray, self.number, self.make = ray, number, make
+    def __init__(self, ray: Any, number: int, make: Callable[[], Any], first: Job | None) -> None:
+        self.ray, self.number, self.make, self.first = ray, number, make, first
         self.task: Job | None = None
         self.restart()
 
@@ -149,13 +148,12 @@ class _Seat:
 
     def restart(self) -> None:
         self.actor = self.make()
-        self.arriving: Any = self.actor.arrived.remote()
+        self.arriving: Any = self.actor.arrived.remote(self.first)
         self.answers: Any = None
 
     def begin(self, task: Job, listen: Callable[[Event], None]) -> None:
         self.task = task
-        sent = pickle.dumps(task)
-        self.answers = self.actor.serve.options(num_returns="streaming").remote(sent)
+        self.answers = self.actor.serve.options(num_returns="streaming").remote(task)
         listen(Started(task.key, self.number))
 
     def receive(self) -> Progressed | Outcome | LostTask | None:
@@ -166,7 +164,7 @@ class _Seat:
                 self.ray.get(self.arriving)
                 self.arriving = None
                 return None
-            message: Progressed | Outcome | LostTask = pickle.loads(self.ray.get(next(self.answers)))
+            message: Progressed | Outcome | LostTask = self.ray.get(next(self.answers))
         except errors.RayTaskError as error:
             if self.task is None:  # it could not even begin: this is so for every worker
                 raise UserError(f"no worker can start: {_line(error.cause)}") from error
@@ -189,40 +187,37 @@ class _Seat:
 class ClusterWorker:
     """The actor: a process that serves tasks, one at a time."""
 
-    def __init__(
-        self, folder: str, paths: Sequence[str], threads: int, gpus: float, first: bytes | None
-    ) -> None:
+    def __init__(self, folder: str, paths: Sequence[str], threads: int, gpus: float) -> None:
         if not Path(folder).is_dir():
             raise UserError(
                 f"{folder} is not on this machine; put runs and caches where all machines see them"
             )
         os.chdir(folder)
         sys.path.extend(path for path in paths if path not in sys.path)
-        self.threads, self.gpus, self.first = threads, gpus, first
+        self.threads, self.gpus = threads, gpus
         self.failed: Failed | None = None
 
-    def arrived(self) -> None:
-        """Makes the process ready: threads, memory, plugins."""
+    def arrived(self, first: Job | None) -> None:
+        """Makes the process ready: threads, memory, and what `first` does, which is to load plugins."""
         pin_threads(self.threads)
         cap_gpu_memory(self.gpus)
-        if self.first is not None:
-            found = attempt(pickle.loads(self.first), lambda stage, done, total: None)
+        if first is not None:
+            found = attempt(first, lambda stage, done, total: None)
             self.failed = found if isinstance(found, Failed) else None
 
-    def serve(self, sent: bytes) -> Iterator[bytes]:
+    def serve(self, task: Job) -> Iterator[Progressed | Outcome]:
         """Events of a task while it runs, then its outcome.
 
         The task has a thread of its own, so that what it tells is heard while it computes.
         """
         if self.failed is not None:
-            yield pickle.dumps(self.failed)
+            yield self.failed
             return
         told: queue.SimpleQueue[Progressed | Outcome] = queue.SimpleQueue()
-        task: Job = pickle.loads(sent)
         threading.Thread(target=self._work, args=(task, told), daemon=True).start()
         while True:
             message = told.get()
-            yield pickle.dumps(message)
+            yield message
             if not isinstance(message, Progressed):
                 return
 
@@ -244,7 +239,7 @@ def cap_gpu_memory(gpus: float) -> None:
         torch.cuda.set_per_process_memory_fraction(gpus)
 
 
-def _maker(ray: Any, engine: Engine, threads: int, first: Job | None) -> Callable[[], Any]:
+def _maker(ray: Any, engine: Engine, threads: int) -> Callable[[], Any]:
     """Makes workers."""
     kind = ray.remote(ClusterWorker).options(
         num_cpus=1,
@@ -252,8 +247,7 @@ def _maker(ray: Any, engine: Engine, threads: int, first: Job | None) -> Callabl
         max_restarts=0,
         runtime_env={"env_vars": _variables(threads)},
     )
-    sent = None if first is None else pickle.dumps(first)
-    return lambda: kind.remote(str(Path.cwd()), sys.path, threads, engine.gpus, sent)
+    return lambda: kind.remote(str(Path.cwd()), sys.path, threads, engine.gpus)
 
 
 def _variables(threads: int) -> dict[str, str]:

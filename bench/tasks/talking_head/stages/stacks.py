@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 
 from privtalk.bench.execution import Failed, Job, Team
 from privtalk.bench.execution.task import Report
+from privtalk.bench.execution.tensors import send_tensors_by_copy
 from privtalk.bench.networks import Network, open_backbone
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.federation.local import LocalResult, one_by_one, train_or_halve
@@ -23,11 +23,12 @@ class StackTeam:
 
     def __init__(self, team: Team, network: Network) -> None:
         self.team, self.network = team, network
+        send_tensors_by_copy()
 
     def __call__(self, backbone: Backbone, stacks: Sequence[Stack]) -> list[LocalResult]:
         """Returns the results in the order of the stacks; a stack that fails raises `RuntimeError` with its reason."""
         jobs = [
-            Job(f"stack {number}", train_sent, (self.network, pickle.dumps(stack)))
+            Job(f"stack {number}", train_elsewhere, (self.network, stack))
             for number, stack in enumerate(stacks)
         ]
         found = {outcome.key: outcome for outcome in self.team.run(jobs)}  # all: no worker is left at one
@@ -36,13 +37,11 @@ class StackTeam:
             outcome = found[job.key]
             if isinstance(outcome, Failed):
                 raise RuntimeError(f"{job.key} of the round: {outcome.reason}")
-            results.append(LocalResult(*pickle.loads(outcome.value)))
+            results.append(outcome.value)
         return results
 
 
-def train_sent(report: Report, network: Network, sent: bytes) -> bytes:
-    """Trains a stack that was sent, on this process's own backbone.
-
-    Tensors travel within bytes: between processes of one machine they would else be shared memory, which runs out.
-    """
-    return pickle.dumps(tuple(train_or_halve(open_backbone(network), pickle.loads(sent))))
+def train_elsewhere(report: Report, network: Network, stack: Stack) -> LocalResult:
+    """Trains a stack on this process's own backbone."""
+    send_tensors_by_copy()
+    return train_or_halve(open_backbone(network), stack)

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from privtalk.bench import cli_options as options
 from privtalk.bench.cli_again import attack, rescore
 from privtalk.bench.cli_boards import compare, publish, show
 from privtalk.bench.cli_data import data
@@ -44,28 +45,15 @@ app.add_typer(weights, name="weights")
 
 @app.command()
 def run(
-    suite: Annotated[
-        str, typer.Option("--suite", "-s", help="Which suite (see: bench list suites), or a YAML file.")
-    ],
-    preset: Annotated[
-        str, typer.Option("--preset", "-p", help="Its size, such as smoke (see: bench list suites).")
-    ] = "small",
-    corpus: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Folder made by `bench data prepare`, or FILE.py:NAME of your own [default: the embedded corpus].",
-        ),
-    ] = None,
+    suite: options.Suite,
+    preset: options.Preset = "small",
+    corpus: options.Corpus = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for records and clips [default: runs/SUITE-PRESET]."),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Only these seeds, such as 0,1,2.")] = None,
-    rows: Annotated[
-        str | None,
-        typer.Option("--rows", "--methods", help="Only these rows or methods, such as fedavg,privfedtalk."),
-    ] = None,
+    seeds: options.Seeds = None,
+    rows: options.Rows = None,
     method: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE.py:NAME", help="Add a method of your own, or one by its name."),
@@ -79,21 +67,10 @@ def run(
     task: Annotated[
         list[str] | None, typer.Option(metavar="FILE.py:NAME", help="Add a task of your own, for --suite.")
     ] = None,
-    tiers: Annotated[
-        str | None, typer.Option(help="Privacy tiers in place of the suite's, such as none,eps=1.")
-    ] = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting; of a key's several the last holds.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes [default: one a core; one with CUDA].")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    tiers: options.Tiers = None,
+    change: options.Changes = None,
+    workers: options.Workers = None,
+    device: options.Device = "auto",
     executor: Annotated[
         str, typer.Option(help="auto, inprocess, processes, or ray (the extra `cluster`).")
     ] = "auto",
@@ -118,10 +95,7 @@ def run(
             help="nothing; adapters, for bench rescore; transcripts, for bench attack: messages, which are secrets."
         ),
     ] = "nothing",
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Bound on the memory of all processes together, such as 8GiB."),
-    ] = None,
+    memory: options.Memory = None,
 ) -> None:
     """Run a suite, or go on with it: finished cells are kept, half-trained ones continue at their last round."""
     from privtalk.bench.commands import run as command

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from privtalk.bench import cli_options as options
+
 Runs = Annotated[list[Path], typer.Argument(help="Folders written by `bench run --keep ...`.")]
 Out = Annotated[
     Path | None,
@@ -17,8 +19,6 @@ Change = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="backbone=FOLDER", help="The backbone, as it was named to `bench run`."),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core; one with CUDA].")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Brought = Annotated[list[str] | None, typer.Option(metavar="FILE.py:NAME", help="Add one of your own.")]
 
 
@@ -28,8 +28,8 @@ def rescore(
     metric: Brought = None,
     corpus: Corpus = None,
     change: Change = None,
-    workers: Workers = None,
-    device: Device = "auto",
+    workers: options.Workers = None,
+    device: options.Device = "auto",
 ) -> None:
     """Compute the metrics of finished runs again, new ones among them, from kept adapters; old records stay."""
     _start("metrics", runs, out, corpus, change, workers, device, metric=metric)
@@ -41,8 +41,8 @@ def attack(
     attack: Brought = None,
     corpus: Corpus = None,
     change: Change = None,
-    workers: Workers = None,
-    device: Device = "auto",
+    workers: options.Workers = None,
+    device: options.Device = "auto",
 ) -> None:
     """Attack finished runs again, with new attacks among them, from kept transcripts; old records stay."""
     _start("attacks", runs, out, corpus, change, workers, device, attack=attack)

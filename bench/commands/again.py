@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from privtalk.bench import plugins
+from privtalk.bench import claiming, plugins
 from privtalk.bench.commands import boards, run
 from privtalk.bench.environment import usable_cores
 from privtalk.bench.execution import Failed, Job, execute, heard_by
@@ -67,7 +67,7 @@ def _one(request: Again, folder: Path, console: Console) -> int:
     place, source = _places(request, folder, task, found)
     planned = [_planned(task, record) for record in records]
     workers = request.workers or (1 if place.device.startswith("cuda") else usable_cores())
-    run.claimable(place.folder)
+    claiming.claimable(place.folder)
     with sole_writer(place.folder, f"bench {NAMES[request.anew]}"):
         _claim(place.folder, plan, planned, found)
         store = RunStore(place.folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from privtalk.bench import claiming
 from privtalk.bench.commands import run as running
 from privtalk.bench.commands.plan_screen import show, size
 from privtalk.bench.environment import available_memory
@@ -47,8 +48,8 @@ def forecast(request: running.Request, gpu: str | None = None) -> RunForecast:
     opened, plan, brought, workers, said_of_memory = running.bounded(request)
     task = find_task(plan.task)
     place = Place(request.out or running.default_folder(request), opened.resources, opened.device, brought)
-    running.claimable(place.folder)
-    running.claimed(place.folder, plan, brought)
+    claiming.claimable(place.folder)
+    claiming.claimed(place.folder, plan, brought)
     pending = running.pending_cells(plan, RunStore(place.folder))
     task.check(pending, place, workers)
     with Console(stderr=True).status("measuring a few steps"):

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from privtalk.attacks.catalogue import CATALOGUE
+from privtalk.bench import claiming
 from privtalk.bench.commands import boards
 from privtalk.bench.commands import run as command
 from privtalk.bench.corpus import opening
@@ -238,7 +239,7 @@ def test_a_folder_keeps_the_rows_of_every_call(whole, request_for, tmp_path):
     _, some, _ = command.prepare(request_for("static"))
     _, others, _ = command.prepare(request_for("fedavg", "static"))
     for plan in (some, others, some):
-        command.claim(tmp_path / "run", plan)
+        claiming.claim(tmp_path / "run", plan)
     rows = [(planned.row, planned.tier) for planned in read_plan(tmp_path / "run").planned]
     assert rows == [("static", "none"), ("fedavg", "none"), ("fedavg", "eps=8")]
     assert {planned.cell_id for planned in read_plan(whole).planned} == {r.cell_id for r in RunStore(whole)}
@@ -246,11 +247,11 @@ def test_a_folder_keeps_the_rows_of_every_call(whole, request_for, tmp_path):
 
 def test_a_folder_of_before_rows_were_written_down_goes_on(request_for, tmp_path):
     _, plan, _ = command.prepare(request_for("static"))
-    command.claim(tmp_path / "run", plan)
+    claiming.claim(tmp_path / "run", plan)
     old = json.loads((tmp_path / "run" / "run.json").read_text())
     del old["planned"]
     (tmp_path / "run" / "run.json").write_text(json.dumps(old))
-    command.claim(tmp_path / "run", plan)
+    claiming.claim(tmp_path / "run", plan)
     assert [planned.row for planned in read_plan(tmp_path / "run").planned] == ["static"]
 
 

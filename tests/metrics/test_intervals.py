@@ -65,7 +65,7 @@ def test_bad_input_is_named():
 
 
 def test_a_few_clusters_have_students_interval():
-    """Of two clients the bootstrap would give their range, which holds their mean's mean half of the time."""
+    """A bootstrap of two clients is their range, which holds the true mean half of the time."""
     found = clustered_mean([1.0, 3.0, 3.0], ["a", "b", "b"], np.random.default_rng(0))
     assert (found.value, found.n, found.clusters) == (2.0, 3, 2)
     assert (found.low, found.high) == pytest.approx((-10.706, 14.706), abs=1e-3)

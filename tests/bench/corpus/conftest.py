@@ -110,7 +110,7 @@ def red_squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A finder of red squares in place of both networks."""
     from privtalk.bench.corpus.prepared import prepare
     from privtalk.bench.corpus.video.ingest import Models
-    from tests.bench.corpus.prepared.test_prepare import Square
+    from tests.bench.corpus.prepared.squares import Square
 
     found = Square()
     weights = tmp_path / "weights.onnx"

@@ -21,7 +21,7 @@ from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.prepare import prepare
 from privtalk.bench.corpus.prepared.summary import Summary, read_summary, summary_table
 from privtalk.bench.corpus.video.ingest import PrepareOptions
-from tests.bench.corpus.prepared.test_prepare import Square, shots, tree
+from tests.bench.corpus.prepared.squares import Square, shots, tree
 
 Shoot = Callable[..., Path]
 

@@ -1,4 +1,4 @@
-"""What the work will take is said before it begins, and refused where the disk has less."""
+"""The disk space that a preparation needs is told before it begins; where less is free, nothing begins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from privtalk.bench.corpus.prepared.disk import check_disk, clip_bytes, disk_need
 from privtalk.bench.corpus.prepared.prepare import prepare
 from privtalk.core.errors import UserError
-from tests.bench.corpus.prepared.test_prepare import shots
+from tests.bench.corpus.prepared.squares import shots
 
 
 class Usage(NamedTuple):

@@ -13,8 +13,8 @@ from privtalk.bench.corpus.prepared.laid_out import find_laid_out
 from privtalk.bench.corpus.prepared.prepare import prepare
 from privtalk.bench.corpus.prepared.store import load_corpus
 from privtalk.bench.corpus.video.layouts.registry import FILM_LAYOUTS
+from tests.bench.corpus.prepared.squares import shots
 from tests.bench.corpus.prepared.test_folder import touch
-from tests.bench.corpus.prepared.test_prepare import shots
 
 
 def laid_out(src: Path, layout: str) -> tuple[list[Film], list[str]]:

@@ -17,7 +17,7 @@ from privtalk.bench.corpus.prepared.prepare import prepare
 from privtalk.bench.corpus.prepared.store import StoreError
 from privtalk.core.errors import UserError
 from privtalk.core.locks import sole_writer
-from tests.bench.corpus.prepared.test_prepare import Square, shots, tree
+from tests.bench.corpus.prepared.squares import Square, shots, tree
 from tests.bench.corpus.prepared.test_store import clip
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
-import os
 import shutil
 import subprocess
 import sys
@@ -16,100 +14,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from privtalk.bench.corpus.prepared import prepare as pipeline
-from privtalk.bench.corpus.prepared import stamps, store
+from privtalk.bench.corpus.prepared import store
 from privtalk.bench.corpus.prepared.folder import find_films
-from privtalk.bench.corpus.prepared.ledger import VideoLedger
 from privtalk.bench.corpus.prepared.prepare import prepare
-from privtalk.bench.corpus.prepared.stamps import STAMPS
 from privtalk.bench.corpus.prepared.store import load_corpus
-from privtalk.bench.corpus.prepared.summary import VideoOutcome, headline, read_summary, summary_table
-from privtalk.bench.corpus.video.faces import Face
-from privtalk.bench.corpus.video.ingest import Models, PrepareOptions, cut_segments
-from privtalk.core.files import file_hash
-from privtalk.core.locks import LOCK
-
-SHAPE = np.stack([np.arange(68) % 10 / 9, np.arange(68) // 10 / 6], -1)
-"""68 points over a unit square, eyes and mouth corners where a face has them."""
-SHAPE[36:42], SHAPE[42:48], SHAPE[48], SHAPE[54] = (0.25, 0.3), (0.75, 0.3), (0.3, 0.8), (0.7, 0.8)
-
-
-class Square:
-    """A detector of red squares and points on a grid in their box; counts detections, and stops on demand."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.stop_after: int | None = None
-
-    def step(self) -> None:
-        if self.stop_after is not None:
-            self.stop_after -= 1
-            if self.stop_after < 0:
-                raise KeyboardInterrupt
-
-    def detect(self, picture: np.ndarray) -> list[Face]:
-        self.calls += 1
-        self.step()
-        rows, columns = np.nonzero((picture[..., 0] > 180) & (picture[..., 1] < 80))
-        if not len(rows):
-            return []
-        corner = np.array([columns.min(), rows.min()], float)
-        size = np.array([columns.max() + 1, rows.max() + 1]) - corner
-        return [Face(np.array([*corner, *size]), 0.9)]
-
-    def locate(self, picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-        self.step()
-        return box[:2] + SHAPE * box[2:]
-
-
-@pytest.fixture
-def square(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Square:
-    """Stands in for both networks."""
-    found = Square()
-    weights = tmp_path / "weights.onnx"
-    weights.write_bytes(b"weights")
-    monkeypatch.setattr(pipeline, "find_weights", lambda role, path=None: path or weights)
-    monkeypatch.setattr(pipeline, "_models", lambda *_: Models(found.detect, found.locate))
-    return found
-
-
-def shots(count: int, size: int = 40, speed: float = 1.0) -> list[np.ndarray]:
-    """A red square that wanders through a grey room, with eyes and a mouth that opens and closes."""
-    frames = []
-    for number in range(count):
-        frame = np.full((96, 128, 3), 90, np.uint8)
-        x = 30 + round(10 * np.sin(speed * number / 10))
-        frame[30 : 30 + size, x : x + size] = (220, 30, 30)
-        face = frame[30 : 30 + size, x : x + size]
-        face[size // 4 : size * 3 // 8, [size // 5, size // 4, size * 3 // 4, size * 4 // 5]] = (60, 0, 0)
-        lips = size * 3 // 4 - round(size * abs(np.sin(0.7 * number)) / 8)
-        face[lips : size * 7 // 8, size // 4 : size * 3 // 4] = (60, 0, 0)
-        frames.append(frame)
-    return frames
-
-
-@pytest.fixture
-def videos(tmp_path: Path, film: Any, sine: Any) -> Path:
-    """Two good videos of two people."""
-    src = tmp_path / "videos"
-    film(src / "ann" / "one.mkv", shots(60), sound=sine(2.4))
-    film(src / "bob" / "day" / "two.mkv", shots(130, speed=2), sound=sine(5.2))
-    return src
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """sha256 by path, but of the lock that whoever writes there holds, and of the times of files."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (LOCK, STAMPS)
-    }
-
-
-def reasons(folder: Path) -> dict[str, str | None]:
-    summary = read_summary(folder)
-    assert summary is not None
-    return {outcome.video: outcome.reason for outcome in summary.outcomes}
+from privtalk.bench.corpus.prepared.summary import headline, read_summary, summary_table
+from privtalk.bench.corpus.video.ingest import PrepareOptions, cut_segments
+from tests.bench.corpus.prepared.squares import Square, reasons, shots, tree
 
 
 def test_videos_become_clips(square: Square, videos: Path, tmp_path: Path) -> None:
@@ -377,74 +288,3 @@ def test_real_clip_is_framed_as_the_embedded_corpus_is(
     assert 0.52 < (points[:, 8, 1] - points[:, 17:27, 1].min(1)).mean() < 0.63
     assert 0.45 < points[..., 0].mean() < 0.55
     assert np.abs(np.diff(points[:, 27], axis=0)).max() < 0.02, "the crop jumps"
-
-
-def test_nothing_is_hashed_again_that_did_not_change(
-    square: Square, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for path in videos.rglob("*.mkv"):
-        os.utime(path, (1e9, 1e9))
-    prepare(videos, tmp_path / "out")
-    read: list[Path] = []
-    monkeypatch.setattr(stamps, "file_hash", lambda path: read.append(path) or file_hash(path))
-    assert [outcome.reason for outcome in prepare(videos, tmp_path / "out").outcomes] == [None, None]
-    assert read == []
-    clip = next((tmp_path / "out" / "ann").glob("*.npz"))
-    clip.write_bytes(clip.read_bytes()[:-1] + b"x")
-    calls = square.calls
-    prepare(videos, tmp_path / "out")
-    assert clip in read
-    assert square.calls > calls
-
-
-def test_books_are_not_written_after_every_film(
-    square: Square, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger = VideoLedger(tmp_path)
-    entry = store.ClipEntry(sha256="0", length=50, size=64, fps=25.0)
-    written: list[str] = []
-    monkeypatch.setattr(store, "write_index", lambda folder, *rest: written.append(folder.name))
-    ledger.due = float("inf")
-    for k in range(100):
-        ledger.record(
-            VideoOutcome(
-                video=f"ann/{k}", identity="ann", utterance=str(k), key="k", clips={f"{k}-0.npz": entry}
-            )
-        )
-    assert written == []
-    ledger.write()
-    assert written == ["ann"]
-    assert len(ledger.place("ann", "7")) == 1
-
-
-def test_a_fault_that_nobody_foresaw_stops_one_film(
-    square: Square, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    convert = pipeline.convert
-
-    def faulty(source: Any, *rest: Any) -> Any:
-        if source.identity == "ann":
-            raise ZeroDivisionError("no\nframes")
-        return convert(source, *rest)
-
-    monkeypatch.setattr(pipeline, "convert", faulty)
-    prepare(videos, tmp_path / "out")
-    assert reasons(tmp_path / "out") == {
-        "ann/one.mkv": "cannot be prepared (ZeroDivisionError: no frames)",
-        "bob/day/two.mkv": None,
-    }
-    monkeypatch.undo()
-
-
-def test_the_meter_counts_bytes_once(videos: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    films = find_films(videos)
-    tools = pipeline.Tools(Path("d"), Path("l"), "key")
-    jobs = [pipeline.make_job(film, Path("dst"), PrepareOptions(), tools, "root") for film in films]
-    meter = pipeline._Meter(jobs, lambda done, total, video: seen.append((done, total)))
-    total = sum(film.source.path.stat().st_size for film in films)
-    for share in (0.5, 0.25, 1.0, 1.0):
-        meter(jobs[0], share)
-    meter(jobs[1], 1.0)
-    assert seen[-1] == (total, total)
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)

@@ -1,4 +1,4 @@
-"""Where prepared films come from stands beside them, and who is public is dealt once and for all."""
+"""A prepared corpus says which data sets it is made of, and deals its public people once and for all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from privtalk.bench.corpus.prepared.store import PersonRole, StoreError, read_in
 from privtalk.bench.corpus.video.ingest import PrepareOptions
 from privtalk.bench.corpus.video.layouts.registry import FILM_LAYOUTS
 from privtalk.core.errors import UserError
-from tests.bench.corpus.prepared.test_prepare import shots
+from tests.bench.corpus.prepared.squares import shots
 
 Cast = dict[str, PersonRole]
 

@@ -1,4 +1,4 @@
-"""What is said before a run of its small corpus is what its records then lack."""
+"""The metrics and rates that a run announces as missing, for its corpus is too small, are those its records lack."""
 
 from __future__ import annotations
 

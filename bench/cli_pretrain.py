@@ -61,7 +61,9 @@ def pretrain(
     precision: Annotated[str, typer.Option(help="float32 or bfloat16 (autocast).")] = "float32",
     recompute: Annotated[
         bool,
-        typer.Option(help="Compute activations again on the way back: half the memory, a third more time."),
+        typer.Option(
+            help="Compute activations again on the way back: a third less memory, a quarter more time."
+        ),
     ] = False,
     memory: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Bound on the memory of a process, such as 4GiB.")

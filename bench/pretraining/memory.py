@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,16 +16,19 @@ from privtalk.methods.backbone.conditioning import Batch
 from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.backbone.pretrain import reconstruction_loss
 from privtalk.methods.backbone.recipe import BackboneRecipe
-from privtalk.methods.backbone.recompute import recomputing
 
-PROBE = 4
-"""Frames of the pass that is looked at; each of a batch costs the same."""
-PROCESS_MIB = 700.0
-"""MiB of a process with everything loaded, and of what lies in memory beside files."""
+PROBES = (4, 8)
+"""Frames of the two passes that are looked at: their difference is what a frame of a batch costs."""
+PROCESS_MIB = 760.0
+"""MiB of a process with everything loaded, beside its weights (measured at 64 pixels: 740)."""
 COPIES = 5
 """Numbers of four bytes a weight: itself, its gradient, two moments and its average."""
-SLACK = 1.6
-"""Peak of a step over what autograd keeps: gradients of activations and work space (measured: 1.2 to 1.5)."""
+AUTOENCODER_SLACK, DENOISER_SLACK = 1.7, 1.4
+"""Peak of a step over what autograd keeps: gradients of activations and work space (measured: 1.58 and 1.60 at 128 and
+64 pixels; 1.26 to 1.35)."""
+RECOMPUTED = 0.75
+"""The denoiser's peak with activations computed again over that with all kept (measured: .63 to .70): on the way back
+a block's inside is there, and counts for more than the inputs of all blocks."""
 MIB = 2**20
 
 
@@ -50,12 +54,11 @@ def fitted(
     sketch = 0.0
     if not further and isinstance(backbone.autoencoder, Autoencoder):
         frames = -(-recipe.autoencoder.batch // ranks)
-        each = SLACK * _kept(_reconstruction(backbone.autoencoder, config, recipe))
+        each = AUTOENCODER_SLACK * _kept(partial(_reconstruction, backbone.autoencoder, config, recipe))
         sketch = fixed + frames * each
         _check("autoencoder", sketch, bound, fixed, each)
-    for again in (False, True):
-        with recomputing(backbone.denoiser, again):
-            each = SLACK * _kept(_denoising(backbone, config))
+    whole = DENOISER_SLACK * _kept(partial(_denoising, backbone, config))
+    for again, each in ((False, whole), (True, RECOMPUTED * whole)):
         taken = max(sketch, fixed + own * each)
         if taken <= bound:
             return PretrainMemory(again, taken)
@@ -71,35 +74,30 @@ def _check(stage: str, taken: float, bound: float, fixed: float, each: float) ->
     raise UserError(f"--memory: the stage {stage} takes {taken:.0f} MiB, the bound is {bound:.0f}; {way}")
 
 
-def _kept(loss: Callable[[], torch.Tensor]) -> float:
-    """MiB that a frame's loss keeps for its backward pass."""
-    return saved_bytes(loss) / PROBE / MIB
+def _kept(loss: Callable[[int], torch.Tensor]) -> float:
+    """MiB that the loss of so many frames keeps of each for its backward pass."""
+    few, many = (saved_bytes(partial(loss, frames)) for frames in PROBES)
+    return (many - few) / (PROBES[1] - PROBES[0]) / MIB
 
 
 def _reconstruction(
-    autoencoder: Autoencoder, config: BackboneConfig, recipe: BackboneRecipe
-) -> Callable[[], torch.Tensor]:
-    images = torch.zeros(PROBE, 3, config.size, config.size)
-    points = torch.full((PROBE, 68, 2), config.size / 2)
-    generator = torch.Generator().manual_seed(0)
-    return lambda: reconstruction_loss(autoencoder, images, points, recipe, generator)
+    autoencoder: Autoencoder, config: BackboneConfig, recipe: BackboneRecipe, frames: int
+) -> torch.Tensor:
+    images = torch.zeros(frames, 3, config.size, config.size)
+    points = torch.full((frames, 68, 2), config.size / 2)
+    return reconstruction_loss(autoencoder, images, points, recipe, torch.Generator().manual_seed(0))
 
 
-def _denoising(backbone: Backbone, config: BackboneConfig) -> Callable[[], torch.Tensor]:
-    latents = torch.zeros(PROBE, 1, *backbone.latent_shape)
-    windows = torch.zeros(PROBE, config.audio.neighbours, config.audio.window, config.audio.bins)
-    points = torch.linspace(-1, 1, 78).expand(PROBE, 1, 78)
-    t, noise = torch.zeros(PROBE, dtype=torch.int64), torch.ones_like(latents)
-
-    def loss() -> torch.Tensor:
-        batch = Batch(
-            latents=latents,
-            audio=backbone.conditioning.audio(windows)[:, None],
-            landmarks=points,
-            reference=latents[:, 0],
-            reference_landmarks=points[:, 0],
-            masked=latents,
-        )
-        return backbone.loss(batch, t, noise).mean()
-
-    return loss
+def _denoising(backbone: Backbone, config: BackboneConfig, frames: int) -> torch.Tensor:
+    latents = torch.zeros(frames, 1, *backbone.latent_shape)
+    windows = torch.zeros(frames, config.audio.neighbours, config.audio.window, config.audio.bins)
+    points = torch.linspace(-1, 1, 78).expand(frames, 1, 78)
+    batch = Batch(
+        latents=latents,
+        audio=backbone.conditioning.audio(windows)[:, None],
+        landmarks=points,
+        reference=latents[:, 0],
+        reference_landmarks=points[:, 0],
+        masked=latents,
+    )
+    return backbone.loss(batch, torch.zeros(frames, dtype=torch.int64), torch.ones_like(latents)).mean()

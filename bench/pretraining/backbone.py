@@ -34,7 +34,10 @@ from privtalk.metrics.evaluators.bundle import InstalledEvaluators
 
 Stage = Literal["autoencoder", "denoiser", "all"]
 
-Watch = Callable[[Backbone, str, int, list[tuple[int, float]]], None]
+Curve = list[tuple[int, float]]
+"""Steps, and the mean loss since the one before."""
+
+Watch = Callable[[Backbone, str, int, Curve], None]
 """Called at a checkpoint with the network as it would be kept, the stage, its steps so far and its curve."""
 
 
@@ -70,54 +73,26 @@ def pretrain(
     and latents lie in files of ``out/checkpoints`` and memory holds none of them. None also for a process that does
     not lead.
     """
-    recipe, pool, sources = recipe or BackboneRecipe(), pool or Pool(), sources or Sources()
-    checkpoints = out / "checkpoints"
-    if compute.leads:
-        _claim(checkpoints, config or BackboneConfig(), recipe, pool, sources)
-    backbone = built(config or BackboneConfig(), recipe, sources)
+    config, recipe = config or BackboneConfig(), recipe or BackboneRecipe()
+    pool, sources = pool or Pool(), sources or Sources()
+    shop = Workshop(out / "checkpoints", recipe, compute, tell, watch, mapped)
+    backbone = built(config, recipe, sources)
     if stage == "denoiser" and sources.start is None and isinstance(backbone.autoencoder, Autoencoder):
-        _require_finished(checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)
-
-    def stream(*names: str | int) -> torch.Generator:
-        return torch_stream(recipe.seed, "pretrain", *names)
-
-    def place(name: str) -> StagePlace:
-        return StagePlace(
-            checkpoints / f"{name}.safetensors", partial(tell, name), _watched(watch, backbone, name)
-        )
-
-    data = PublicData.gather(
-        pool.training_clips(workers, tell), _rank_folder(checkpoints, compute) if mapped else None
-    )
-    curves = {}
-    further = sources.start is not None
-    if isinstance(backbone.autoencoder, Autoencoder) and (not further or recipe.further_autoencoder.steps):
-        name = "further_autoencoder" if further else "autoencoder"
-        curves[name] = pretrain_autoencoder(
-            backbone.autoencoder, data, recipe, stream, *place(name), further=further, compute=compute
-        )
+        _require_finished(shop.checkpoints / "autoencoder.safetensors", recipe.autoencoder.steps)
+    if compute.leads:
+        _claim(shop.checkpoints, config, recipe, pool, sources)
+    data = PublicData.gather(pool.training_clips(workers, tell), shop.store)
+    curves = _train_autoencoder(shop, backbone, data, sources)
     if stage == "autoencoder":
         return None
-    backbone.to(compute.device)
-    latents = LatentData.encode(
-        backbone, data, recipe, _rank_folder(checkpoints, compute) if mapped else None
-    )
-    if further and not load_manifest(Path(str(sources.start))).config.aligns and backbone.aligner is not None:
-        start_aligner(backbone, latents)
-    name = "further" if further else "denoiser"
-    curves[name] = pretrain_denoiser(
-        backbone, latents, recipe, stream, *place(name), further=further, compute=compute
-    )
+    curves |= _train_denoiser(shop, backbone, data, sources)
     seen = pool.provenance() | {"frames": len(data.frames), "sha256": data.digest()}
-    if mapped:
-        for name in (FRAMES, SOUND, WINDOWS):
-            (_rank_folder(checkpoints, compute) / name).unlink()
+    shop.clear()
     if not compute.leads:
         return None
-    held_back = pool.validation_clips(workers, tell)
-    measured = partial(_measured, held_back, partial(stream, "validate"))
     if sources.listener is not None:
         listener.keep(sources.listener, out)
+    held_back = pool.validation_clips(workers, tell)
     return save(
         backbone.freeze(),
         out,
@@ -125,16 +100,93 @@ def pretrain(
         recipe=recipe.model_dump(),
         curves=curves,
         start=None if sources.start is None else history(sources.start),
-        validation=measured(backbone.freeze()),
-        before=None if sources.start is None else measured(load(sources.start)),
+        validation=shop.measured(backbone, held_back),
+        before=None if sources.start is None else shop.measured(load(sources.start), held_back),
     )
 
 
-def _measured(
-    clips: list[Clip], stream: Callable[..., torch.Generator], backbone: Backbone
-) -> dict[str, float]:
-    """Scores of a network on people who are held back, on the CPU, where evaluators read."""
-    return validate(backbone.to("cpu"), clips, stream, InstalledEvaluators(embedded=True))
+class StagePlace(NamedTuple):
+    """The place where a stage keeps what it has reached, and whom it tells."""
+
+    checkpoint: Path
+    report: Report
+    watch: Callable[[int, Curve], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """The place and the means of a training: what its stages share."""
+
+    checkpoints: Path
+    recipe: BackboneRecipe
+    compute: Compute
+    tell: Tell
+    watch: Watch | None
+    mapped: bool
+
+    @property
+    def store(self) -> Path | None:
+        """The folder of what would grow with the corpus, one for each process; None where memory holds it."""
+        if not self.mapped:
+            return None
+        own = "" if self.compute.leads else f"rank-{self.compute.rank}"
+        folder = self.checkpoints / own
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def clear(self) -> None:
+        """Deletes the files that a resumed training makes anew."""
+        for name in (FRAMES, SOUND, WINDOWS):
+            if self.store is not None:
+                (self.store / name).unlink(missing_ok=True)
+
+    def stream(self, *names: str | int) -> torch.Generator:
+        """Returns the generator of a named draw."""
+        return torch_stream(self.recipe.seed, "pretrain", *names)
+
+    def place(self, backbone: Backbone, stage: str) -> StagePlace:
+        """Returns where a stage keeps its checkpoint, and who hears of it."""
+        watch = self.watch
+        seen = None if watch is None else lambda step, curve: watch(backbone, stage, step, curve)
+        return StagePlace(self.checkpoints / f"{stage}.safetensors", partial(self.tell, stage), seen)
+
+    def measured(self, backbone: Backbone, clips: list[Clip]) -> dict[str, float]:
+        """Returns a network's scores on people who are held back, on the CPU, where evaluators read."""
+        stream = partial(self.stream, "validate")
+        return validate(backbone.to("cpu"), clips, stream, InstalledEvaluators(embedded=True))
+
+
+def _train_autoencoder(
+    shop: Workshop, backbone: Backbone, data: PublicData, sources: Sources
+) -> dict[str, Curve]:
+    """Trains our own autoencoder, or goes on with it; a published one stays as it is."""
+    further = sources.start is not None
+    own = backbone.autoencoder
+    if not isinstance(own, Autoencoder) or (further and not shop.recipe.further_autoencoder.steps):
+        return {}
+    name = "further_autoencoder" if further else "autoencoder"
+    place = shop.place(backbone, name)
+    curve = pretrain_autoencoder(
+        own, data, shop.recipe, shop.stream, *place, further=further, compute=shop.compute
+    )
+    return {name: curve}
+
+
+def _train_denoiser(
+    shop: Workshop, backbone: Backbone, data: PublicData, sources: Sources
+) -> dict[str, Curve]:
+    """Trains the denoiser and the encoders of its conditions, or goes on with them."""
+    backbone.to(shop.compute.device)
+    latents = LatentData.encode(backbone, data, shop.recipe, shop.store)
+    further = sources.start is not None
+    if sources.start is not None and not load_manifest(sources.start).config.aligns and backbone.aligner:
+        start_aligner(backbone, latents)
+    name = "further" if further else "denoiser"
+    place = shop.place(backbone, name)
+    curve = pretrain_denoiser(
+        backbone, latents, shop.recipe, shop.stream, *place, further=further, compute=shop.compute
+    )
+    return {name: curve}
 
 
 def built(config: BackboneConfig, recipe: BackboneRecipe, sources: Sources) -> Backbone:
@@ -211,27 +263,6 @@ def _claim(
 
 def _files(folder: Path) -> dict[str, str]:
     return {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-class StagePlace(NamedTuple):
-    """The place where a stage keeps what it has reached, and whom it tells."""
-
-    checkpoint: Path
-    report: Report
-    watch: Callable[[int, list[tuple[int, float]]], None] | None
-
-
-def _watched(
-    watch: Watch | None, backbone: Backbone, stage: str
-) -> Callable[[int, list[tuple[int, float]]], None] | None:
-    return None if watch is None else lambda step, curve: watch(backbone, stage, step, curve)
-
-
-def _rank_folder(checkpoints: Path, compute: Compute) -> Path:
-    """A folder for each process, so that none waits for another one's files."""
-    folder = checkpoints if compute.leads else checkpoints / f"rank-{compute.rank}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _require_finished(path: Path, steps: int) -> None:

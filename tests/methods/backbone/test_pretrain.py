@@ -212,3 +212,19 @@ def test_the_detail_map_peaks_at_eyes_and_mouth() -> None:
     assert weight[25, 16] > 0.9
     assert weight[2, 2] < 0.01
     assert weight.max() <= 1
+
+
+def test_an_autoencoder_that_goes_on_keeps_its_code_and_its_scale(data: PublicData) -> None:
+    """A denoiser of its latents must still know them: nothing begins anew from components, nothing is measured anew."""
+    backbone = fresh()
+    recipe = BackboneRecipe(autoencoder=optimiser(4), further_autoencoder=optimiser(2, learning_rate=1e-4))
+    pretrain_autoencoder(backbone.autoencoder, data, recipe, stream)
+    backbone.autoencoder.latent_scale.mul_(1.5)
+    before = {name: tensor.clone() for name, tensor in backbone.autoencoder.state_dict().items()}
+    curve = pretrain_autoencoder(backbone.autoencoder, data, recipe, stream, further=True)
+    after = backbone.autoencoder.state_dict()
+    assert [step for step, _ in curve] == [2]
+    for name in ("latent_shift", "latent_scale"):
+        assert torch.equal(after[name], before[name]), name
+    moved = {name: float((after[name] - before[name]).abs().max()) for name in before}
+    assert 0 < max(moved.values()) < 1e-2

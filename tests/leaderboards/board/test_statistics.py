@@ -243,3 +243,12 @@ def test_simultaneous_intervals_are_bonferronis(value, half, count):
     assert wide.high == pytest.approx(logistic(centre + stretch * half), abs=1e-9)
     plain = simultaneous(single, count, bounded=False)
     assert plain.high - value == pytest.approx(stretch * (single.high - value))
+
+
+@pytest.mark.parametrize("clients", [2, 3, 4])
+def test_few_clients_have_students_interval_as_in_a_run(clients):
+    """A bootstrap of two values is their range, which holds the mean half of the time."""
+    scores = {(0, f"c{client}", "x"): float(client**2) for client in range(clients)}
+    found = clustered_mean(scores, np.random.default_rng(0))
+    expected = ttest_1samp(list(scores.values()), 0.0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))

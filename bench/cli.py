@@ -254,6 +254,7 @@ def audit(
     ] = None,
     rounds: Annotated[int, typer.Option(min=100, help="Rounds with the canary, and as many without.")] = 2000,
     dim: Annotated[int, typer.Option(min=1, help="Numbers in a simulated update.")] = 4,
+    crowd: Annotated[int, typer.Option(min=1, help="Clients of a round beside the worst-case one.")] = 3,
     confidence: Annotated[float, typer.Option(help="Of each certified bound.")] = 0.999,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
 ) -> None:
@@ -274,6 +275,7 @@ def audit(
                 dim=dim,
                 confidence=confidence,
                 seed=seed,
+                crowd=crowd,
             )
         )
     )

@@ -74,6 +74,14 @@ def read_tensors(path: Path, *names: str) -> dict[str, NDArray[Any]]:
         return {name: file.get_tensor(name) for name in (names or file.keys())}
 
 
+def tensor_shape(path: Path, name: str) -> tuple[int, ...]:
+    """The shape of one tensor of a file, from its header alone."""
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="numpy") as file:
+        return tuple(file.get_slice(name).get_shape())
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """A file's metadata."""
     from safetensors import safe_open

@@ -245,4 +245,4 @@ def _estimates(
 def _clients(frames: Sequence[int]) -> list[ClientData]:
     empty = torch.zeros(0)
     nothing = ClipFeatures(empty, empty, empty, None)
-    return [ClientData(index=k, features=nothing, lengths=(n,)) for k, n in enumerate(frames)]
+    return [ClientData(index=k, held=nothing, lengths=(n,)) for k, n in enumerate(frames)]

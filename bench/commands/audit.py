@@ -39,10 +39,16 @@ class Request:
     dim: int
     confidence: float
     seed: int
+    crowd: int = 3
+    """Clients of a round beside the canary."""
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.confidence < 1:
             raise UserError(f"--confidence {self.confidence:g}: it must be at least 0.5 and below 1")
+        if self.crowd < 1:
+            raise UserError(
+                f"--crowd {self.crowd}: a round needs somebody beside the canary; give at least 1"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +97,7 @@ def subjects(request: Request) -> tuple[Subject, ...]:
         Subject(
             tier=tier,
             rows=tuple(dict.fromkeys(name for name, _ in members)),
-            aggregator=_aggregator(members[0][1], clients, request.dim),
+            aggregator=_aggregator(members[0][1], clients, request.dim, request.crowd),
         )
         for tier, members in groups.items()
     )
@@ -107,7 +113,7 @@ def _private(cells: Iterable[PlannedTalkingHead]) -> list[tuple[str, Training]]:
     ]
 
 
-def _aggregator(training: Training, clients: int, dim: int) -> Aggregator | None:
+def _aggregator(training: Training, clients: int, dim: int, crowd: int) -> Aggregator | None:
     made = mechanism(training, clients, dim)
     if made.correlated or training.federation.normalisation == "cohort":
         return None
@@ -116,6 +122,8 @@ def _aggregator(training: Training, clients: int, dim: int) -> Aggregator | None
         dim=dim,
         normalisation=training.federation.normalisation,
         appended_share=training.federation.appended_share,
+        expected=float(crowd + 1),
+        crowd=crowd,
     )
 
 
@@ -123,7 +131,7 @@ def show(report: AuditReport, aggregator: Aggregator, console: Console) -> None:
     """Upper bounds, certified lower bounds and estimates, a block for each δ."""
     console.print(
         f"{report.subject}, noise multiplier {aggregator.mechanism.noise_multiplier:.4f}, "
-        f"{aggregator.dim} numbers in an update",
+        f"{aggregator.dim} numbers in an update, {aggregator.crowd} clients beside the canary",
         highlight=False,
     )
     console.print(_table(report))

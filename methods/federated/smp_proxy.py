@@ -92,4 +92,4 @@ def _part(client: ClientData, rows: slice, lengths: tuple[int, ...]) -> ClientDa
         whole.landmarks[rows],
         None if whole.masked is None else whole.masked[rows],
     )
-    return replace(client, features=cut, lengths=lengths)
+    return replace(client, held=cut, lengths=lengths)

@@ -5,7 +5,7 @@ Shape legend: P frames of all its clips, W windows of F frames, latents C x h x 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +22,8 @@ class ClientData:
 
     index: int
     """Its number in every named stream."""
-    features: ClipFeatures
-    """The features of all P frames."""
+    held: ClipFeatures | Callable[[], ClipFeatures]
+    """The features of all P frames, or whatever reads them each time that they are asked for."""
     lengths: tuple[int, ...]
     """Frames of each clip."""
     people: tuple[int, ...] = ()
@@ -34,15 +34,40 @@ class ClientData:
         """A client of some clips; `names` says who is in each, and may be left out where that is one person."""
         if not clips:
             raise ValueError(f"client {index} has no clips; leave it out of the population")
-        number = {name: k for k, name in enumerate(dict.fromkeys(names))}
-        people = tuple(number[name] for name in names) if len(number) > 1 else ()
         lengths = tuple(len(clip.latents) for clip in clips)
-        return cls(index=index, features=join(clips), lengths=lengths, people=people)
+        return cls(index=index, held=join(clips), lengths=lengths, people=_numbers(names))
+
+    @classmethod
+    def streamed(
+        cls, index: int, read: Callable[[], ClipFeatures], lengths: Sequence[int], names: Sequence[str] = ()
+    ) -> ClientData:
+        """A client whose clips, of so many frames each, stay where they are until `read` gives them, end to end.
+
+        It takes no memory between draws, and trains to the same bits; `read` must pickle where workers train.
+
+        >>> clip = ClipFeatures(torch.zeros(3, 1, 2, 2), torch.zeros(3, 4), torch.zeros(3, 78), None)
+        >>> ClientData.streamed(0, lambda: clip, [3]).frames
+        3
+        """
+        if not lengths:
+            raise ValueError(f"client {index} has no clips; leave it out of the population")
+        return cls(index=index, held=read, lengths=tuple(lengths), people=_numbers(names))
+
+    @property
+    def features(self) -> ClipFeatures:
+        """The features of all P frames."""
+        return self.held if isinstance(self.held, ClipFeatures) else self.held()
 
     @property
     def frames(self) -> int:
         """n_k."""
         return sum(self.lengths)
+
+
+def _numbers(names: Sequence[str]) -> tuple[int, ...]:
+    """The number of the person in each clip; empty where all are one person's."""
+    number = {name: k for k, name in enumerate(dict.fromkeys(names))}
+    return tuple(number[name] for name in names) if len(number) > 1 else ()
 
 
 def join(clips: Sequence[ClipFeatures]) -> ClipFeatures:
@@ -66,7 +91,7 @@ def pooled(clients: Sequence[ClientData]) -> ClientData:
         first = max(people, default=-1) + 1
         people += [first + person for person in client.people or [0] * len(client.lengths)]
     features = join([client.features for client in clients])
-    return ClientData(index=-1, features=features, lengths=lengths, people=tuple(people))
+    return ClientData(index=-1, held=features, lengths=lengths, people=tuple(people))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

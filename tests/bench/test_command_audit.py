@@ -82,3 +82,21 @@ def test_leak_exits_1(capsys, monkeypatch):
 def test_mistakes_are_one_line(line, word, capsys):
     assert cli.guarded(["audit", *line]) == 2
     assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("placement", ["central", "distributed"])
+def test_a_round_of_a_population_of_a_million(placement, monkeypatch, capsys):
+    """Noise for a million clients, one in five thousand of whom takes part, in rounds of as many as that."""
+    asked = request(
+        f"privacy.placement={placement}",
+        "corpus.clients=1000000",
+        "federation.rate=0.0002",
+        rounds=40,
+        crowd=199,
+    )
+    [subject] = command.subjects(asked)
+    assert subject.aggregator.expected == 200
+    assert command.run(asked) == 0
+    assert "199 clients beside the canary" in " ".join(capsys.readouterr().out.split())
+    monkeypatch.setattr(aggregate, "clip_factors", lambda updates, clip: torch.ones(len(updates)).double())
+    assert command.run(request("privacy.placement=central", rounds=400, crowd=50)) == 1

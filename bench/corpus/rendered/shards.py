@@ -86,35 +86,38 @@ class EmbeddedPopulation:
     def clips(self, person: Person, purpose: Purpose) -> tuple[Clip, ...]:
         if person.index >= self.footage(person.role, purpose):
             return ()
-        shard = next(s for s in self.shards(person.role, purpose) if person.index < s.first + s.people)
-        return load_person(shard, person.name)
+        return load_person(self._shard(person.role, purpose, person.index // SHARD * SHARD), person.name)
 
     def shards(self, role: Role, purpose: Purpose) -> Iterator[Shard]:
         """The files of one role and purpose."""
-        people, footage = self.footage(role, purpose), self.spec.footage(purpose)
-        for first in range(0, people, SHARD):
-            yield Shard(
-                seed=self.spec.seed,
-                size=self.spec.size,
-                role=role,
-                purpose=purpose,
-                first=first,
-                people=min(SHARD, people - first),
-                clips=footage.clips,
-                frames=footage.frames,
-                camera="studio" if role == "public" else self.spec.camera,
-            )
+        for first in range(0, self.footage(role, purpose), SHARD):
+            yield self._shard(role, purpose, first)
+
+    def _shard(self, role: Role, purpose: Purpose, first: int) -> Shard:
+        """The file that begins with a person's number."""
+        footage = self.spec.footage(purpose)
+        return Shard(
+            seed=self.spec.seed,
+            size=self.spec.size,
+            role=role,
+            purpose=purpose,
+            first=first,
+            people=min(SHARD, self.footage(role, purpose) - first),
+            clips=footage.clips,
+            frames=footage.frames,
+            camera="studio" if role == "public" else self.spec.camera,
+        )
 
     def groups(self) -> list[FootageGroup]:
         return [
-            FootageGroup(
-                shard.origin,
-                shard.name,
-                self.people(shard.role)[shard.first : shard.first + shard.people],
-                shard.purpose,
-            )
+            FootageGroup(shard.origin, shard.name, self._those(shard), shard.purpose)
             for shard in self.files()
         ]
+
+    def _those(self, shard: Shard) -> tuple[Person, ...]:
+        """The people of a file."""
+        numbers = range(shard.first, shard.first + shard.people)
+        return tuple(_person(self.spec.seed, shard.role, index) for index in numbers)
 
     def footage(self, role: Role, purpose: Purpose) -> int:
         """How many people of a role have clips of a purpose."""
@@ -228,7 +231,8 @@ def _contents(path: Path) -> _Contents:
         return _Contents(tuple(file.keys()), read_metadata(path))
 
 
-@lru_cache(maxsize=4096)
+# Room for more people than a run has: a smaller cache is of no use to somebody who asks for all of them in turn.
+@lru_cache(maxsize=2**18)
 def _person(seed: int, role: Role, index: int) -> Person:
     from privtalk.bench.corpus.rendered.embedded import character
 

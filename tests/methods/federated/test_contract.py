@@ -185,7 +185,7 @@ def test_no_client_depends_on_what_another_holds(federation: Federation) -> None
     config = federation.config.model_copy(update={"rate": 1.0, "rounds": 1, "reference_frames": 20})
     run = replace(federation, config=config)
     *others, client = run.clients
-    changed = replace(client, features=replace_latents(client))
+    changed = replace(client, held=replace_latents(client))
     one, other = last(run), last(replace(run, clients=(*others, changed)))
     assert torch.equal(one.transcript.messages[0][:-1], other.transcript.messages[0][:-1])
     for index in [c.index for c in others if one.clients]:

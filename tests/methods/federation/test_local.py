@@ -38,7 +38,7 @@ def doubled(clients: tuple[ClientData, ...]) -> list[ClientData]:
         ClientData(
             index=c.index,
             lengths=c.lengths,
-            features=type(c.features)(*(f if f is None else f.double() for f in c.features)),
+            held=type(c.features)(*(f if f is None else f.double() for f in c.features)),
         )
         for c in clients
     ]

@@ -17,7 +17,14 @@ from torch import Tensor
 from privtalk.bench.corpus.population import FootageGroup, Person, Population, Purpose
 from privtalk.bench.execution.task import Job, Report
 from privtalk.bench.networks import Network, open_backbone
-from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
+from privtalk.core.cache import (
+    cache_folder,
+    content_hash,
+    read_tensors,
+    tensor_shape,
+    verified,
+    write_tensors,
+)
 
 VERSION = 1
 """Raise it whenever the features of the same clip and weights change."""
@@ -69,6 +76,10 @@ class FeatureStore:
         arrays = read_tensors(path, *(f"{person.name}/{name}" for name in names))
         tensors = {name: torch.from_numpy(arrays[f"{person.name}/{name}"]) for name in names}
         return PersonFeatures(masked=tensors.pop("masked", None), **tensors)
+
+    def frames(self, person: Person, purpose: Purpose) -> int:
+        """The frames of each of a person's clips, from the file's header."""
+        return tensor_shape(_index(self)[person.name, purpose], f"{person.name}/latents")[1]
 
 
 def encode(report: Report, store: FeatureStore, group: FootageGroup) -> int:

@@ -24,7 +24,7 @@ from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.federated.method import FederatedMethod
-from privtalk.methods.federation.clients import ClientData
+from privtalk.methods.federation.clients import ClientData, join
 from privtalk.methods.federation.local import one_by_one
 from privtalk.methods.federation.rounds import PublicConstants
 from privtalk.methods.federation.stacks import StackRunner
@@ -36,6 +36,9 @@ from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.registry import METHODS, adapter_config, build
 
 STATE = "state.safetensors"
+
+HELD_MIB = 768.0
+"""MiB of clients' features that a process keeps in memory; those of further clients are read when they are drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,16 +204,55 @@ def forget(checkpoints: Path) -> None:
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def client_data(clients: Sequence[Client], people: Sequence[Person], store: FeatureStore) -> list[ClientData]:
-    """The data that each client trains on."""
+def client_data(
+    clients: Sequence[Client], people: Sequence[Person], store: FeatureStore, bound: float = HELD_MIB
+) -> list[ClientData]:
+    """The data that each client trains on: in memory up to `bound` MiB of all, beyond that read when it is drawn."""
     by_name = {person.name: person for person in people}
-    device = store.network.device
-    found = []
+    found, taken = [], 0.0
     for client in clients:
-        footage = {name: store.load(by_name[name], "train") for name in client.people}
-        clips = [clip_features(footage[name], number, device) for name, number in client.clips]
-        found.append(ClientData.of(client.index, clips, [name for name, _ in client.clips]))
+        names = [name for name, _ in client.clips]
+        footage = ClientFootage(store, tuple((by_name[name], number) for name, number in client.clips))
+        if taken <= bound:
+            read = footage.clips()
+            taken += sum(mib(clip) for clip in read)
+            found.append(ClientData.of(client.index, read, names))
+        else:
+            found.append(ClientData.streamed(client.index, footage, footage.lengths(), names))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFootage:
+    """The place of a client's clips in a store: calling it reads them."""
+
+    store: FeatureStore
+    numbered: tuple[tuple[Person, int], ...]
+    """Each clip's person and its number among that person's."""
+
+    def __call__(self) -> ClipFeatures:
+        """Returns the features of all clips, end to end."""
+        return join(self.clips())
+
+    def clips(self) -> list[ClipFeatures]:
+        """Returns the features of each clip."""
+        device = self.store.network.device
+        people = dict.fromkeys(person for person, _ in self.numbered)
+        read = {person.name: self.store.load(person, "train") for person in people}
+        return [clip_features(read[person.name], number, device) for person, number in self.numbered]
+
+    def lengths(self) -> tuple[int, ...]:
+        """Returns the frames of each clip, from the headers of files."""
+        return tuple(self.store.frames(person, "train") for person, _ in self.numbered)
+
+
+def mib(clip: ClipFeatures) -> float:
+    """Returns the MiB that a clip's features take.
+
+    >>> mib(ClipFeatures(torch.zeros(2**18), torch.zeros(0), torch.zeros(0), None))
+    1.0
+    """
+    return sum(part.numel() * part.element_size() for part in clip if part is not None) / 2**20
 
 
 def clip_features(person: PersonFeatures, number: int, device: str = "cpu") -> ClipFeatures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from multiprocessing.reduction import ForkingPickler
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from privtalk.bench.tasks.talking_head.stages.train import (
     client_data,
     initial_adapter,
     message_factor,
+    mib,
     restore,
 )
 from privtalk.core.seeds import torch_stream
@@ -111,3 +113,40 @@ def test_a_checkpoint_that_is_none_is_made_anew_with_a_word(tmp_path, bank, caps
     assert list(tmp_path.iterdir()) == []
     state().save(path, "cell")
     assert restore(path, "cell", bank, 2, {1}).round == 1
+
+
+def test_features_that_are_read_when_drawn_train_to_the_same_bits(request_for):
+    """Also after the journey to another process, where only the place of the clips is sent."""
+    opened, plan, _ = prepare(request_for("fedavg"))
+    cell, means = plan.cells[0].cell, opened.resources
+    for preparation in preparations([cell], means):
+        make(preparation, 1)
+    world = open_world(cell, means)
+    held, streamed = (client_data(world.clients, world.people, world.store, bound) for bound in (1e9, -1.0))
+    assert all(callable(client.held) for client in streamed)
+    assert [(c.index, c.lengths, c.people) for c in held] == [
+        (c.index, c.lengths, c.people) for c in streamed
+    ]
+    ends = []
+    for data in (held, [ForkingPickler.loads(ForkingPickler.dumps(client)) for client in streamed]):
+        [*_, last] = train(
+            "fedavg",
+            world.backbone,
+            initial_adapter(cell, cell.training, world.backbone),
+            data,
+            cell.training.federation.model_copy(update={"rounds": 2}),
+            partial(torch_stream, cell.seed),
+        )
+        ends.append(last.adapters)
+    assert torch.equal(*ends)
+
+
+def test_only_what_goes_beyond_the_bound_is_streamed(request_for):
+    opened, plan, _ = prepare(request_for("fedavg"))
+    cell, means = plan.cells[0].cell, opened.resources
+    for preparation in preparations([cell], means):
+        make(preparation, 1)
+    world = open_world(cell, means)
+    first = client_data(world.clients[:1], world.people, world.store)[0].features
+    found = client_data(world.clients, world.people, world.store, 0.5 * mib(first))
+    assert [callable(client.held) for client in found] == [False] + [True] * (len(found) - 1)

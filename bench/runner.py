@@ -71,6 +71,7 @@ def _merged(
         "audits": old.audits,
         "protection": old.protection,
         "efficiency": old.efficiency,
+        "operations": old.operations,
         "variants": tuple(variants),
     }
     if anew == "metrics":
@@ -107,6 +108,7 @@ def _record(planned: Planned, place: Place, outcome: CellOutcome, clock: Clock, 
         audits=outcome.audits,
         protection=outcome.protection,
         efficiency=outcome.efficiency,
+        operations=dict(outcome.operations),
         variants=outcome.variants,
         artifacts=dict(outcome.artifacts),
     )

@@ -171,6 +171,8 @@ class CellOutcome:
     audits: tuple[Audit, ...] = ()
     protection: ProtectionBlock | None = None
     efficiency: EfficiencyBlock | None = None
+    operations: Mapping[str, float] = field(default_factory=dict)
+    """Stage -> floating-point operations, where they are counted."""
     variants: tuple[Variant, ...] = ()
     """The row at other places on axes that are not planned; their samples are among `samples`, each with its `at`."""
 

@@ -72,10 +72,11 @@ __all__ = [
     "load_record",
 ]
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """1: before metrics said what they are (`Score.family` and what follows it). 2: before attacks did. 3: before a record
 held the hash of its samples. 4: before a record named its task (`upgrade`). 5: before it held variants. 6: before it
-held the block of a protection. 7: before it held that of efficiency."""
+held the block of a protection. 7: before it held that of efficiency. 8: before it told
+operations."""
 Kind = Literal["method", "floor", "ceiling", "reference"]
 """The part that a row plays on a board."""
 
@@ -148,6 +149,8 @@ class Record(Frozen):
     """UTC, ISO 8601."""
     timings: dict[str, float]
     """Seconds by stage."""
+    operations: dict[str, float] = Field(default_factory=dict)
+    """Floating-point operations by stage, of the stages whose network passes are counted."""
     peak_memory_mib: float
     metrics: dict[str, Score]
     federation: FederationBlock | None = None
@@ -155,8 +158,9 @@ class Record(Frozen):
     attacks: dict[str, AttackResult] = Field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
     protection: ProtectionBlock | None = None
-    efficiency: EfficiencyBlock | None = None
     """Budget and controls, of tasks that protect portraits."""
+    efficiency: EfficiencyBlock | None = None
+    """Speed and size, of tasks that time their rows."""
     variants: tuple[Variant, ...] = ()
     """The same run at other places on axes that no suite plans; their samples stand among its own."""
     artifacts: dict[str, str] = Field(default_factory=dict)

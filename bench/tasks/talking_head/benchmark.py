@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -49,6 +50,15 @@ class Pass(Frozen):
     flops: float
 
 
+class StepCounts(NamedTuple):
+    """The operations of one frame, by what is done with it."""
+
+    forward: float
+    step: float
+    encode: float
+    decode: float
+
+
 class StepCosts(Frozen):
     """The costs of one frame, by what is done with it."""
 
@@ -68,17 +78,36 @@ def measure_steps(backbone: Backbone, adapter: AdapterConfig, federation: Federa
     Operations are torch's count of those that ran; the backward pass ends at the adapters, whose backbone is frozen.
     """
     with one_thread():
-        many = _drawn(backbone, federation, max(1, round(FRAMES / federation.window_frames)))
-        frames = torch.zeros(8, backbone.config.size, backbone.config.size, 3, dtype=torch.uint8)
-        latents = many.batch.latents.flatten(0, 1)[:1].expand(8, -1, -1, -1)
-        walk, climb = partial(_forward, backbone, adapter), partial(_step, backbone, adapter)
+        forward, step, encode, decode = (
+            Pass(seconds=_seconds(work) / frames, flops=_operations(work) / frames)
+            for work, frames in _passes(backbone, adapter, federation)
+        )
         return StepCosts(
-            forward=_pass(walk, many, _frames(many)),
-            step=_pass(climb, many, _frames(many)),
-            encode=_pass(backbone.encode, frames, len(frames)),
-            decode=_pass(backbone.decode, latents, len(latents)),
+            forward=forward,
+            step=step,
+            encode=encode,
+            decode=decode,
             saved_bytes=kept_bytes(backbone, adapter, federation),
         )
+
+
+def count_steps(backbone: Backbone, adapter: AdapterConfig, federation: FederationConfig) -> StepCounts:
+    """Returns the operations of a frame alone, without timing any: the same wherever and whenever it is asked."""
+    passes = _passes(backbone, adapter, federation)
+    return StepCounts(*(_operations(work) / frames for work, frames in passes))
+
+
+def _passes(
+    backbone: Backbone, adapter: AdapterConfig, federation: FederationConfig
+) -> Iterator[tuple[Callable[[], object], int]]:
+    """A pass of each kind, in the order of `StepCounts`, with its frames."""
+    many = _drawn(backbone, federation, max(1, round(FRAMES / federation.window_frames)))
+    frames = torch.zeros(8, backbone.config.size, backbone.config.size, 3, dtype=torch.uint8)
+    latents = many.batch.latents.flatten(0, 1)[:1].expand(8, -1, -1, -1)
+    yield partial(_forward, backbone, adapter, many), _frames(many)
+    yield partial(_step, backbone, adapter, many), _frames(many)
+    yield partial(backbone.encode, frames), len(frames)
+    yield partial(backbone.decode, latents), len(latents)
 
 
 def kept_bytes(backbone: Backbone, adapter: AdapterConfig, federation: FederationConfig) -> float:
@@ -100,10 +129,11 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _pass(work: Callable[[Tensor], object] | Callable[[Draw], object], over: object, frames: int) -> Pass:
+def _operations(work: Callable[[], object]) -> float:
+    """Operations of one go, as torch counts them."""
     with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
-        work(over)  # type: ignore[arg-type]
-    return Pass(seconds=_seconds(lambda: work(over)) / frames, flops=counter.get_total_flops() / frames)  # type: ignore[arg-type]
+        work()
+    return float(counter.get_total_flops())
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -14,6 +14,7 @@ from privtalk.bench.corpus.partition import Client, partition
 from privtalk.bench.corpus.population import Person, Population
 from privtalk.bench.networks import Means, open_backbone
 from privtalk.bench.task import CellOutcome, Work
+from privtalk.bench.tasks.talking_head.operations import operations
 from privtalk.bench.tasks.talking_head.settings import PERSONAL, TalkingHeadCell, trains_alone
 from privtalk.bench.tasks.talking_head.stages import attack, audit, checks, exhibits, leak, privacy
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
@@ -108,6 +109,7 @@ def run(work: Work) -> CellOutcome:
         federation=federation,
         attacks=attacks,
         audits=audits,
+        operations=operations(cell, work.place.resources.network),
     )
 
 
@@ -116,7 +118,7 @@ def open_world(cell: TalkingHeadCell, means: Means) -> CellWorld:
     population = open_population(cell.corpus, means.corpus)
     store = FeatureStore(population, means.network, cell.evaluation.track == "inpaint")
     people = population.people("clients")
-    clips = {person.name: len(store.load(person, "train")) for person in people}
+    clips = {person.name: store.clips(person, "train")[0] for person in people}
     return CellWorld(
         population=population,
         store=store,

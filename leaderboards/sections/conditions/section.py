@@ -80,7 +80,14 @@ def _conditions(board: Board) -> list[tuple[str, list[str]]]:
         *((name, sorted({r.environment.get(name, "not recorded") for r in records})) for name in names),
         ("time, all runs", [formats.duration(sum(sum(r.timings.values()) for r in records))]),
         ("peak memory", [formats.size(max(r.peak_memory_mib for r in records) * 2**20)]),
+        *_operations(records),
     ]
+
+
+def _operations(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
+    """The operations of all runs, where any were counted."""
+    total = sum(sum(record.operations.values()) for record in records)
+    return [("operations, all runs", [f"{total:.2g}"])] if total else []
 
 
 def _residual(record: Record) -> float | None:

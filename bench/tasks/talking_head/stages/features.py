@@ -77,9 +77,10 @@ class FeatureStore:
         tensors = {name: torch.from_numpy(arrays[f"{person.name}/{name}"]) for name in names}
         return PersonFeatures(masked=tensors.pop("masked", None), **tensors)
 
-    def frames(self, person: Person, purpose: Purpose) -> int:
-        """The frames of each of a person's clips, from the file's header."""
-        return tensor_shape(_index(self)[person.name, purpose], f"{person.name}/latents")[1]
+    def clips(self, person: Person, purpose: Purpose) -> tuple[int, int]:
+        """The number of a person's clips and the frames of each, from the file's header."""
+        count, frames, *_ = tensor_shape(_index(self)[person.name, purpose], f"{person.name}/latents")
+        return count, frames
 
 
 def encode(report: Report, store: FeatureStore, group: FootageGroup) -> int:

@@ -243,7 +243,7 @@ class ClientFootage:
 
     def lengths(self) -> tuple[int, ...]:
         """Returns the frames of each clip, from the headers of files."""
-        return tuple(self.store.frames(person, "train") for person, _ in self.numbered)
+        return tuple(self.store.clips(person, "train")[1] for person, _ in self.numbered)
 
 
 def mib(clip: ClipFeatures) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from privtalk.leaderboards.board.floors import flagged
 from privtalk.leaderboards.board.model import Board, placed
 from privtalk.leaderboards.sections.answers import Answer, EvidenceLine, Finding, finding
+from privtalk.metrics.intervals import FEW
 
 TRUST = "Can the numbers be trusted?"
 
@@ -20,7 +21,7 @@ def trust(board: Board, remarks: Sequence[EvidenceLine], sound: Sequence[str]) -
         for why in row.incomplete
     ]
     lines += [EvidenceLine(subject=row.where, figure=row.text, verdict="missing") for row in board.absent]
-    lines += remarks
+    lines += [*few_clients(board), *remarks]
     lines += [EvidenceLine(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
     lost = missing_sentence(board)
     text = (
@@ -28,6 +29,19 @@ def trust(board: Board, remarks: Sequence[EvidenceLine], sound: Sequence[str]) -
     )
     text = f"With care: {lost}. {text.removeprefix('With care: ')}" if lost else text
     return finding(TRUST, [Answer("", text)], lines, "warning" if lines else "plain")
+
+
+def few_clients(board: Board) -> list[EvidenceLine]:
+    """A line where the board's clients are too few to stand for anybody else; none where they are five or more."""
+    clients = {key[1] for scores in board.scores.values() for values in scores.values() for key in values}
+    if not 0 < len(clients) < FEW:
+        return []
+    who = f"{len(clients)} client{'s' if len(clients) > 1 else ''}"
+    return [
+        EvidenceLine(
+            subject=who, figure="findings are of these people alone, not of others", verdict="warning"
+        )
+    ]
 
 
 def missing_sentence(board: Board) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def main() -> int:
     from rich.console import Console
 
     load = os.getloadavg()
-    console = Console(width=max(WIDTH, console.width))
+    console = Console(width=max(WIDTH, shutil.get_terminal_size().columns))
     peers = [LoopEngine(), FlowerEngine(), PflEngine()]
     reports = []
     for name in asked.problem:

@@ -13,17 +13,17 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.peers.cell import CellProblem
+from tests.peers.cell import CellWorkload
 from tests.peers.flower import FlowerEngine, quiet
 from tests.peers.in_process import LoopEngine, OursEngine
 from tests.peers.measure import WeightsDiffer, side_by_side
-from tests.peers.mlp import MlpProblem
+from tests.peers.mlp import MlpWorkload
 from tests.peers.pfl_research import PflEngine
 from tests.peers.table import PeerReport, machine, rich_table, write
 
 WIDTH = 130
 """Columns of a terminal that is narrower, or none: a table's line is not broken."""
-PROBLEMS = {problem.name: problem for problem in (CellProblem(), MlpProblem())}
+WORKLOADS = {workload.name: workload for workload in (CellWorkload(), MlpWorkload())}
 
 
 def main() -> int:
@@ -36,11 +36,11 @@ def main() -> int:
     console = Console(width=max(WIDTH, shutil.get_terminal_size().columns))
     peers = [LoopEngine(), FlowerEngine(), PflEngine()]
     reports = []
-    for name in asked.problem:
-        problem = PROBLEMS[name]
+    for name in asked.workload:
+        workload = WORKLOADS[name]
         try:
             rows = side_by_side(
-                problem,
+                workload,
                 OursEngine(),
                 peers,
                 asked.repeats,
@@ -50,7 +50,7 @@ def main() -> int:
         except WeightsDiffer as error:
             console.print(f"error: {error}", style="red")
             return 1
-        reports.append(PeerReport(problem, rows))
+        reports.append(PeerReport(workload, rows))
         console.print(rich_table(reports[-1]))
     facts = machine(asked.cores, asked.repeats, load)
     for fact, value in facts.items():
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, help="folder for peers.json and peers.md")
     options.add_argument("--cores", type=int, default=1, help="threads, or actors of one thread (1)")
     options.add_argument("--repeats", type=int, default=3, help="turns that are measured (3)")
-    options.add_argument("--problem", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
+    options.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
     return options
 
 

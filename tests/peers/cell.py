@@ -20,7 +20,7 @@ FRAMES = 12
 
 
 @dataclass(frozen=True)
-class CellProblem:
+class CellWorkload:
     """Client updates of the cell; `tiny` takes a network of few channels, for tests."""
 
     clients: int = 48
@@ -62,7 +62,7 @@ class CellProblem:
 class CellLearner:
     """peft's LoRA on a copy of the denoiser, and the diffusion loss on it."""
 
-    def __init__(self, problem: CellProblem) -> None:
+    def __init__(self, workload: CellWorkload) -> None:
         import torch
 
         from privtalk.core.seeds import torch_stream
@@ -73,8 +73,8 @@ class CellLearner:
 
         self.config: FederationConfig = FederationConfig()
         self.stream = partial(torch_stream, 0)
-        self.backbone = Backbone.tiny() if problem.tiny else embedded_backbone()
-        self.clients = tuple(random_client(self.backbone, k) for k in range(problem.clients))
+        self.backbone = Backbone.tiny() if workload.tiny else embedded_backbone()
+        self.clients = tuple(random_client(self.backbone, k) for k in range(workload.clients))
         self.template: AdapterBank = AdapterBank.initial(self.backbone.denoiser, AdapterConfig(), self.stream)
         self.start = self.template.flatten()[0].clone()
         self.module: torch.nn.Module = with_peft(self.backbone, self.template)
@@ -122,8 +122,8 @@ class CellLearner:
 
 
 @cache
-def _learner(problem: CellProblem) -> CellLearner:
-    return CellLearner(problem)
+def _learner(workload: CellWorkload) -> CellLearner:
+    return CellLearner(workload)
 
 
 def embedded_backbone() -> Backbone:

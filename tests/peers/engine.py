@@ -9,28 +9,28 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
-from tests.peers.problem import Played, Problem
+from tests.peers.workload import PeerWorkload, Played
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Engine(Protocol):
+class PeerEngine(Protocol):
     """Something that runs federated rounds."""
 
     name: str
     packages: tuple[str, ...]
     """The distributions that must be installed."""
     slow: bool
-    """Whether it plays a problem's `slow_rounds`."""
+    """Whether it plays a workload's `slow_rounds`."""
     resources: str
     """Its processes and threads, in words."""
 
-    def play(self, problem: Problem, rounds: int, cores: int) -> Played:
+    def play(self, workload: PeerWorkload, rounds: int, cores: int) -> Played:
         """Returns a run of some rounds, measured after all preparation and after whatever warms it."""
 
 
-def version_of(engine: Engine) -> str:
+def version_of(engine: PeerEngine) -> str:
     """Returns the versions of an engine's packages; `PackageNotFoundError` where one is not installed."""
     return ", ".join(f"{package} {version(package)}" for package in engine.packages)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tests.peers.engine import Stopwatch
-from tests.peers.problem import Played, Problem, train_one
+from tests.peers.workload import PeerWorkload, Played, train_one
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,15 +25,15 @@ class FlowerEngine:
     slow = True
     resources = "a server and an actor a core, one thread each"
 
-    def play(self, problem: Problem, rounds: int, cores: int) -> Played:
+    def play(self, workload: PeerWorkload, rounds: int, cores: int) -> Played:
         quiet()
         from flwr.simulation import run_simulation
 
         watch, found = Stopwatch(), []
         run_simulation(
-            server_app=server_app(problem, rounds, watch, found),
-            client_app=client_app(problem),
-            num_supernodes=problem.clients,
+            server_app=server_app(workload, rounds, watch, found),
+            client_app=client_app(workload),
+            num_supernodes=workload.clients,
             backend_config={
                 "init_args": {"num_cpus": cores, "num_gpus": 0, "log_to_driver": False},
                 "client_resources": {"num_cpus": 1, "num_gpus": 0.0},
@@ -62,7 +62,7 @@ def quiet() -> None:
     logging.getLogger("flwr").setLevel(logging.ERROR)
 
 
-def client_app(problem: Problem) -> Any:
+def client_app(workload: PeerWorkload) -> Any:
     """Returns Flower's client: the loop's own training, on one thread."""
     from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
     from flwr.clientapp import ClientApp
@@ -76,7 +76,7 @@ def client_app(problem: Problem) -> Any:
         torch.set_num_threads(1)
         told = message.content["config"]
         weights = torch.from_numpy(message.content["arrays"]["weights"].numpy().copy())
-        trained = train_one(problem.learner(), weights, int(told["client"]), int(told["round"]))
+        trained = train_one(workload.learner(), weights, int(told["client"]), int(told["round"]))
         reply = {"arrays": record(trained, ArrayRecord), "metrics": MetricRecord({"num-examples": 1})}
         return Message(content=RecordDict(reply), reply_to=message)
 
@@ -90,7 +90,7 @@ def record(weights: Tensor, kind: Any) -> Any:
     return kind({"weights": Array(weights.numpy())})
 
 
-def server_app(problem: Problem, rounds: int, watch: Stopwatch, found: list[Tensor]) -> Any:
+def server_app(workload: PeerWorkload, rounds: int, watch: Stopwatch, found: list[Tensor]) -> Any:
     """Returns Flower's server: a round that warms the actors, then the rounds that are timed."""
     from flwr.app import ArrayRecord, Context
     from flwr.serverapp import Grid, ServerApp
@@ -101,17 +101,17 @@ def server_app(problem: Problem, rounds: int, watch: Stopwatch, found: list[Tens
     def main(grid: Grid, context: Context) -> None:
         import torch
 
-        start = record(problem.learner().start, ArrayRecord)
-        strategy(problem).start(grid=grid, initial_arrays=start, num_rounds=1)
+        start = record(workload.learner().start, ArrayRecord)
+        strategy(workload).start(grid=grid, initial_arrays=start, num_rounds=1)
         watch.start()
-        result = strategy(problem).start(grid=grid, initial_arrays=start, num_rounds=rounds)
+        result = strategy(workload).start(grid=grid, initial_arrays=start, num_rounds=rounds)
         watch.stop()
         found.append(torch.from_numpy(result.arrays["weights"].numpy().copy()))
 
     return app
 
 
-def strategy(problem: Problem) -> Any:
+def strategy(workload: PeerWorkload) -> Any:
     """Returns Flower's FedAvg, which tells its nodes whom to play."""
     from flwr.app import ConfigRecord, Message, RecordDict
     from flwr.serverapp.strategy import FedAvg
@@ -121,15 +121,15 @@ def strategy(problem: Problem) -> Any:
             self, record: Any, node_ids: list[int], message_type: str
         ) -> Iterable[Message]:
             round_ = int(record["config"]["server-round"]) - 1
-            for node, client in zip(node_ids, problem.cohort(round_), strict=True):
+            for node, client in zip(node_ids, workload.cohort(round_), strict=True):
                 told = ConfigRecord({"client": client, "round": round_})
                 content = RecordDict({"arrays": record["arrays"], "config": told})
                 yield Message(content=content, message_type=message_type, dst_node_id=node)
 
-    cohort = len(problem.cohort(0))
+    cohort = len(workload.cohort(0))
     return Told(
-        fraction_train=cohort / problem.clients,
+        fraction_train=cohort / workload.clients,
         fraction_evaluate=0.0,
         min_train_nodes=cohort,
-        min_available_nodes=problem.clients,
+        min_available_nodes=workload.clients,
     )

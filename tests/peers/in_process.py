@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.peers.engine import timed
-from tests.peers.problem import Played, Problem, train_one
+from tests.peers.workload import PeerWorkload, Played, train_one
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,9 +19,9 @@ class OursEngine:
     slow = False
     resources = "one process"
 
-    def play(self, problem: Problem, rounds: int, cores: int) -> Played:
-        problem.learner()
-        return timed(lambda: problem.ours(rounds), cores)
+    def play(self, workload: PeerWorkload, rounds: int, cores: int) -> Played:
+        workload.learner()
+        return timed(lambda: workload.ours(rounds), cores)
 
 
 class LoopEngine:
@@ -32,17 +32,17 @@ class LoopEngine:
     slow = False
     resources = "one process"
 
-    def play(self, problem: Problem, rounds: int, cores: int) -> Played:
-        problem.learner()
-        return timed(lambda: loop(problem, rounds), cores)
+    def play(self, workload: PeerWorkload, rounds: int, cores: int) -> Played:
+        workload.learner()
+        return timed(lambda: loop(workload, rounds), cores)
 
 
-def loop(problem: Problem, rounds: int) -> Tensor:
+def loop(workload: PeerWorkload, rounds: int) -> Tensor:
     """Returns the weights [d] after some rounds: each is the mean of its clients' weights."""
-    learner = problem.learner()
+    learner = workload.learner()
     weights = learner.start
     for round_ in range(rounds):
-        cohort = problem.cohort(round_)
+        cohort = workload.cohort(round_)
         total = weights.new_zeros(weights.shape)
         for client in cohort:
             total += train_one(learner, weights, client, round_)

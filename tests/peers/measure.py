@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.peers.engine import Engine, version_of
-from tests.peers.problem import Played, Problem
+from tests.peers.engine import PeerEngine, version_of
+from tests.peers.workload import PeerWorkload, Played
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PeerRow:
-    """One engine on one problem."""
+    """One engine on one workload."""
 
     engine: str
     version: str
@@ -51,49 +51,54 @@ class WeightsDiffer(Exception):
 
 
 def side_by_side(
-    problem: Problem,
-    ours: Engine,
-    peers: Sequence[Engine],
+    workload: PeerWorkload,
+    ours: PeerEngine,
+    peers: Sequence[PeerEngine],
     repeats: int,
     cores: int,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[PeerRow]:
-    """Returns the rows of a problem, ours first. Raises `WeightsDiffer` beyond the problem's tolerance."""
+    """Returns the rows of a workload, ours first. Raises `WeightsDiffer` beyond the workload's tolerance."""
     engines = [ours, *(peer for peer in peers if _missing(peer) is None)]
     weights: dict[str, Tensor] = {}
     for engine in engines:
-        tell(f"{problem.name}: {engine.name} warms up")
-        weights[engine.name] = engine.play(problem, problem.slow_rounds, cores).weights
-        check(problem, engine, weights[engine.name], weights[ours.name])
+        tell(f"{workload.name}: {engine.name} warms up")
+        weights[engine.name] = engine.play(workload, workload.slow_rounds, cores).weights
+        check(workload, engine, weights[engine.name], weights[ours.name])
     played: dict[str, list[Played]] = {engine.name: [] for engine in engines}
     for turn in range(repeats):
         for engine in engines:
-            tell(f"{problem.name}: {engine.name}, turn {turn + 1} of {repeats}")
-            played[engine.name].append(engine.play(problem, rounds_of(engine, problem), cores))
-    own = _speeds(problem, ours, played[ours.name])
+            tell(f"{workload.name}: {engine.name}, turn {turn + 1} of {repeats}")
+            played[engine.name].append(engine.play(workload, rounds_of(engine, workload), cores))
+    own = _speeds(workload, ours, played[ours.name])
     return [
-        _row(problem, engine, own, played[engine.name], weights[engine.name], weights[ours.name])
+        _row(workload, engine, own, played[engine.name], weights[engine.name], weights[ours.name])
         if engine in engines
         else PeerRow(engine.name, "", engine.resources, missing=_missing(engine))
         for engine in [ours, *peers]
     ]
 
 
-def check(problem: Problem, engine: Engine, weights: Tensor, reference: Tensor) -> None:
+def check(workload: PeerWorkload, engine: PeerEngine, weights: Tensor, reference: Tensor) -> None:
     """Raises `WeightsDiffer` where an engine's weights are further from ours than rounding explains."""
-    _, relative = differences(weights, reference, problem.learner().start)
-    if not relative <= problem.tolerance:
+    _, relative = differences(weights, reference, workload.learner().start)
+    if not relative <= workload.tolerance:
         raise WeightsDiffer(
-            f"{problem.name}: {engine.name} and ours differ by {relative:.2g} of the way, more than "
-            f"{problem.tolerance:g}; they do not run the same steps"
+            f"{workload.name}: {engine.name} and ours differ by {relative:.2g} of the way, more than "
+            f"{workload.tolerance:g}; they do not run the same steps"
         )
 
 
 def _row(
-    problem: Problem, engine: Engine, ours: _Speeds, runs: list[Played], weights: Tensor, reference: Tensor
+    workload: PeerWorkload,
+    engine: PeerEngine,
+    ours: _Speeds,
+    runs: list[Played],
+    weights: Tensor,
+    reference: Tensor,
 ) -> PeerRow:
-    speeds = _speeds(problem, engine, runs)
-    largest, relative = differences(weights, reference, problem.learner().start)
+    speeds = _speeds(workload, engine, runs)
+    largest, relative = differences(weights, reference, workload.learner().start)
     return PeerRow(
         engine=engine.name,
         version=version_of(engine),
@@ -115,14 +120,14 @@ class _Speeds(NamedTuple):
     cpu: tuple[float, ...]
 
 
-def _speeds(problem: Problem, engine: Engine, runs: Sequence[Played]) -> _Speeds:
-    units = problem.counted(rounds_of(engine, problem))
+def _speeds(workload: PeerWorkload, engine: PeerEngine, runs: Sequence[Played]) -> _Speeds:
+    units = workload.counted(rounds_of(engine, workload))
     return _Speeds(tuple(units / run.wall_s for run in runs), tuple(units / run.cpu_s for run in runs))
 
 
-def rounds_of(engine: Engine, problem: Problem) -> int:
+def rounds_of(engine: PeerEngine, workload: PeerWorkload) -> int:
     """Returns the rounds of a measured run."""
-    return problem.slow_rounds if engine.slow else problem.rounds
+    return workload.slow_rounds if engine.slow else workload.rounds
 
 
 def differences(weights: Tensor, reference: Tensor, start: Tensor) -> tuple[float, float]:
@@ -131,7 +136,7 @@ def differences(weights: Tensor, reference: Tensor, start: Tensor) -> tuple[floa
     return float(apart.abs().max()), float(apart.norm() / (reference - start).norm())
 
 
-def _missing(engine: Engine) -> str | None:
+def _missing(engine: PeerEngine) -> str | None:
     try:
         version_of(engine)
     except PackageNotFoundError:

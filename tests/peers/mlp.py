@@ -23,7 +23,7 @@ STEPS, BATCH, RATE = 5, 10, 0.05
 
 
 @dataclass(frozen=True)
-class MlpProblem:
+class MlpWorkload:
     """Rounds of a small classifier; the clients take turns, so that every cohort is of one size."""
 
     clients: int = 100
@@ -78,7 +78,7 @@ class MlpProblem:
 class MlpLearner:
     """The network, and five batches of ten examples a client, the same in every round."""
 
-    def __init__(self, problem: MlpProblem) -> None:
+    def __init__(self, workload: MlpWorkload) -> None:
         import torch
         from torch import nn
 
@@ -88,7 +88,7 @@ class MlpLearner:
         wide, hidden, classes = WIDTHS
         self.stream: Stream = partial(torch_stream, 0)
         self.config: FederationConfig = FederationConfig(
-            rate=1 / problem.cohorts, sampling="cyclic", optimizer="sgd", lr=RATE
+            rate=1 / workload.cohorts, sampling="cyclic", optimizer="sgd", lr=RATE
         )
         self.module: torch.nn.Module = nn.Sequential(
             nn.Linear(wide, hidden), nn.ReLU(), nn.Linear(hidden, classes)
@@ -97,7 +97,7 @@ class MlpLearner:
         count = sum(parameter.numel() for parameter in self.parameters)
         self.start = torch.randn(count, generator=self.stream("start")) / wide**0.5
         self.lr, self.optimizer = RATE, torch.optim.SGD
-        shape = (problem.clients, STEPS, BATCH)
+        shape = (workload.clients, STEPS, BATCH)
         self.inputs = torch.randn(*shape, wide, generator=self.stream("inputs"))
         self.labels = torch.randint(classes, shape, generator=self.stream("labels"))
 
@@ -132,5 +132,5 @@ def stacked(made: MlpLearner, weights: Tensor, cohort: list[int]) -> Tensor:
 
 
 @cache
-def _learner(problem: MlpProblem) -> MlpLearner:
-    return MlpLearner(problem)
+def _learner(workload: MlpWorkload) -> MlpLearner:
+    return MlpLearner(workload)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tests.peers.engine import timed
-from tests.peers.problem import Learner, Played, Problem, load, vector
+from tests.peers.workload import Learner, PeerWorkload, Played, load, vector
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,15 +20,15 @@ class PflEngine:
     slow = False
     resources = "one process"
 
-    def play(self, problem: Problem, rounds: int, cores: int) -> Played:
+    def play(self, workload: PeerWorkload, rounds: int, cores: int) -> Played:
         import os
 
         os.environ["PFL_PYTORCH_DEVICE"] = "cpu"
-        run = prepared(problem, rounds)
+        run = prepared(workload, rounds)
         return timed(run, cores)
 
 
-def prepared(problem: Problem, rounds: int) -> Any:
+def prepared(workload: PeerWorkload, rounds: int) -> Any:
     """Returns a run that is ready to begin: a function of nothing that returns the weights [d]."""
     import torch
 
@@ -39,15 +39,15 @@ def prepared(problem: Problem, rounds: int) -> Any:
     from pfl.algorithm.federated_averaging import FederatedAveraging
     from pfl.hyperparam.base import NNTrainHyperParams
 
-    learner = problem.learner()
+    learner = workload.learner()
     load(learner, learner.start)
     model = PyTorchModel(
         with_loss(learner),
         lambda _, lr: learner.optimizer(learner.parameters, lr=lr),
         torch.optim.SGD(learner.parameters, lr=1.0),
     )
-    backend = SimulatedBackend(training_data=users(problem, rounds), val_data=None)
-    cohort = len(problem.cohort(0))
+    backend = SimulatedBackend(training_data=users(workload, rounds), val_data=None)
+    cohort = len(workload.cohort(0))
     first = learner.batches(0, 0)
     train = NNTrainHyperParams(
         local_num_epochs=1,
@@ -80,7 +80,7 @@ def with_loss(learner: Learner) -> Any:
     return outer
 
 
-def users(problem: Problem, rounds: int) -> Any:
+def users(workload: PeerWorkload, rounds: int) -> Any:
     """Returns pfl's federated data: users in the order of the cohorts, each built as its turn comes."""
     import torch
     from pfl.data.federated_dataset import FederatedDataset
@@ -88,11 +88,11 @@ def users(problem: Problem, rounds: int) -> Any:
 
     def turns() -> Iterator[tuple[int, int]]:
         for round_ in range(rounds):
-            for client in problem.cohort(round_):
+            for client in workload.cohort(round_):
                 yield client, round_
 
     def data(user: tuple[int, int]) -> Any:
-        batches = problem.learner().batches(*user)
+        batches = workload.learner().batches(*user)
         return PyTorchTensorDataset(tuple(torch.cat(parts) for parts in zip(*batches, strict=True)))
 
     order = turns()

@@ -11,26 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.peers.measure import PeerRow
-from tests.peers.problem import Problem
+from tests.peers.workload import PeerWorkload
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 GOALS: Mapping[str, float] = {"plain loop": 4, "Flower simulation": 10, "pfl-research": 3}
-"""Engine -> how many times as fast ours should be."""
-HEAD = ("Engine", "Version", "A second", "Ours is", "By CPU time", "Goal", "Difference")
+"""PeerEngine -> how many times as fast ours should be."""
+HEAD = ("PeerEngine", "Version", "A second", "Ours is", "By CPU time", "Goal", "Difference")
 
 
 @dataclass(frozen=True)
 class PeerReport:
-    """One problem's rows."""
+    """One workload's rows."""
 
-    problem: Problem
+    workload: PeerWorkload
     rows: Sequence[PeerRow]
 
     @property
     def title(self) -> str:
-        return f"{self.problem.unit.capitalize()} a second: {self.problem.name}"
+        return f"{self.workload.unit.capitalize()} a second: {self.workload.name}"
 
 
 def cells(row: PeerRow) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def rich_table(report: PeerReport) -> Table:
     """Returns the table for the terminal."""
     from rich.table import Table
 
-    table = Table(title=report.title, caption=f"Ours: {report.problem.how_ours}.")
+    table = Table(title=report.title, caption=f"Ours: {report.workload.how_ours}.")
     for k, name in enumerate(HEAD):
         table.add_column(name, justify="left" if k < 2 else "right")
     for row in report.rows:
@@ -80,7 +80,7 @@ def markdown(reports: Sequence[PeerReport], facts: Mapping[str, object]) -> str:
     for report in reports:
         lines = [f"**{report.title}**", "", f"| {' | '.join(HEAD)} |", "|---|---|--:|--:|--:|---|--:|"]
         lines += [f"| {' | '.join(cells(row))} |" for row in report.rows]
-        parts += ["\n".join(lines), f"Ours: {report.problem.how_ours}."]
+        parts += ["\n".join(lines), f"Ours: {report.workload.how_ours}."]
     parts.append("\n".join(f"- {name}: {value}" for name, value in facts.items()))
     return "\n\n".join(parts) + "\n"
 
@@ -88,7 +88,7 @@ def markdown(reports: Sequence[PeerReport], facts: Mapping[str, object]) -> str:
 def write(folder: Path, reports: Sequence[PeerReport], facts: Mapping[str, object]) -> None:
     """Writes `peers.json` and `peers.md`."""
     folder.mkdir(parents=True, exist_ok=True)
-    tables = [{"problem": asdict(r.problem), "rows": [asdict(row) for row in r.rows]} for r in reports]
+    tables = [{"workload": asdict(r.workload), "rows": [asdict(row) for row in r.rows]} for r in reports]
     said = {"machine": dict(facts), "goals": dict(GOALS), "tables": tables}
     (folder / "peers.json").write_text(json.dumps(said, indent=1) + "\n")
     (folder / "peers.md").write_text(markdown(reports, facts))

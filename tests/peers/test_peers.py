@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from tests.peers import measure, table
-from tests.peers.cell import CellProblem
+from tests.peers.cell import CellWorkload
 from tests.peers.engine import Stopwatch, timed
 from tests.peers.in_process import LoopEngine, OursEngine, loop
 from tests.peers.measure import PeerRow, WeightsDiffer, differences, side_by_side
-from tests.peers.mlp import MlpProblem
-from tests.peers.problem import Played, load, train_one, vector
+from tests.peers.mlp import MlpWorkload
+from tests.peers.workload import Played, load, train_one, vector
 
-CELL, MLP = CellProblem(clients=4, tiny=True, rounds=1, slow_rounds=2), MlpProblem(rounds=2, slow_rounds=3)
-each_problem = pytest.mark.parametrize("problem", [CELL, MLP], ids=lambda problem: problem.name)
+CELL, MLP = CellWorkload(clients=4, tiny=True, rounds=1, slow_rounds=2), MlpWorkload(rounds=2, slow_rounds=3)
+each_workload = pytest.mark.parametrize("workload", [CELL, MLP], ids=lambda workload: workload.name)
 
 
 class FakeEngine:
@@ -28,33 +28,33 @@ class FakeEngine:
     def __init__(self, name, seconds, off=0.0, packages=("torch",)):
         self.name, self.seconds, self.off, self.packages = name, seconds, off, packages
 
-    def play(self, problem, rounds, cores):
+    def play(self, workload, rounds, cores):
         return Played(
-            problem.learner().start + 1 + self.off, self.seconds * rounds, 2 * self.seconds * rounds
+            workload.learner().start + 1 + self.off, self.seconds * rounds, 2 * self.seconds * rounds
         )
 
 
-@each_problem
-def test_the_loop_and_ours_come_to_the_same_weights(problem):
-    start = problem.learner().start
-    largest, relative = differences(loop(problem, 2), problem.ours(2), start)
-    assert relative <= problem.tolerance
+@each_workload
+def test_the_loop_and_ours_come_to_the_same_weights(workload):
+    start = workload.learner().start
+    largest, relative = differences(loop(workload, 2), workload.ours(2), start)
+    assert relative <= workload.tolerance
     assert largest < 1e-3
-    assert float((problem.ours(2) - start).norm()) > 0.01, "training went somewhere"
+    assert float((workload.ours(2) - start).norm()) > 0.01, "training went somewhere"
 
 
-@each_problem
-def test_a_client_left_out_is_noticed(problem):
+@each_workload
+def test_a_client_left_out_is_noticed(workload):
     """The tolerance is far below what one client of a cohort makes of the weights."""
-    learner, cohort = problem.learner(), problem.cohort(0)
+    learner, cohort = workload.learner(), workload.cohort(0)
     fewer = torch.stack([train_one(learner, learner.start, k, 0) for k in cohort[1:]]).mean(0)
-    _, relative = differences(fewer, problem.ours(1), learner.start)
-    assert relative > 3 * problem.tolerance
+    _, relative = differences(fewer, workload.ours(1), learner.start)
+    assert relative > 3 * workload.tolerance
 
 
-@each_problem
-def test_weights_come_back_as_they_were_put_in(problem):
-    learner = problem.learner()
+@each_workload
+def test_weights_come_back_as_they_were_put_in(workload):
+    learner = workload.learner()
     weights = torch.arange(float(len(learner.start)))
     load(learner, weights)
     assert torch.equal(vector(learner), weights)
@@ -141,12 +141,12 @@ def test_engines_of_this_process_play(engine):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(find_spec("pfl") is None, reason="pfl is not installed: tox -e peers has it")
-@each_problem
-def test_pfl_comes_to_the_same_weights(problem):
+@each_workload
+def test_pfl_comes_to_the_same_weights(workload):
     from tests.peers.pfl_research import PflEngine
 
-    weights = PflEngine().play(problem, 2, 1).weights
-    assert differences(weights, problem.ours(2), problem.learner().start)[1] <= problem.tolerance
+    weights = PflEngine().play(workload, 2, 1).weights
+    assert differences(weights, workload.ours(2), workload.learner().start)[1] <= workload.tolerance
 
 
 @pytest.mark.slow

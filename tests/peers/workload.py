@@ -29,7 +29,7 @@ class Learner(Protocol):
         """Returns the mean loss of a batch."""
 
 
-class Problem(Protocol):
+class PeerWorkload(Protocol):
     """A federated training task; a frozen value, so that a process can build it anew from its fields."""
 
     name: str

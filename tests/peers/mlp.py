@@ -33,7 +33,9 @@ class MlpWorkload:
     unit: str = "rounds"
     rounds: int = 200
     slow_rounds: int = 20
-    tolerance: float = 1e-4
+    tolerance: float = 1e-3
+    """Sums in another order alone come to 2.6e-4 in twenty rounds, where a unit's sign turns, and to 5e-15 in float64;
+    one reply that is lost in one round comes to 2e-2."""
     how_ours: str = (
         "generic parts alone: choose_cohort(), a stacked step written for this network, aggregate(); "
         "federate() runs adapters only"

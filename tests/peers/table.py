@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GOALS: Mapping[str, float] = {"plain loop": 4, "Flower simulation": 10, "pfl-research": 3}
 """PeerEngine -> how many times as fast ours should be."""
-HEAD = ("PeerEngine", "Version", "A second", "Ours is", "By CPU time", "Goal", "Difference")
+HEAD = ("Engine", "Version", "A second", "Ours is", "By CPU time", "Goal", "Difference")
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-Hooks = Mapping[nn.Module, Any]
+Adapted = Mapping[nn.Module, Any]
+"""The forward passes that were put in the place of modules' own."""
 
 
 @contextmanager
 def recomputing(denoiser: nn.Module, on: bool = True) -> Iterator[None]:
     """Inside, a forward pass keeps the inputs of blocks alone, and its backward pass computes the rest again.
 
-    The gradient has the same bits: the same operations run on the same numbers. Adapters that are put on by hooks may
-    be taken off before the backward pass; the blocks remember those that were there.
+    The gradient has the same bits: the same operations run on the same numbers. Adapters may be taken off before the
+    backward pass; the blocks remember those that were there.
 
     Parameters: `denoiser`, diffusers' UNet; `on`, whether it is done at all.
     """
@@ -34,22 +35,25 @@ def recomputing(denoiser: nn.Module, on: bool = True) -> Iterator[None]:
 
 def _again(block: nn.Module, *inputs: Any) -> Any:
     """The output of a block whose insides are computed again."""
-    hooks = {module: module._forward_hooks.copy() for module in block.modules() if module._forward_hooks}
+    passes = {part: vars(part)["forward"] for part in block.modules() if "forward" in vars(part)}
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _hooked(hooks)
+        return nullcontext(), _adapted_as(passes)
 
     return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 
 
 @contextmanager
-def _hooked(hooks: Hooks) -> Iterator[None]:
-    """Modules with the hooks that they had."""
-    now = {module: module._forward_hooks for module in hooks}
-    for module, known in hooks.items():
-        module._forward_hooks = known
+def _adapted_as(passes: Adapted) -> Iterator[None]:
+    """Modules with the forward passes that they had."""
+    now = {part: vars(part).get("forward") for part in passes}
+    for part, known in passes.items():
+        part.forward = known
     try:
         yield
     finally:
-        for module, known in now.items():
-            module._forward_hooks = known
+        for part, known in now.items():
+            if known is None:
+                del part.forward
+            else:
+                part.forward = known

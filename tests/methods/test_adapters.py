@@ -11,10 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional
 
 from privtalk.core import torchvision_guard as torchvision_guard
 from privtalk.core.streams import Stream
-from privtalk.methods.adapters import AdapterBank, Factors, adapted, target_layers
+from privtalk.methods.adapters import AdapterBank, AddedToFrozen, Factors, adapted, target_layers
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import AdapterConfig
 
@@ -199,3 +200,51 @@ def test_variants_of_lora_are_refused(template: AdapterBank, tmp_path: Path) -> 
     config.write_text(config.read_text().replace('"bias": "none"', '"bias": "none", "use_dora": true'))
     with pytest.raises(ValueError, match="use_dora"):
         AdapterBank.from_peft(tmp_path)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_step_of_autograd_is_the_plain_sum(k: int, bias: bool, shared: bool) -> None:
+    drawn = torch.Generator().manual_seed(k)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=drawn, dtype=torch.float64)
+
+    weight, offset = draw(5, 4), draw(5) if bias else None
+    a = draw(1, 2, 4).expand(k, -1, -1).detach() if shared else draw(k, 2, 4)
+    inputs = (draw(2 * k, 3, 4).requires_grad_(), a.requires_grad_(), draw(k, 5, 2).requires_grad_())
+
+    def ours(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return AddedToFrozen.apply(x, weight, offset, a, b, 0.7)
+
+    def plain(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        rows = x.unflatten(0, (k, 2))
+        low = torch.einsum("kwmi,kri,kor->kwmo", rows, a, b).flatten(0, 1)
+        return functional.linear(x, weight, offset) + 0.7 * low
+
+    torch.testing.assert_close(ours(*inputs), plain(*inputs))
+    grad = draw(2 * k, 3, 5)
+    for mine, true in zip(
+        torch.autograd.grad(ours(*inputs), inputs, grad),
+        torch.autograd.grad(plain(*inputs), inputs, grad),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, true)
+    if not shared:
+        assert torch.autograd.gradgradcheck(ours, inputs)
+
+
+def test_a_layer_keeps_both_of_two_adapters_and_is_restored(
+    backbone: Backbone, template: AdapterBank
+) -> None:
+    rows, first, second = inputs(backbone, 2), randomised(template, 1), randomised(template, 1, 9)
+    before = run(backbone.denoiser, rows)
+    with torch.no_grad(), adapted(backbone.denoiser, first):
+        alone = run(backbone.denoiser, rows)
+        with adapted(backbone.denoiser, second):
+            both = run(backbone.denoiser, rows)
+        assert torch.equal(run(backbone.denoiser, rows), alone)
+    assert not torch.allclose(both, alone, atol=1e-3)
+    assert torch.equal(run(backbone.denoiser, rows), before)
+    assert not any("forward" in vars(layer) for layer in backbone.denoiser.modules())

@@ -237,7 +237,8 @@ class AdaptedLinear:
                 f"{x.shape[0]} rows cannot be divided among {len(b)} adapters; give each the same number"
             )
         weight, bias = self.layer.weight, self.layer.bias
-        if self.alone and not weight.requires_grad and x.device.type == "cpu":
+        fits = x.device.type == "cpu" and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
+        if self.alone and fits and not weight.requires_grad:
             given = x, weight, bias, a, b, self.scale
             return cast(Tensor, AddedToFrozen.apply(*given))
         return added(self.below(x), x, a, b, self.scale)

@@ -67,6 +67,9 @@ class LeanResidual(ResnetBlock2D):
 
     def forward(self, input_tensor: Tensor, temb: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """[N, C', h, w] of `input_tensor` [N, C, h, w] and the time's embedding [N, E]."""
+        if not _fits(input_tensor, self.conv1.weight):
+            whole: Tensor = super().forward(input_tensor, temb, *args, **kwargs)
+            return whole
         time = cast(nn.Module, self.time_emb_proj)(self.nonlinearity(temb))
         inner: Tensor = self.conv1(self.nonlinearity(self.norm1(input_tensor)))
         inner = inner.add_(time[:, :, None, None])
@@ -80,11 +83,16 @@ class TiledFeedForward(FeedForward):
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """[..., E] of [..., E]."""
         first, last = cast(Any, self.net[0]).proj, cast(Any, self.net[2])
-        if hidden_states.device.type != "cpu" or not _is_still(self, first, last):
+        if not _fits(hidden_states, last.weight) or not _is_still(self, first, last):
             whole: Tensor = super().forward(hidden_states, *args, **kwargs)
             return whole
         given = hidden_states, first.weight, first.bias, last.weight, last.bias
         return cast(Tensor, _Gated.apply(*given))
+
+
+def _fits(x: Tensor, weight: Tensor) -> bool:
+    """Whether a layer computes on the processor, in the precision of its weights."""
+    return x.device.type == "cpu" and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
 
 
 def _is_still(layer: nn.Module, *linear: nn.Module) -> bool:

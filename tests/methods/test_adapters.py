@@ -248,3 +248,12 @@ def test_a_layer_keeps_both_of_two_adapters_and_is_restored(
     assert not torch.allclose(both, alone, atol=1e-3)
     assert torch.equal(run(backbone.denoiser, rows), before)
     assert not any("forward" in vars(layer) for layer in backbone.denoiser.modules())
+
+
+def test_adapters_work_in_half_precision(backbone: Backbone, template: AdapterBank) -> None:
+    bank, rows = randomised(template, 2), inputs(backbone, 4)
+    with adapted(backbone.denoiser, bank):
+        whole = run(backbone.denoiser, rows)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = run(backbone.denoiser, rows)
+    torch.testing.assert_close(half.float(), whole, rtol=0.2, atol=0.2)

@@ -194,3 +194,16 @@ def test_gated_is_diffusers() -> None:
     layer = frozen(FeedForward(8, activation_fn="geglu"))
     first, last, x = layer.net[0].proj, layer.net[2], inputs(14, 4, 8)
     assert torch.equal(gated(x, first.weight, first.bias, last.weight, last.bias), layer(x))
+
+
+def test_half_precision_takes_diffusers_way() -> None:
+    plain = frozen(FeedForward(8, activation_fn="geglu")).float()
+    block = frozen(ResnetBlock2D(in_channels=8, temb_channels=6, groups=4)).float()
+    quick, residual = copy.deepcopy(plain), copy.deepcopy(block)
+    for layer in (quick, residual):
+        make_lean(layer)
+    residual.__class__ = LeanResidual
+    x, time, rows = inputs(15, 2, 8, 4, 4).float(), inputs(16, 2, 6).float(), inputs(17, 4, 8).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(quick(rows), plain(rows))
+        torch.testing.assert_close(residual(x, time), block(x, time), rtol=0.05, atol=0.05)

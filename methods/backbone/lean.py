@@ -1,8 +1,8 @@
 """The frozen denoiser laid out for the processor: the same function of its inputs, with less traffic to memory.
 
 What is changed was measured, each by itself (docs/performance.md): convolutions keep channels last, gated feed-forward
-layers run in tiles that stay in the cache, attention to a few tokens is one batched product for all heads, and residual
-blocks add in place. Names of weights and the files that hold them stay as they are.
+layers run in tiles that stay in the cache, and neither attention nor residual blocks divide by one. Names of weights
+and the files that hold them stay as they are.
 
 Shapes: M rows of width E, a hidden layer of width H, N sequences of T queries and S keys of width E in h heads.
 """
@@ -24,8 +24,6 @@ from diffusers.models.resnet import ResnetBlock2D  # isort: skip
 
 TILE = 1024
 """Rows of a feed-forward layer computed together: a tile of a hidden layer of 448 numbers takes 1.8 MB."""
-FEW = 8
-"""The most keys for which all heads' scores are one product: of more, zeros between heads cost more than they save."""
 
 
 def make_lean(denoiser: nn.Module) -> None:
@@ -162,7 +160,7 @@ def _tiles(rows: int) -> list[slice]:
 
 
 class LeanAttention(AttnProcessor2_0):
-    """diffusers' attention without divisions by one; where there are few keys, all heads' scores are one product."""
+    """diffusers' attention without divisions by one: the same bits."""
 
     def __call__(
         self,
@@ -180,8 +178,7 @@ class LeanAttention(AttnProcessor2_0):
             return whole
         tokens = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         q, k, v = attn.to_q(hidden_states), attn.to_k(tokens), attn.to_v(tokens)
-        attend = few_keys if tokens.shape[1] <= FEW else by_heads
-        return cast(Tensor, attn.to_out[1](attn.to_out[0](attend(q, k, v, attn.heads))))
+        return cast(Tensor, attn.to_out[1](attn.to_out[0](by_heads(q, k, v, attn.heads))))
 
 
 def _is_plain(attn: Attention) -> bool:
@@ -204,22 +201,3 @@ def by_heads(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     """
     split = [x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v)]
     return F.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
-
-
-def few_keys(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """Returns what `by_heads` does, by products in which other heads' numbers are zero.
-
-    Parameters: as of `by_heads`.
-
-    >>> few_keys(torch.zeros(1, 1, 2), torch.zeros(1, 2, 2), torch.tensor([[[1.0, 2.0], [3.0, 6.0]]]), 2)
-    tensor([[[2., 4.]]])
-    """
-    width = k.shape[-1] // heads
-    own = torch.eye(heads, dtype=k.dtype, device=k.device).repeat_interleave(width, dim=1)[:, None]
-    keys = (k[:, None] * (own * width**-0.5)).flatten(1, 2)
-    values = (v[:, None] * own).flatten(1, 2)
-    scores = torch.bmm(
-        keys, q.transpose(1, 2)
-    )  # [N, h·S, T]: softmax over rows is fast, over five columns it is not
-    shares = scores.unflatten(1, (heads, -1)).softmax(dim=2).flatten(1, 2)
-    return torch.bmm(shares.transpose(1, 2), values)

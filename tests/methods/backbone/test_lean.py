@@ -143,7 +143,7 @@ def test_what_is_trained_or_watched_takes_diffusers_way(
     assert last.weight.grad is not None
 
 
-@pytest.mark.parametrize("keys", [1, 5, lean.FEW, lean.FEW + 1])
+@pytest.mark.parametrize("keys", [1, 5, 9])
 def test_attention_is_diffusers(keys: int) -> None:
     plain = frozen(Attention(16, cross_attention_dim=12, heads=4, dim_head=4))
     quick = copy.deepcopy(plain)

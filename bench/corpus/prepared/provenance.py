@@ -122,9 +122,9 @@ def check_asked(provenance: Provenance, people: int, official: int) -> None:
     there = official + len(provenance.public)
     if asked and asked > there and people - asked < LEAST_OTHERS:
         most = max(there, people - LEAST_OTHERS)
+        way = f"ask for {most}" if most > 0 else f"bring at least {asked + LEAST_OTHERS}, or ask for 0"
         raise UserError(
-            f"--public {asked}: of {people} people {LEAST_OTHERS} must be left (2 who train, 2 who do not); ask for "
-            f"{max(most, 0)}"
+            f"--public {asked}: of {people} people {LEAST_OTHERS} must be left (2 who train, 2 who do not); {way}"
         )
     if asked is not None and asked < len(provenance.public):
         raise UserError(

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from privtalk.bench.corpus.opening import open_population
 from privtalk.bench.corpus.rendered import shards
 from privtalk.bench.corpus.rendered.shards import EmbeddedPopulation
+from privtalk.bench.corpus.spec import EMBEDDED
 from privtalk.bench.networks import Means, Network, open_backbone
 from privtalk.bench.planning.forecast import (
     CellForecast,
@@ -337,6 +338,8 @@ def _round(federation: FederationConfig, count: int, seed: int, round_: int) -> 
 def _resolutions(cell: TalkingHeadCell) -> tuple[Resolution, ...]:
     corpus, found = cell.corpus, []
     for name, deviation, unit in SPREADS:
+        if name.endswith("[talkhead]") and corpus.name != EMBEDDED:
+            continue  # networks that know rendered faces alone: recorded people are not scored by them
         least = smallest_difference(deviation, corpus.tested)
         if least is not None:
             said = (

@@ -76,6 +76,8 @@ def test_official_roles_come_first() -> None:
 def test_too_many_or_too_few_are_refused_before_the_work() -> None:
     with pytest.raises(UserError, match=r"--public 5: of 8 people 4 must be left .*; ask for 4$"):
         check_asked(Provenance(asked=5), 8, 0)
+    with pytest.raises(UserError, match=r"--public 2: of 4 people .*; bring at least 6, or ask for 0$"):
+        check_asked(Provenance(asked=2), 4, 0)
     with pytest.raises(UserError, match=r"--public 1: 2 people were dealt already"):
         check_asked(Provenance(asked=1, public=("ann", "bob")), 8, 0)
     for fine in (

@@ -71,16 +71,24 @@ class FeatureStore:
 
     def load(self, person: Person, purpose: Purpose) -> PersonFeatures:
         """A person's features; a person without such clips is a `KeyError`."""
-        path = _index(self)[person.name, purpose]
-        names = ["latents", "audio", "landmarks", *(["masked"] if self.masked else [])]
-        arrays = read_tensors(path, *(f"{person.name}/{name}" for name in names))
-        tensors = {name: torch.from_numpy(arrays[f"{person.name}/{name}"]) for name in names}
-        return PersonFeatures(masked=tensors.pop("masked", None), **tensors)
+        return read_person(self.file(person, purpose), person.name, self.masked)
+
+    def file(self, person: Person, purpose: Purpose) -> Path:
+        """The file that a person's clips of a purpose lie in; a person without any is a `KeyError`."""
+        return _index(self)[person.name, purpose]
 
     def clips(self, person: Person, purpose: Purpose) -> tuple[int, int]:
         """The number of a person's clips and the frames of each, from the file's header."""
-        count, frames, *_ = tensor_shape(_index(self)[person.name, purpose], f"{person.name}/latents")
+        count, frames, *_ = tensor_shape(self.file(person, purpose), f"{person.name}/latents")
         return count, frames
+
+
+def read_person(path: Path, name: str, masked: bool) -> PersonFeatures:
+    """Returns the features of a person from a file, with masked latents where they are asked for."""
+    names = ["latents", "audio", "landmarks", *(["masked"] if masked else [])]
+    arrays = read_tensors(path, *(f"{name}/{part}" for part in names))
+    tensors = {part: torch.from_numpy(arrays[f"{name}/{part}"]) for part in names}
+    return PersonFeatures(masked=tensors.pop("masked", None), **tensors)
 
 
 def encode(report: Report, store: FeatureStore, group: FootageGroup) -> int:

@@ -18,7 +18,11 @@ from privtalk.bench.corpus.population import Person
 from privtalk.bench.execution.task import Report
 from privtalk.bench.tasks.talking_head.settings import TalkingHeadCell, Training, trains_alone
 from privtalk.bench.tasks.talking_head.stages import checks
-from privtalk.bench.tasks.talking_head.stages.features import FeatureStore, PersonFeatures
+from privtalk.bench.tasks.talking_head.stages.features import (
+    FeatureStore,
+    PersonFeatures,
+    read_person,
+)
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
@@ -212,38 +216,41 @@ def client_data(
     found, taken = [], 0.0
     for client in clients:
         names = [name for name, _ in client.clips]
-        footage = ClientFootage(store, tuple((by_name[name], number) for name, number in client.clips))
+        footage = ClientFootage.of(store, [(by_name[name], number) for name, number in client.clips])
         if taken <= bound:
             read = footage.clips()
             taken += sum(mib(clip) for clip in read)
             found.append(ClientData.of(client.index, read, names))
         else:
-            found.append(ClientData.streamed(client.index, footage, footage.lengths(), names))
+            lengths = [store.clips(by_name[name], "train")[1] for name in names]
+            found.append(ClientData.streamed(client.index, footage, lengths, names))
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class ClientFootage:
-    """The place of a client's clips in a store: calling it reads them."""
+    """The place of a client's clips in the cache, small enough to be sent about: calling it reads them."""
 
-    store: FeatureStore
-    numbered: tuple[tuple[Person, int], ...]
-    """Each clip's person and its number among that person's."""
+    numbered: tuple[tuple[Path, str, int], ...]
+    """Each clip's file, person and number among that person's."""
+    masked: bool
+    device: str
+
+    @classmethod
+    def of(cls, store: FeatureStore, clips: Sequence[tuple[Person, int]]) -> ClientFootage:
+        """The place of some training clips, each of a person."""
+        places = tuple((store.file(person, "train"), person.name, number) for person, number in clips)
+        return cls(places, store.masked, store.network.device)
 
     def __call__(self) -> ClipFeatures:
         """Returns the features of all clips, end to end."""
         return join(self.clips())
 
     def clips(self) -> list[ClipFeatures]:
-        """Returns the features of each clip."""
-        device = self.store.network.device
-        people = dict.fromkeys(person for person, _ in self.numbered)
-        read = {person.name: self.store.load(person, "train") for person in people}
-        return [clip_features(read[person.name], number, device) for person, number in self.numbered]
-
-    def lengths(self) -> tuple[int, ...]:
-        """Returns the frames of each clip, from the headers of files."""
-        return tuple(self.store.clips(person, "train")[1] for person, _ in self.numbered)
+        """Returns the features of each clip; every person's are read once."""
+        files = dict.fromkeys((path, name) for path, name, _ in self.numbered)
+        read = {name: read_person(path, name, self.masked) for path, name in files}
+        return [clip_features(read[name], number, self.device) for _, name, number in self.numbered]
 
 
 def mib(clip: ClipFeatures) -> float:

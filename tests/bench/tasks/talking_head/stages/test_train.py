@@ -124,6 +124,7 @@ def test_features_that_are_read_when_drawn_train_to_the_same_bits(request_for):
     world = open_world(cell, means)
     held, streamed = (client_data(world.clients, world.people, world.store, bound) for bound in (1e9, -1.0))
     assert all(callable(client.held) for client in streamed)
+    assert max(len(bytes(ForkingPickler.dumps(client))) for client in streamed) < 4_000
     assert [(c.index, c.lengths, c.people) for c in held] == [
         (c.index, c.lengths, c.people) for c in streamed
     ]

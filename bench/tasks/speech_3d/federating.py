@@ -55,7 +55,7 @@ def stream_of(cell: Speech3dCell) -> Stream:
 
 def setting(cell: Speech3dCell, clients: int, dim: int) -> PrivacySetting:
     """Returns what an ε of the federation depends on."""
-    federation = _federation(cell)
+    federation = federation_of(cell)
     delta = sampled_gaussian.default_delta(clients)
     expected = federation.rate * clients
     return PrivacySetting(
@@ -68,7 +68,7 @@ def mechanism(cell: Speech3dCell, clients: int, dim: int) -> RunMechanism:
     if EPS not in cell.at:
         return NO_PRIVACY
     asked = setting(cell, clients, dim)
-    return asked.mechanism(calibrated(float(cell.at[EPS]), asked), _federation(cell).clip)
+    return asked.mechanism(calibrated(float(cell.at[EPS]), asked), federation_of(cell).clip)
 
 
 def devices_of(
@@ -82,7 +82,7 @@ def devices_of(
         network=network,
         clips=[_chosen(clips, numbers == k) for k in range(len(corpus.speakers))],
         scale=corpus.scale,
-        federation=_federation(cell),
+        federation=federation_of(cell),
         stream=stream_of(cell),
         frames=frames,
     )
@@ -147,7 +147,7 @@ def _privacy(cell: Speech3dCell, clients: int, rounds: Sequence[FederatedRound],
         target_epsilon=float(cell.at[EPS]),
         delta=asked.delta,
         noise_multiplier=used.noise_multiplier,
-        clip=_federation(cell).clip,
+        clip=federation_of(cell).clip,
         sampling=asked.sampling,
         sampling_rate=asked.rate,
         rounds=asked.rounds,
@@ -188,7 +188,7 @@ def message_attacks(
         network=network,
         clips=(),
         scale=corpus.scale,
-        federation=_federation(cell),
+        federation=federation_of(cell),
         stream=stream_of(cell),
         frames=1,
     )
@@ -244,6 +244,7 @@ def public_numbers(corpus: MeshCorpus, clips: MotionClips) -> MotionClips:
     return replace(clips, speech=replace(clips.speech, speaker=speaker))
 
 
-def _federation(cell: Speech3dCell) -> SpeechFederation:
+def federation_of(cell: Speech3dCell) -> SpeechFederation:
+    """Returns how the devices of a federated row train together."""
     assert cell.federation is not None
     return cell.federation

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from privtalk.bench.task import CellOutcome, Work
 from privtalk.bench.tasks.speech_3d import exhibits
 from privtalk.bench.tasks.speech_3d.animation import Animated, animate
+from privtalk.bench.tasks.speech_3d.auditing import audits
 from privtalk.bench.tasks.speech_3d.efficiency import efficiency
 from privtalk.bench.tasks.speech_3d.federating import block, message_attacks
 from privtalk.bench.tasks.speech_3d.footage import TESTS, MeshCorpus, Part
@@ -15,7 +16,7 @@ from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, kept_rounds
 from privtalk.bench.tasks.speech_3d.score import score, summary
 from privtalk.bench.tasks.speech_3d.settings import SPEAKERS, STRANGERS, Speech3dCell
 from privtalk.core.record_parts import Score, Variant
-from privtalk.core.records import Sample
+from privtalk.core.records import Audit, FederationBlock, Sample
 from privtalk.methods.speech_3d.federated import FederatedTalker
 
 OF_ANOTHER = "other_sentence"
@@ -49,12 +50,16 @@ def run(work: Work) -> CellOutcome:
                 attacks = dict(leaks(cell, corpus, network, made))
         with work.clock.stage("writing"):
             artifacts = exhibits.exhibit(work.place.folder, work.place.artifacts(cell), corpus, made)
-    said = None
+    said: FederationBlock | None = None
+    checked: tuple[Audit, ...] = ()
     if isinstance(network, FederatedTalker):
         with work.clock.stage("attacks"):
             rounds, clips = kept_rounds(cell), [heard(cell, part) for part in TESTS]
             attacks |= message_attacks(cell, corpus, network, rounds, *clips)
             said = block(cell, corpus, rounds, network.adapter.size)
+        work.report("auditing", 0, 1)
+        with work.clock.stage("auditing"):
+            checked = audits(cell, len(corpus.speakers), rounds, said.privacy)
     with work.clock.stage("timing"):
         timed = None if network is None else efficiency(cell, corpus, network)
     return CellOutcome(
@@ -63,6 +68,7 @@ def run(work: Work) -> CellOutcome:
         variants=tuple(variants),
         attacks=attacks,
         federation=said,
+        audits=checked,
         efficiency=timed,
         artifacts=artifacts,
     )

@@ -26,6 +26,7 @@ from privtalk.bench.tasks.talking_head.settings import PlannedTalkingHead, Talki
 from privtalk.bench.tasks.talking_head.stages import privacy, shadows
 from privtalk.bench.tasks.talking_head.stages.features import FeatureStore
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import ShadowPlan
+from privtalk.bench.tasks.talking_head.stages.train import HELD_MIB
 from privtalk.bench.tasks.talking_head.workload import FrameWork
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.backbone.backbone import CHUNK
@@ -176,7 +177,15 @@ def memory_mib(cell: TalkingHeadCell, network: Network, saved: float, stacked: i
     windows = min(stacked or federation.chunk, _largest(cell, training) * federation.windows)
     passing = passing_mib(windows * federation.window_frames, network.size, saved, network.recomputes)
     messages = preflight.memory_mib(cell, network) - preflight.BASE_MIB
-    return RESIDENT_MIB + messages + max(scoring, passing)
+    return RESIDENT_MIB + messages + held_mib(cell, network) + max(scoring, passing)
+
+
+def held_mib(cell: TalkingHeadCell, network: Network) -> float:
+    """Returns the MiB of clients' features that a process keeps; those beyond `HELD_MIB` stay in files."""
+    corpus, config = cell.corpus, open_backbone(network).config
+    frames = corpus.clients * corpus.train.clips * corpus.train.frames
+    masked = cell.evaluation.track == "inpaint"
+    return min(HELD_MIB, frames * _feature_bytes(config, masked) / 2**20)
 
 
 def passing_mib(frames: int, size: int, saved: float, recomputes: bool = False) -> float:

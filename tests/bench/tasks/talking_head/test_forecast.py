@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from privtalk.bench.commands.run import prepare
-from privtalk.bench.tasks.talking_head.forecast import _resolutions
+from privtalk.bench.preparing import make
+from privtalk.bench.tasks.talking_head.forecast import _resolutions, held_mib, memory_mib
+from privtalk.bench.tasks.talking_head.run import open_world
+from privtalk.bench.tasks.talking_head.stages.prepare import preparations
+from privtalk.bench.tasks.talking_head.stages.train import HELD_MIB, client_data, mib
 
 
 def test_recorded_people_are_not_promised_metrics_of_networks_that_know_rendered_ones(request_for):
@@ -13,3 +19,20 @@ def test_recorded_people_are_not_promised_metrics_of_networks_that_know_rendered
     rendered, filmed = ({found.figure for found in _resolutions(one)} for one in (cell, recorded))
     assert rendered - filmed == {"lpips[talkhead]", "identity[talkhead]", "lse_c[talkhead]"}
     assert {"psnr", "AUC of membership"} <= filmed
+
+
+def test_features_that_are_held_are_counted_up_to_their_bound(request_for):
+    opened, plan, _ = prepare(request_for("fedavg"))
+    cell, network = plan.cells[0].cell, opened.resources.network
+    for preparation in preparations([cell], opened.resources):
+        make(preparation, 1)
+    world = open_world(cell, opened.resources)
+    held = sum(mib(client.features) for client in client_data(world.clients, world.people, world.store))
+    assert held_mib(cell, network) == pytest.approx(held)
+
+    def of(clients):
+        return cell.model_copy(update={"corpus": cell.corpus.model_copy(update={"clients": clients})})
+
+    assert held_mib(of(10**7), network) == HELD_MIB
+    more = memory_mib(of(10 * cell.corpus.clients), network, 1e6) - memory_mib(cell, network, 1e6)
+    assert more >= 9 * held * 0.999

@@ -1,8 +1,9 @@
 """The frozen denoiser laid out for the processor: the same function of its inputs, with less traffic to memory.
 
-What is changed was measured, each by itself (docs/performance.md): convolutions keep channels last, gated feed-forward
-layers run in tiles that stay in the cache, and neither attention nor residual blocks divide by one. Names of weights
-and the files that hold them stay as they are.
+What is changed was measured, each by itself (docs/performance.md): gated feed-forward layers run in tiles that stay in
+the cache, and neither attention nor residual blocks divide by one. Names of weights and the files that hold them stay
+as they are. Whatever makes a frame's bits depend on how many are beside it is left out: attacks' controls compare
+passes of several widths.
 
 Shapes: M rows of width E, a hidden layer of width H, N sequences of T queries and S keys of width E in h heads.
 """
@@ -38,7 +39,6 @@ def make_lean(denoiser: nn.Module) -> None:
     >>> torch.allclose(layer(x), before, atol=1e-6)
     True
     """
-    cast(Any, denoiser).to(memory_format=torch.channels_last)
     for module in denoiser.modules():
         if type(module) is FeedForward and type(module.net[0]) is GEGLU:
             module.__class__ = TiledFeedForward

@@ -14,7 +14,7 @@ from privtalk.core.errors import UserError
 from privtalk.core.records import RunStore
 from tests.bench.runs import results
 
-BOUND = 800
+BOUND = 770
 """MiB: less than a pass of 96 clients takes, more than it takes where activations are computed again."""
 NARROW = 400
 """MiB: fewer windows must be stacked."""

@@ -109,15 +109,17 @@ class EmbeddedPopulation:
         )
 
     def groups(self) -> list[FootageGroup]:
+        files = self.files()
+        everybody = {role: self.people(role) for role in dict.fromkeys(shard.role for shard in files)}
         return [
-            FootageGroup(shard.origin, shard.name, self._those(shard), shard.purpose)
-            for shard in self.files()
+            FootageGroup(
+                shard.origin,
+                shard.name,
+                everybody[shard.role][shard.first : shard.first + shard.people],
+                shard.purpose,
+            )
+            for shard in files
         ]
-
-    def _those(self, shard: Shard) -> tuple[Person, ...]:
-        """The people of a file."""
-        numbers = range(shard.first, shard.first + shard.people)
-        return tuple(_person(self.spec.seed, shard.role, index) for index in numbers)
 
     def footage(self, role: Role, purpose: Purpose) -> int:
         """How many people of a role have clips of a purpose."""

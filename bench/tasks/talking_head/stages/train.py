@@ -256,6 +256,7 @@ class ClientFootage:
 def mib(clip: ClipFeatures) -> float:
     """Returns the MiB that a clip's features take.
 
+    >>> import torch
     >>> mib(ClipFeatures(torch.zeros(2**18), torch.zeros(0), torch.zeros(0), None))
     1.0
     """

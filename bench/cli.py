@@ -244,14 +244,7 @@ def privacy(
 def audit(
     suite: Annotated[str, typer.Option("--suite", "-s", help="Whose mechanisms (see: bench suites).")],
     preset: Annotated[str, typer.Option("--preset", "-p", help="At which size.")] = "small",
-    change: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting; of a key's several the last holds.",
-        ),
-    ] = None,
+    change: options.Changes = None,
     rounds: Annotated[int, typer.Option(min=100, help="Rounds with the canary, and as many without.")] = 2000,
     dim: Annotated[int, typer.Option(min=1, help="Numbers in a simulated update.")] = 4,
     crowd: Annotated[int, typer.Option(min=1, help="Clients of a round beside the worst-case one.")] = 3,

@@ -233,6 +233,12 @@ class Board:
         """Whether any row trains on clients' data, so that there is a guarantee to speak of."""
         return any(record.federation is not None for row in self.rows for record in row.records)
 
+    @property
+    def clients(self) -> frozenset[str]:
+        """The names of those whose clips are scored."""
+        scored = (key for scores in self.scores.values() for values in scores.values() for key in values)
+        return frozenset(client for _, client, _ in scored)
+
     def difference(self, row: RowKey, other: RowKey, metric: str) -> Difference:
         """Row minus other, paired by seed, client and clip."""
         return paired_difference(self.scores[row].get(metric, {}), self.scores[other].get(metric, {}))

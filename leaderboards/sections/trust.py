@@ -33,10 +33,10 @@ def trust(board: Board, remarks: Sequence[EvidenceLine], sound: Sequence[str]) -
 
 def few_clients(board: Board) -> list[EvidenceLine]:
     """A line where the board's clients are too few to stand for anybody else; none where they are five or more."""
-    clients = {key[1] for scores in board.scores.values() for values in scores.values() for key in values}
-    if not 0 < len(clients) < FEW:
+    count = len(board.clients)
+    if not 0 < count < FEW:
         return []
-    who = f"{len(clients)} client{'s' if len(clients) > 1 else ''}"
+    who = f"{count} client{'s' if count > 1 else ''}"
     return [
         EvidenceLine(
             subject=who, figure="findings are of these people alone, not of others", verdict="warning"

@@ -86,12 +86,12 @@ def _facts(board: Board) -> str:
     """One line under the title."""
     records = [record for row in board.rows for record in row.records]
     keys = {key for scores in board.scores.values() for values in scores.values() for key in values}
-    clients, clips = {key[1] for key in keys}, {key[1:] for key in keys}
+    clips = {key[1:] for key in keys}
     days = sorted({record.started[:10] for record in records})
     codes = sorted({formats.code_name(record.code) for record in records})
     seeds = _count(len(board.seeds), "seed")
     return (
-        f"{len(board.rows)} rows, {seeds}, {len(clips)} test clips of {len(clients)} clients. "
+        f"{len(board.rows)} rows, {seeds}, {len(clips)} test clips of {len(board.clients)} clients. "
         f"Run {days[0] if len(days) == 1 else f'{days[0]} to {days[-1]}'} with {formats.listing(codes)}."
     )
 

@@ -13,43 +13,20 @@ import torch
 
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank
-from privtalk.methods.backbone import weights
-from privtalk.methods.backbone.backbone import Backbone
-from privtalk.methods.backbone.conditioning import LANDMARK_DIM, ClipFeatures
-from privtalk.methods.backbone.config import BackboneConfig
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federated.fedavg import FedAvg
-from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.local import train_stacked
 from privtalk.methods.federation.sequential import train_sequential
+from tests.peers.cell import embedded_backbone, random_client
 
 COHORT = 48
-
-
-def network() -> Backbone:
-    """The embedded backbone, or one of the same shape with random weights: the time is the same."""
-    try:
-        return weights.load()
-    except (ValueError, OSError):
-        return Backbone(BackboneConfig()).freeze()
-
-
-def random_client(backbone: Backbone, k: int) -> ClientData:
-    generator = torch.Generator().manual_seed(k)
-    clip = ClipFeatures(
-        torch.randn(12, *backbone.latent_shape, generator=generator),
-        torch.randn(12, backbone.config.audio.width, generator=generator),
-        torch.rand(12, LANDMARK_DIM, generator=generator),
-        None,
-    )
-    return ClientData.of(k, [clip])
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.benchmark(timer=time.process_time)
 def test_stacked_training_is_twice_as_fast(benchmark: object) -> None:
-    backbone, stream, config = network(), partial(torch_stream, 0), FederationConfig()
+    backbone, stream, config = embedded_backbone(), partial(torch_stream, 0), FederationConfig()
     template = AdapterBank.initial(backbone.denoiser, AdapterConfig(), stream)
     clients = [random_client(backbone, k) for k in range(COHORT)]
     start = template.repeat(COHORT).flatten()

@@ -35,7 +35,7 @@ class PeerWorkload(Protocol):
     name: str
     clients: int
     unit: str
-    """What is counted: `client updates` or `rounds`."""
+    """The unit whose number a second is the engine's speed: `client updates` or `rounds`."""
     rounds: int
     """Rounds of a measured run."""
     slow_rounds: int

@@ -71,6 +71,11 @@ class StepCosts(Frozen):
     saved_bytes: float
     """Bytes that are kept of a frame for its backward pass."""
 
+    @property
+    def counts(self) -> StepCounts:
+        """The operations alone."""
+        return StepCounts(self.forward.flops, self.step.flops, self.encode.flops, self.decode.flops)
+
 
 def measure_steps(backbone: Backbone, adapter: AdapterConfig, federation: FederationConfig) -> StepCosts:
     """Returns what a frame costs on a backbone's device, on one thread as in a run.

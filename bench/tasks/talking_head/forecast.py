@@ -21,6 +21,7 @@ from privtalk.bench.planning.forecast import (
 from privtalk.bench.planning.resolution import auc_half_width, smallest_difference, smallest_rate
 from privtalk.bench.tasks.talking_head import preflight, workload
 from privtalk.bench.tasks.talking_head.benchmark import StepCosts, measure_steps
+from privtalk.bench.tasks.talking_head.operations import of_work
 from privtalk.bench.tasks.talking_head.preflight import client_count, shape
 from privtalk.bench.tasks.talking_head.settings import PlannedTalkingHead, TalkingHeadCell, Training
 from privtalk.bench.tasks.talking_head.stages import privacy, shadows
@@ -143,7 +144,7 @@ def _cells(
                 key=planned.key,
                 stages=stages,
                 on_device=tuple(name for name in ON_DEVICE if name in work),
-                flops={name: _flops(part, costs) for name, part in work.items() if name in ON_DEVICE},
+                flops={name: of_work(part, costs.counts) for name, part in work.items() if name in ON_DEVICE},
                 updates=workload.updates(cell),
                 memory_mib=memory_mib(cell, network, costs.saved_bytes),
             )
@@ -154,11 +155,6 @@ def _cells(
 def _seconds(work: FrameWork, costs: StepCosts, size: int) -> float:
     passes = zip(work[:4], (costs.forward, costs.step, costs.encode, costs.decode), strict=True)
     return sum(frames * cost.seconds for frames, cost in passes) + work.score * SCORED * (size / 64) ** 2
-
-
-def _flops(work: FrameWork, costs: StepCosts) -> float:
-    passes = zip(work[:4], (costs.forward, costs.step, costs.encode, costs.decode), strict=True)
-    return sum(frames * cost.flops for frames, cost in passes)
 
 
 def memory_mib(cell: TalkingHeadCell, network: Network, saved: float, stacked: int | None = None) -> float:
@@ -236,7 +232,7 @@ def _shared(pending: Sequence[PlannedTalkingHead], costs: StepCosts, means: Mean
             title="shadow worlds",
             files=len(plans),
             seconds=sum(seconds) + FIRST_ASKED * len(plans),
-            flops=sum(_flops(work, costs) for work in of_worlds),
+            flops=sum(of_work(work, costs.counts) for work in of_worlds),
             longest=max(seconds, default=0.0) + FIRST_ASKED * bool(plans),
         ),
     )

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from privtalk.bench.commands.run import prepare
-from privtalk.bench.preparing import make
 from privtalk.bench.tasks.talking_head.forecast import _resolutions, held_mib, memory_mib
-from privtalk.bench.tasks.talking_head.run import open_world
-from privtalk.bench.tasks.talking_head.stages.prepare import preparations
 from privtalk.bench.tasks.talking_head.stages.train import HELD_MIB, client_data, mib
 
 
@@ -21,12 +18,9 @@ def test_recorded_people_are_not_promised_metrics_of_networks_that_know_rendered
     assert {"psnr", "AUC of membership"} <= filmed
 
 
-def test_features_that_are_held_are_counted_up_to_their_bound(request_for):
-    opened, plan, _ = prepare(request_for("fedavg"))
-    cell, network = plan.cells[0].cell, opened.resources.network
-    for preparation in preparations([cell], opened.resources):
-        make(preparation, 1)
-    world = open_world(cell, opened.resources)
+def test_features_that_are_held_are_counted_up_to_their_bound(opened_cell):
+    cell, means, world = opened_cell("fedavg")
+    network = means.network
     held = sum(mib(client.features) for client in client_data(world.clients, world.people, world.store))
     assert held_mib(cell, network) == pytest.approx(held)
 

@@ -8,22 +8,15 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from privtalk.bench.commands.run import prepare
-from privtalk.bench.preparing import make
 from privtalk.bench.tasks.talking_head.benchmark import ATTENTION
 from privtalk.bench.tasks.talking_head.operations import operations
-from privtalk.bench.tasks.talking_head.run import open_world
-from privtalk.bench.tasks.talking_head.stages.prepare import preparations
 from privtalk.bench.tasks.talking_head.stages.train import client_data, initial_adapter
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.federation.training import train
 
 
-def test_training_takes_the_operations_that_are_told(request_for):
-    opened, plan, _ = prepare(request_for("fedavg"))
-    cell, means = plan.cells[0].cell, opened.resources
-    for preparation in preparations([cell], means):
-        make(preparation, 1)
-    world = open_world(cell, means)
+def test_training_takes_the_operations_that_are_told(opened_cell):
+    cell, means, world = opened_cell("fedavg")
     data = client_data(world.clients, world.people, world.store)
     template = initial_adapter(cell, cell.training, world.backbone)
     stream = partial(torch_stream, cell.seed)

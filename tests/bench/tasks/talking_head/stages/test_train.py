@@ -10,9 +10,6 @@ import torch
 from torch import nn
 
 from privtalk.bench.commands.run import prepare
-from privtalk.bench.preparing import make
-from privtalk.bench.tasks.talking_head.run import open_world
-from privtalk.bench.tasks.talking_head.stages.prepare import preparations
 from privtalk.bench.tasks.talking_head.stages.train import (
     checked,
     client_data,
@@ -40,14 +37,9 @@ def test_diverged_training_is_refused_by_round_and_with_the_way_out(value):
 
 
 @pytest.mark.parametrize("row", ["fedavg", "privfedtalk"])
-def test_a_message_moves_the_global_adapter_by_its_factor(request_for, row):
+def test_a_message_moves_the_global_adapter_by_its_factor(opened_cell, row):
     """Without noise, the step of a round is the sum of its messages times the factor."""
-    opened, plan, _ = prepare(request_for(row))
-    cell = next(p.cell for p in plan.cells if p.cell.tier == "none")
-    means = opened.resources
-    for preparation in preparations([cell], means):
-        make(preparation, 1)
-    world = open_world(cell, means)
+    cell, _, world = opened_cell(row)
     data = client_data(world.clients, world.people, world.store)
     training = cell.training
     template = initial_adapter(cell, training, world.backbone)
@@ -115,13 +107,9 @@ def test_a_checkpoint_that_is_none_is_made_anew_with_a_word(tmp_path, bank, caps
     assert restore(path, "cell", bank, 2, {1}).round == 1
 
 
-def test_features_that_are_read_when_drawn_train_to_the_same_bits(request_for):
+def test_features_that_are_read_when_drawn_train_to_the_same_bits(opened_cell):
     """Also after the journey to another process, where only the place of the clips is sent."""
-    opened, plan, _ = prepare(request_for("fedavg"))
-    cell, means = plan.cells[0].cell, opened.resources
-    for preparation in preparations([cell], means):
-        make(preparation, 1)
-    world = open_world(cell, means)
+    cell, _, world = opened_cell("fedavg")
     held, streamed = (client_data(world.clients, world.people, world.store, bound) for bound in (1e9, -1.0))
     assert all(callable(client.held) for client in streamed)
     assert max(len(bytes(ForkingPickler.dumps(client))) for client in streamed) < 4_000
@@ -142,12 +130,8 @@ def test_features_that_are_read_when_drawn_train_to_the_same_bits(request_for):
     assert torch.equal(*ends)
 
 
-def test_only_what_goes_beyond_the_bound_is_streamed(request_for):
-    opened, plan, _ = prepare(request_for("fedavg"))
-    cell, means = plan.cells[0].cell, opened.resources
-    for preparation in preparations([cell], means):
-        make(preparation, 1)
-    world = open_world(cell, means)
+def test_only_what_goes_beyond_the_bound_is_streamed(opened_cell):
+    _, _, world = opened_cell("fedavg")
     first = client_data(world.clients[:1], world.people, world.store)[0].features
     found = client_data(world.clients, world.people, world.store, 0.5 * mib(first))
     assert [callable(client.held) for client in found] == [False] + [True] * (len(found) - 1)

@@ -45,7 +45,11 @@ def test_every_row_has_a_record(whole):
         assert record.peak_memory_mib > 50
         assert record.timings["loading"] > 0
         assert record.operations.keys() <= record.timings.keys()
-        assert record.operations.get("generating", 0) > 0 or record.method in ("noise", "static", "autoencoder")
+        assert record.operations.get("generating", 0) > 0 or record.method in (
+            "noise",
+            "static",
+            "autoencoder",
+        )
 
 
 def test_floors_and_ceilings_are_where_they_belong(whole):

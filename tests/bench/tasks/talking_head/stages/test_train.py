@@ -135,3 +135,16 @@ def test_only_what_goes_beyond_the_bound_is_streamed(opened_cell):
     first = client_data(world.clients[:1], world.people, world.store)[0].features
     found = client_data(world.clients, world.people, world.store, 0.5 * mib(first))
     assert [callable(client.held) for client in found] == [False] + [True] * (len(found) - 1)
+
+
+@pytest.mark.parametrize("bound", [1e9, -1.0])
+def test_clients_hold_the_clips_that_they_were_dealt(opened_cell, bound):
+    _, _, world = opened_cell("fedavg")
+    people = {person.name: person for person in world.people}
+    dealt = [client.clips for client in world.clients]
+    assert any(number > 0 for clips in dealt for _, number in clips)
+    for clips, data in zip(dealt, client_data(world.clients, world.people, world.store, bound), strict=True):
+        loaded = [(world.store.load(people[name], "train"), number) for name, number in clips]
+        for part in ("latents", "audio", "landmarks"):
+            wanted = torch.cat([getattr(person, part)[number] for person, number in loaded])
+            assert torch.equal(getattr(data.features, part), wanted)

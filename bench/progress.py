@@ -206,7 +206,10 @@ def describe_remaining(seconds: float | None) -> str:
     """
     >>> describe_remaining(None), describe_remaining(75), describe_remaining(5000)
     ('estimating', 'about 75 s left', 'about 83 min left')
+    >>> describe_remaining(-1e-9)  # sums of estimates end a rounding below nothing
+    'about 0 s left'
     """
     if seconds is None:
         return "estimating"
+    seconds = max(0.0, seconds)
     return f"about {seconds:.0f} s left" if seconds < 120 else f"about {seconds / 60:.0f} min left"

@@ -37,8 +37,10 @@ from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.config import FederationConfig, Normalisation
 from privtalk.methods.federation.aggregate import Aggregation, aggregate
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.federation.rounds import PublicConstants, client_weights
+from privtalk.methods.federation.rounds import PublicConstants
+from privtalk.methods.federation.waves import client_weights
 from privtalk.methods.privacy.accounting.ledger import Ledger, Round
+from privtalk.methods.privacy.mechanisms.clipping import norm
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 
 LEVEL = 0.999
@@ -153,7 +155,7 @@ class Aggregator:
 
     def _shares(self, updates: Tensor, rounds: int, generator: torch.Generator) -> Tensor:
         """The logarithm of the clip's move, which is linear in the noisy share of unclipped updates."""
-        moved = [self.mechanism.next_clip(self.clip, updates, generator) for _ in range(rounds)]
+        moved = [self.mechanism.next_clip(self.clip, norm(updates), generator) for _ in range(rounds)]
         known = [math.log(clip / self.clip) for clip in moved if clip is not None]
         return torch.tensor(known, dtype=torch.float64).view(rounds, -1)
 

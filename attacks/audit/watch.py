@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -97,15 +97,24 @@ class Booked:
         return self.multiplier * self.bound(clip) * self.sensitivity
 
 
-class Sent(NamedTuple):
-    """The messages that devices handed over."""
+@dataclass
+class Sent:
+    """What devices handed over in a round: of their messages no more than is checked.
 
-    numbers: tuple[int, ...]
-    raw: Tensor
-    """float64 [K, m]."""
-    weights: Tensor
-    """float64 [K] min(n_k / n̂, 1) times the reliability that the device claims."""
-    reliability: Tensor
+    A round comes in waves; all but `parts` does not grow with what a client sends.
+    """
+
+    clip: float
+    """C of the round."""
+    total: Tensor
+    """float64 [w] Σ of what clients add to the sum by the definition."""
+    numbers: list[int] = field(default_factory=list)
+    within: float = 0.0
+    """Σ_k (b_k − ½): b_k is whether the norm is within the clip."""
+    credible: bool = True
+    """Whether all weights that devices claim lie in (0, 1]."""
+    parts: list[Tensor] = field(default_factory=list)
+    """float32 [k, w] by wave: what each client adds to the sum by the definition, where messages are compared."""
 
 
 @dataclass
@@ -113,6 +122,8 @@ class Watch:
     """The observer of one training."""
 
     booked: Booked
+    compares: bool = True
+    """Whether messages are kept by the run, to be compared with what devices handed over."""
     kept: dict[str, Any] = field(
         default_factory=lambda: {"squares": 0.0, "count": 0, "taken": [], "bits": [], "weight": []}
     )
@@ -136,15 +147,21 @@ class Watch:
         return cast("FederatedMethod", Watched(method, self))
 
     def sent(self, devices: Devices, result: LocalResult, report: DeviceReport) -> None:
-        """Sees the messages of a cohort as the method's hook hands them over."""
+        """Sees the messages of a wave as the method's hook hands them over."""
         frames = torch.tensor([client.frames for client in devices.whole], dtype=torch.float64)
         reliability = result.reliability.double().cpu()
-        self._sent = Sent(
-            tuple(client.index for client in devices.whole),
-            report.message.detach().double().cpu().clone(),
-            (frames / self.booked.reference_frames).clamp(max=1) * reliability,
-            reliability,
-        )
+        weights = (frames / self.booked.reference_frames).clamp(max=1) * reliability
+        raw = report.message.detach().double().cpu()
+        if self._sent is None:
+            self._sent = self._nobody(raw.shape[1])
+        seen = self._sent
+        seen.numbers += [client.index for client in devices.whole]
+        seen.within += float(((raw.norm(dim=1) <= seen.clip).double() - 0.5).sum())
+        seen.credible &= not bool(((reliability <= 0) | (reliability > 1)).any())
+        parts = self._parts(raw, weights, seen.clip)
+        seen.total += parts.sum(0)
+        if self.compares:
+            seen.parts.append(parts.float())
 
     def used(self, mean: Tensor) -> None:
         """Sees the mean update that the server works with."""
@@ -159,18 +176,18 @@ class Watch:
     def after(self, state: TrainingState, clients: Sequence[ClientData]) -> None:
         """Checks the round that led to `state`; raises `BookedOtherwise` where it is not what is booked."""
         round_, said = state.round - 1, state.transcript.messages
-        clip = self.booked.clip if self.clip is None else self.clip
+        clip = self._clip
         total, mean, seen = self._total, self._mean, self._sent
         self._total = self._mean = self._sent = None
         if total is None or mean is None:
             raise BookedOtherwise(f"round {round_}: the server's step used no sum that was seen")
         self._check_division(round_, total, mean, clip)
-        seen = seen or _nobody(len(mean))
+        seen = seen or self._nobody(len(mean))
         self._check_cohort(round_, seen.numbers, clients)
-        parts = self._check_parts(round_, seen, said.get(round_), clip)
-        self._check_noise(round_, total, parts, clip)
+        self._check_parts(round_, seen, said.get(round_))
+        self._check_noise(round_, total, seen)
         if self.booked.bits_deviation is not None:
-            self._check_bits(round_, seen, clip, state.clip)
+            self._check_bits(round_, seen, state.clip)
             self.clip = state.clip
 
     def finish(self, ledger: Ledger | None) -> None:
@@ -234,34 +251,52 @@ class Watch:
         elif list(numbers) != everybody[round_ % booked.separation :: booked.separation]:
             raise BookedOtherwise(f"round {round_}: it was not these clients' turn, {list(numbers)[:5]} ...")
 
-    def _check_parts(self, round_: int, seen: Sent, said: Tensor | None, clip: float) -> Tensor:
-        """float64 [K, w] what each client adds to the sum by the definition, compared with what it sent."""
-        if bool(((seen.reliability <= 0) | (seen.reliability > 1)).any()):
+    @property
+    def _clip(self) -> float:
+        """C of the coming round."""
+        return self.booked.clip if self.clip is None else self.clip
+
+    def _nobody(self, length: int) -> Sent:
+        """A round in which nobody has sent anything yet, of messages of `length` numbers."""
+        width = length + (self.booked.normalisation != "public")
+        return Sent(self._clip, torch.zeros(width, dtype=torch.float64))
+
+    def _parts(self, raw: Tensor, weights: Tensor, clip: float) -> Tensor:
+        """float64 [k, w] what each client adds to the sum by the definition."""
+        factors = weights * (clip / raw.norm(dim=1).clamp(min=1e-300)).clamp(max=1)
+        parts = raw * factors[:, None]
+        if self.booked.normalisation == "public":
+            return parts
+        return torch.cat([parts, (self.booked.beta(clip) * weights)[:, None]], dim=1)
+
+    def _check_parts(self, round_: int, seen: Sent, said: Tensor | None) -> None:
+        """Compares what each client sent with what it adds to the sum by the definition."""
+        if not seen.credible:
             raise BookedOtherwise(f"round {round_}: a client's weight is outside (0, 1]")
-        norms = seen.raw.norm(dim=1)
-        factors = seen.weights * (clip / norms.clamp(min=1e-300)).clamp(max=1)
-        parts = seen.raw * factors[:, None]
-        if self.booked.normalisation != "public":
-            parts = torch.cat([parts, (self.booked.beta(clip) * seen.weights)[:, None]], dim=1)
         if said is not None and self.booked.noise != "shares" and len(said):
-            bound, longest = self.booked.bound(clip), float(said.double().norm(dim=1).max())
+            bound, longest = self.booked.bound(seen.clip), float(said.norm(dim=1, dtype=torch.float64).max())
             if self.booked.normalisation != "cohort" and longest > bound * (1 + EXACT):
                 raise BookedOtherwise(
                     f"round {round_}: a client moves the sum by {longest:.4g}, booked are at most {bound:.4g}"
                 )
-            if not _close(said.double(), parts):
+            sizes = [len(part) for part in seen.parts]
+            if sum(sizes) != len(said) or not all(
+                _close(one.double(), part.double())
+                for one, part in zip(said.split(sizes), seen.parts, strict=True)
+            ):
                 raise BookedOtherwise(f"round {round_}: a message is not the clipped, weighted update")
-        return parts
 
-    def _check_noise(self, round_: int, total: Tensor, parts: Tensor, clip: float) -> None:
+    def _check_noise(self, round_: int, total: Tensor, seen: Sent) -> None:
         booked = self.booked
-        dropped = len(parts) < booked.fewest
-        if booked.noise == "shares" and (dropped or not len(parts)):  # nothing is told, and nothing is added
+        dropped = len(seen.numbers) < booked.fewest
+        if booked.noise == "shares" and (
+            dropped or not seen.numbers
+        ):  # nothing is told, and nothing is added
             if bool(total.any()):
                 raise BookedOtherwise(f"round {round_}: a sum of too few clients was told")
             self.sketches.append(torch.zeros(0))
             return
-        noise = total if dropped else total - parts.sum(0)
+        noise = total if dropped else total - seen.total
         if booked.normalisation == "cohort":
             noise = noise[:-1]  # Σ ω_k is told as it is; no guarantee is claimed
         fresh = noise.clone()
@@ -269,7 +304,7 @@ class Watch:
             fresh += weight * before
         if len(booked.column) > 1:
             self.past = [noise, *self.past][: len(booked.column) - 1]
-        x = (fresh / booked.deviation(clip)).numpy()
+        x = (fresh / booked.deviation(seen.clip)).numpy()
         if booked.normalisation == "appended":
             self.kept["weight"].append(float(x[-1]))
         self.kept["squares"] += float(np.square(x).sum())
@@ -283,16 +318,15 @@ class Watch:
                 self._judge(round_, round_checks.independence(sketch, earlier.double().numpy(), pairs))
         self.sketches.append(torch.from_numpy(sketch).float())
 
-    def _check_bits(self, round_: int, seen: Sent, clip: float, next_clip: float | None) -> None:
+    def _check_bits(self, round_: int, seen: Sent, next_clip: float | None) -> None:
         """C ← C exp(−η (b̃ − γ)) gives b̃ back, and that the noise on the bits' sum."""
         booked = self.booked
         assert booked.bits_deviation is not None
         if next_clip is None:
             raise BookedOtherwise(f"round {round_}: the clip is booked as adapting, and was not told")
-        share = booked.quantile - math.log(next_clip / clip) / booked.bits_rate
+        share = booked.quantile - math.log(next_clip / seen.clip) / booked.bits_rate
         told = (share - 0.5) * booked.rate * booked.clients
-        exact = float(((seen.raw.norm(dim=1) <= clip).double() - 0.5).sum())
-        self.kept["bits"].append((told - exact) / booked.bits_deviation)
+        self.kept["bits"].append((told - seen.within) / booked.bits_deviation)
 
     # ---- kept with the training state
 
@@ -340,11 +374,6 @@ class Watched:
     def server_update(self, state: Any, mean: Tensor, config: Any) -> Any:
         self._watch.used(mean)
         return self._method.server_update(state, mean, config)
-
-
-def _nobody(length: int) -> Sent:
-    none = torch.zeros(0, dtype=torch.float64)
-    return Sent((), torch.zeros(0, length, dtype=torch.float64), none, none)
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

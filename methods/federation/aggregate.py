@@ -2,7 +2,8 @@
 
     S = Σ_k m_k + noise,   m_k = (share of noise) + ω_k clip_C(Δ_k),   step = S / (q N ω̄)
 
-The round loop calls it, the canaries' copy of a run and the audit of an aggregator call it; there is no other.
+The round loop calls it, the canaries' copy of a run and the audit of an aggregator call it; there is no other. A round
+of many clients goes through it part by part (`RoundSum`), so that no more than a part's messages are held at once.
 
 Shape legend: K clients of a round, m numbers of an update, w numbers of what is sent (m, or one more).
 """
@@ -17,8 +18,14 @@ from torch import Tensor
 
 from privtalk.core.streams import Stream
 from privtalk.methods.config import Normalisation
-from privtalk.methods.federation.normalisation import appended_scale, carried, sensitivity, step
-from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
+from privtalk.methods.federation.normalisation import (
+    appended_scale,
+    carried,
+    carried_length,
+    sensitivity,
+    step,
+)
+from privtalk.methods.messages import Aggregate, Message, begin, of_round, plain_sum
 from privtalk.methods.privacy.mechanisms.clipping import clip_factors
 from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism
 
@@ -64,14 +71,47 @@ def aggregate(
     round_: int,
 ) -> Aggregated:
     """Aggregates raw updates [K, m] of the clients `numbers` with weights float64 [K] in (0, 1]."""
-    scale = how.scale(mechanism.clip)
-    factors = weights * clip_factors(updates, mechanism.clip)
-    vectors = carried(updates * factors.to(updates)[:, None], weights, how.normalisation, scale)
-    sent = mechanism.leave(vectors, numbers, stream, round_)
-    messages = tuple(Message(number, vector) for number, vector in zip(numbers, sent, strict=True))
-    summed = of_round(how.sum_messages, round_)(messages, vectors.shape[1])
-    total = with_noise(summed, mechanism, how, stream("round", round_, "privacy"))
-    return Aggregated(messages, total, step(total, how.normalisation, how.denominator, scale))
+    running = RoundSum(numbers, updates.shape[1], mechanism, how, stream, round_)
+    messages = running.add(updates, weights, numbers)
+    return Aggregated(messages, *running.finish())
+
+
+class RoundSum:
+    """The sum of one round, which takes the cohort's updates in parts, in the order of the cohort.
+
+    The sum has the same bits whatever the parts.
+    """
+
+    def __init__(
+        self,
+        cohort: Sequence[int],
+        length: int,
+        mechanism: RoundMechanism,
+        how: Aggregation,
+        stream: Stream,
+        round_: int,
+    ) -> None:
+        """`cohort`: the numbers of all clients that take part; `length`: m."""
+        self.mechanism, self.how, self.stream, self.round = mechanism, how, stream, round_
+        self.clients = len(cohort)
+        self.scale = how.scale(mechanism.clip)
+        width = carried_length(length, how.normalisation)
+        self._running = begin(of_round(how.sum_messages, round_), cohort, width)
+
+    def add(self, updates: Tensor, weights: Tensor, numbers: Sequence[int]) -> tuple[Message, ...]:
+        """Adds raw updates [k, m] of the next clients; their messages."""
+        factors = weights * clip_factors(updates, self.mechanism.clip)
+        vectors = carried(updates * factors.to(updates)[:, None], weights, self.how.normalisation, self.scale)
+        sent = self.mechanism.leave(vectors, numbers, self.clients, self.stream, self.round)
+        messages = tuple(Message(number, vector) for number, vector in zip(numbers, sent, strict=True))
+        self._running.add(messages)
+        return messages
+
+    def finish(self) -> tuple[Tensor, Tensor]:
+        """The sum [w] with all noise, and the mean update [m] that the server makes of it; float64."""
+        generator = self.stream("round", self.round, "privacy")
+        total = with_noise(self._running.total(), self.mechanism, self.how, generator)
+        return total, step(total, self.how.normalisation, self.how.denominator, self.scale)
 
 
 def with_noise(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.normalisation import appended_scale, sensitivity
-from privtalk.methods.messages import Aggregate, Message, of_round, plain_sum
+from privtalk.methods.messages import Aggregate, Message, RunningSum, begin, of_round, plain_sum
 from privtalk.methods.privacy.accounting.adversaries import MINIMUM as MINIMUM
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism, WholeNumbers
 from privtalk.methods.privacy.secure_aggregation import IntegerGrid, SecureSum
@@ -71,8 +71,28 @@ class WholeSteps:
         return replace(self, aggregate=of_round(self.aggregate, round_))
 
     def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
-        whole = [Message(m.client, (m.vector.double() / self.step).round()) for m in messages]
-        return self.aggregate(whole, dim) * self.step
+        return self.aggregate(in_steps(messages, self.step), dim) * self.step
+
+    def begin(self, clients: Sequence[int], dim: int) -> RunningWholeSteps:
+        return RunningWholeSteps(begin(self.aggregate, clients, dim), self.step)
+
+
+class RunningWholeSteps(NamedTuple):
+    """The running sum of multiples of `step`."""
+
+    steps: RunningSum
+    step: float
+
+    def add(self, messages: Sequence[Message]) -> None:
+        self.steps.add(in_steps(messages, self.step))
+
+    def total(self) -> Tensor:
+        return self.steps.total() * self.step
+
+
+def in_steps(messages: Sequence[Message], step: float) -> list[Message]:
+    """The messages as whole numbers of steps, in float64."""
+    return [Message(m.client, (m.vector.double() / step).round()) for m in messages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +105,24 @@ class Dropping:
         return replace(self, secure=self.secure.at(round_))
 
     def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
-        if len(messages) < self.secure.minimum:
-            return torch.zeros(dim, dtype=torch.float64)
-        return self.secure(messages, dim)
+        running = self.begin([message.client for message in messages], dim)
+        running.add(messages)
+        return running.total()
+
+    def begin(self, clients: Sequence[int], dim: int) -> RunningSum:
+        """Of too few clients the sum of nobody: they send nothing."""
+        if len(clients) < self.secure.minimum:
+            return Unsent(dim)
+        return self.secure.begin(clients, dim)
+
+
+class Unsent(NamedTuple):
+    """The sum of a round in which nobody sends anything."""
+
+    dim: int
+
+    def add(self, messages: Sequence[Message]) -> None:
+        """Leaves them where they are."""
+
+    def total(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)

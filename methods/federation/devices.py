@@ -92,15 +92,17 @@ def recalled(
     return {name: torch.stack([row[name].to(received.device) for row in rows]) for name in fresh if rows}
 
 
-def kept_after(kept: Kept, cohort: Sequence[ClientData], own: Mapping[str, Tensor]) -> Kept:
-    """The tensors that all devices keep once those of a cohort have replaced theirs, by client number."""
-    if not own:
-        return kept
-    new = {
+def kept_by(clients: Sequence[ClientData], own: Mapping[str, Tensor]) -> Kept:
+    """The tensors that devices keep of `own` [K, m], by client number; nobody where nothing is kept."""
+    return {
         client.index: {name: tensor[k].detach().cpu().clone() for name, tensor in own.items()}
-        for k, client in enumerate(cohort)
+        for k, client in enumerate(clients if own else ())
     }
-    return dict(sorted({**kept, **new}.items()))
+
+
+def kept_after(kept: Kept, new: Kept) -> Kept:
+    """The tensors that all devices keep once those of a cohort have replaced theirs, by client number."""
+    return dict(sorted({**kept, **new}.items())) if new else kept
 
 
 def personal_adapters(

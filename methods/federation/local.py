@@ -149,8 +149,17 @@ def train_stacked(
         round=round_,
         memory=memory,
     )
-    width = max(1, config.chunk // config.windows)
-    return LocalResult.joined(run(backbone, [whole.part(part) for part in chunks(len(clients), width)]))
+    parts = chunks(len(clients), stack_width(config))
+    return LocalResult.joined(run(backbone, [whole.part(part) for part in parts]))
+
+
+def stack_width(config: FederationConfig) -> int:
+    """The clients of a stack.
+
+    >>> stack_width(FederationConfig(chunk=24)), stack_width(FederationConfig(chunk=24, windows=5))
+    (24, 4)
+    """
+    return max(1, config.chunk // config.windows)
 
 
 def train_or_halve(backbone: Backbone, stack: Stack) -> LocalResult:

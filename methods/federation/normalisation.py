@@ -28,6 +28,11 @@ def carried(vectors: Tensor, weights: Tensor, normalisation: Normalisation, scal
     return torch.cat([vectors, (scale * weights).to(vectors)[:, None]], dim=1)
 
 
+def carried_length(length: int, normalisation: Normalisation) -> int:
+    """w: the numbers of what is sent, of updates of `length` numbers."""
+    return length + (normalisation != "public")
+
+
 def step(total: Tensor, normalisation: Normalisation, public: float, scale: float) -> Tensor:
     """float64 [d] mean update of the (noisy) sum of what was sent, [d] or [d + 1]; `public`: q N ω̄."""
     if normalisation == "public":

@@ -1,4 +1,4 @@
-"""The round loop: sample clients, train them in a stacked pass, sum their messages, update the server.
+"""The round loop: sample clients, train them in stacked passes, sum their messages, update the server.
 
     θ ← θ + η (Σ_k ω_k clip_C(Δ_k) + N(0, (zC)² I)) / (q N ω̄)
 
@@ -16,23 +16,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import torch
 from torch import Tensor
 
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation.aggregate import Aggregation, aggregate
+from privtalk.methods.federation.aggregate import Aggregation
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.cohorts import choose_cohort
-from privtalk.methods.federation.devices import Devices, kept_after, recalled, work
-from privtalk.methods.federation.local import LocalResult, one_by_one
-from privtalk.methods.federation.memory import Memory, ServerState
-from privtalk.methods.federation.residual import aggregation_residual
+from privtalk.methods.federation.devices import kept_after
+from privtalk.methods.federation.local import one_by_one
+from privtalk.methods.federation.memory import ServerState
 from privtalk.methods.federation.stacks import StackRunner
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, WIRE_BYTES, Keep, RoundLog
+from privtalk.methods.federation.waves import CohortOutcome, play_cohort
 from privtalk.methods.messages import Aggregate, plain_sum
 from privtalk.methods.privacy.accounting.ledger import Budget
 from privtalk.methods.privacy.mechanisms.clipping import norm
@@ -136,20 +135,13 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
     """One round; a pure function of its arguments."""
     mechanism = federation.mechanism.in_round(state.round, state.clip, federation.stream)
     cohort = choose_cohort(federation.clients, federation.config, federation.stream, state.round)
-    result, report = work(federation.method, _devices(federation, state, cohort))
-    updates = report.message.cpu()
-    weights = client_weights(cohort, federation.public) * result.reliability.double().cpu()
-    numbers = [client.index for client in cohort]
-    found = aggregate(
-        updates, weights, numbers, mechanism, federation.aggregation, federation.stream, state.round
-    )
+    found = play_cohort(federation, state, cohort, mechanism)
     if federation.observer is not None:
         federation.observer.summed(found.total)
     server = federation.method.server_update(
         ServerState(federation.template, state.adapters[0], state.server), found.mean, federation.config
     )
-    down = federation.method.download_length(federation.template)
-    log = _log(state, numbers, norm(updates), weights, found.width, down)
+    log = _log(federation, state, cohort, found)
     moved = float(norm(server.adapter - state.adapters[0]))
     mean, averaged = state.averaging(server.adapter[None], federation.config)
     return TrainingState(
@@ -158,75 +150,46 @@ def play_round(federation: Federation, state: TrainingState) -> TrainingState:
         mean=mean,
         averaged=averaged,
         server=server.tensors,
-        clients=kept_after(state.clients, cohort, report.own),
-        curves=state.curves_with(
-            _curves(mechanism.clip, log, result.loss, moved)
-            | {"residual": aggregation_residual(federation.template, result.theta)}
-            | _halved(state, result)
-        ),
+        clients=kept_after(state.clients, found.own),
+        curves=state.curves_with(_curves(mechanism.clip, log, found, moved) | _halved(state, found)),
         transcript=state.transcript.after(log, found.messages, state.adapters[0], federation.keep),
         clip=federation.mechanism.next_clip(
-            mechanism.clip, updates, federation.stream("round", state.round, "clip")
+            mechanism.clip, found.norms, federation.stream("round", state.round, "clip")
         ),
-    )
-
-
-def client_weights(cohort: Sequence[ClientData], public: PublicConstants) -> Tensor:
-    """min(n_k / n̂, 1), float64 [K]."""
-    sizes = torch.tensor([client.frames for client in cohort], dtype=torch.float64)
-    return (sizes / public.reference_frames).clamp(max=1)
-
-
-def _devices(federation: Federation, state: TrainingState, cohort: Sequence[ClientData]) -> Devices:
-    """The cohort's devices at the start of a round: what they were sent, what they hold and what they keep."""
-    method, device = federation.method, federation.backbone.device
-    received = state.adapters[0].to(device)
-    return Devices(
-        backbone=federation.backbone,
-        template=federation.template,
-        config=federation.config,
-        clients=tuple(method.trains_on(client, federation.config) for client in cohort),
-        whole=tuple(cohort),
-        stream=federation.stream,
-        round=state.round,
-        received=received,
-        memory=Memory(
-            {name: state.server[name].to(received) for name in method.sent_down},
-            recalled(method, federation.template, received, cohort, state.clients),
-        ),
-        run=federation.run,
     )
 
 
 def _log(
-    state: TrainingState, numbers: Sequence[int], norms: Tensor, weights: Tensor, up: int, down: int
+    federation: Federation, state: TrainingState, cohort: Sequence[ClientData], found: CohortOutcome
 ) -> RoundLog:
+    down = federation.method.download_length(federation.template)
     return RoundLog(
         round=state.round,
-        cohort=tuple(numbers),
-        up_bytes=len(numbers) * up * WIRE_BYTES,
-        down_bytes=len(numbers) * down * WIRE_BYTES,
-        norms=tuple(norms.tolist()),
-        weights=tuple(weights.tolist()),
+        cohort=tuple(client.index for client in cohort),
+        up_bytes=len(cohort) * len(found.total) * WIRE_BYTES,
+        down_bytes=len(cohort) * down * WIRE_BYTES,
+        norms=tuple(found.norms.tolist()),
+        weights=tuple(found.weights.tolist()),
     )
 
 
-def _curves(clip: float, log: RoundLog, losses: Tensor, moved: float) -> dict[str, float | None]:
+def _curves(clip: float, log: RoundLog, found: CohortOutcome, moved: float) -> dict[str, float | None]:
     """Values of one round. All but `cohort`, `clip` and `step_norm` are the simulator's knowledge."""
     return {
         "cohort": float(len(log.cohort)),
-        "loss": _mean(losses.tolist()),
+        "loss": _mean(found.losses.tolist()),
         "update_norm": _mean(log.norms),
         "clipped": _mean([float(n > clip) for n in log.norms]),
         "weight": _mean(log.weights),
         "step_norm": moved,
         "clip": clip if math.isfinite(clip) else None,
+        "residual": found.residual,
     }
 
 
-def _halved(state: TrainingState, result: LocalResult) -> dict[str, float]:
+def _halved(state: TrainingState, found: CohortOutcome) -> dict[str, float]:
     """The stacks that memory was short for: a curve of runs in which there was one, 0 in the rounds before it."""
-    return {HALVED: float(result.halved)} if result.halved or HALVED in state.curves else {}
+    return {HALVED: float(found.halved)} if found.halved or HALVED in state.curves else {}
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -25,6 +25,8 @@ from privtalk.methods.adapters import AdapterBank, target_layers
 from privtalk.methods.config import AdapterConfig, FederationConfig
 from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.cohorts import choose_cohort
+from privtalk.methods.federation.local import stack_width
+from privtalk.methods.federation.waves import STACKS
 from privtalk.methods.registry import METHODS, adapter_config
 
 DRAWS = 20_000_000
@@ -34,7 +36,9 @@ BASE_MIB = 800
 """MiB of a process that trains the default backbone, beside what grows with adapters (measured: 910 to 1,300)."""
 
 COPIES = 6
-"""Copies of a round's updates that live at once, in float32, beside the messages that are kept."""
+"""Copies of a wave's updates that live at once, in float32, beside the messages that are kept."""
+CHECKED = 2
+"""Copies of a round's messages on their way into the transcript, in float32, one of them for its check."""
 
 CANARY_BYTES = 2 * 8 * BLOCK
 """Bytes a number of an adapter that an audit's block of canaries takes, twice in float64."""
@@ -238,7 +242,7 @@ def _check_memory(pending: Sequence[PlannedTalkingHead], network: Network, worke
 
 
 def memory_mib(cell: TalkingHeadCell, network: Network) -> float:
-    """The least that a cell's process will hold at once, MiB: its updates, and the messages kept for attacks."""
+    """The least that a cell's process will hold at once, MiB: a wave's updates, and the messages kept for attacks."""
     training = cell.training
     if training is None:
         return BASE_MIB
@@ -250,7 +254,10 @@ def memory_mib(cell: TalkingHeadCell, network: Network) -> float:
     kept = min(training.attack.rounds, training.federation.rounds)
     audited = CANARY_BYTES if training.attack.canaries else 0
     sent = message(cell, training, network)
-    return BASE_MIB + (4 * largest * (dim * COPIES + sent * kept) + sent * audited) / 2**20
+    at_once = min(largest, STACKS * stack_width(training.federation))
+    return (
+        BASE_MIB + (4 * (at_once * dim * COPIES + largest * sent * (kept + CHECKED)) + sent * audited) / 2**20
+    )
 
 
 def _check_disk(corpus: CorpusSpec) -> None:

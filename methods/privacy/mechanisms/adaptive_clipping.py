@@ -20,7 +20,7 @@ from torch import Tensor
 
 from privtalk.core.streams import Stream
 from privtalk.methods.privacy.accounting.ledger import Release
-from privtalk.methods.privacy.mechanisms.clipping import check_clip, norm
+from privtalk.methods.privacy.mechanisms.clipping import check_clip
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 
@@ -49,10 +49,10 @@ def update_multiplier(noise_multiplier: float, bit_deviation: float) -> float:
     return left**-0.5
 
 
-def within(updates: Tensor, clip: float) -> Tensor:
-    """b_k − ½ in {−½, ½}, float64 [K], of updates [K, d]: whether the norm is within the clip. Each stays on its device
+def within(norms: Tensor, clip: float) -> Tensor:
+    """b_k − ½ in {−½, ½}, float64 [K], of updates' norms [K]: whether each is within the clip. Each stays on its device
     but for the sum."""
-    return (norm(updates) <= clip).double() - 0.5
+    return (norms <= clip).double() - 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +104,9 @@ class AdaptiveClipping(RunMechanism):
         """Gaussian, at the clip that was come to."""
         return self.mechanism(ClipState(clip=self.initial_clip if clip is None else clip))
 
-    def next_clip(self, used: float, updates: Tensor, generator: torch.Generator) -> float:
-        """The clip after the noisy share of `updates` [K, m] within `used`."""
-        return self.after(ClipState(clip=used), within(updates, used), generator).clip
+    def next_clip(self, used: float, norms: Tensor, generator: torch.Generator) -> float:
+        """The clip after the noisy share of updates whose `norms` [K] are within `used`."""
+        return self.after(ClipState(clip=used), within(norms, used), generator).clip
 
     def start(self) -> ClipState:
         return ClipState(clip=self.initial_clip)

@@ -116,13 +116,16 @@ class DiscreteMechanism(RunMechanism, RoundMechanism):
         """The same in every round."""
         return self
 
-    def leave(self, vectors: Tensor, numbers: Sequence[int], stream: Stream, round_: int) -> Tensor:
-        """float64 [K, m]: `vectors` [K, m] of norm at most C on the grid, each with its share of the sum's noise."""
+    def leave(
+        self, vectors: Tensor, numbers: Sequence[int], cohort: int, stream: Stream, round_: int
+    ) -> Tensor:
+        """float64 [k, m]: `vectors` [k, m] of norm at most C on the grid, each with one of `cohort` shares of the sum's
+        noise."""
         sent = vectors.new_zeros(vectors.shape, dtype=torch.float64)
         for row, vector, number in zip(sent, vectors, numbers, strict=True):
             names = ("client", number, "round", round_)
             whole = self.encode(vector, stream(*names, "rounding"))
-            share = self.share(len(vector), stream(*names, "privacy"), len(numbers))
+            share = self.share(len(vector), stream(*names, "privacy"), cohort)
             row.copy_(self.decode(whole + share))
         return sent
 

@@ -46,8 +46,13 @@ class RoundMechanism(ABC):
     def private(self) -> bool:
         """Whether any noise is added."""
 
-    def leave(self, vectors: Tensor, numbers: Sequence[int], stream: Stream, round_: int) -> Tensor:
-        """[K, w] what leaves the devices of the clients `numbers`, of clipped and weighted `vectors` [K, w]."""
+    def leave(
+        self, vectors: Tensor, numbers: Sequence[int], cohort: int, stream: Stream, round_: int
+    ) -> Tensor:
+        """[k, w] what leaves the devices of the clients `numbers`, of clipped and weighted `vectors` [k, w].
+
+        `cohort`: K, all clients of the round, among whom noise may be shared.
+        """
         return vectors
 
     def added(self, dim: int, generator: torch.Generator, sensitivity: float) -> Tensor:
@@ -96,8 +101,8 @@ class RunMechanism(ABC):
         """The noise of a round's sum of `cohort` clients, for adversaries who see it."""
         return GaussianNoise(self.noise_multiplier)
 
-    def next_clip(self, used: float, updates: Tensor, generator: torch.Generator) -> float | None:
-        """The clip of the next round, after `used` on `updates` [K, m]; None where it does not change."""
+    def next_clip(self, used: float, norms: Tensor, generator: torch.Generator) -> float | None:
+        """The clip of the next round, after `used` on updates of `norms` float64 [K]; None where it does not change."""
         return None
 
     @property

@@ -59,42 +59,42 @@ class ServerTranscript(NamedTuple):
     traffic: Traffic
 
 
-def play_protocol(
-    vectors: Mapping[int, NDArray[np.int64]],
-    server: Server,
-    clients: Mapping[int, SecureClient],
-    silent: Collection[int] = (),
-    lost: Collection[int] = (),
-) -> ServerTranscript:
-    """One round of `server` with honest clients, who hold integers [d] of the grid.
+class SecureRound:
+    """One round of `server` with honest clients, from its start on: secrets are shared, vectors can be sent."""
 
-    `silent` clients leave before they send their vector, which is then not in the sum; `lost` ones after.
-    """
-    up = down = 0
-    for client in clients.values():
-        keys = client.advertise()
-        up += keys.size
-        server.receive_keys(keys)
-    for k, roster in server.rosters().items():
-        bundle = clients[k].share(roster)
-        up, down = up + bundle.size, down + roster.size
-        server.receive_shares(bundle)
-    for k, inbox in server.inboxes().items():
-        down += sum(e.size for e in inbox)
-        if k not in silent:
-            masked = clients[k].mask(vectors[k], inbox)
-            up += masked.size
-            server.receive_masked(masked)
-    ending = _unmasked(server, clients, lost)
-    return ServerTranscript(
-        server.total(),
-        server.masked,
-        server.survivors,
-        server.dropped,
-        server.neighbours,
-        server.threshold,
-        Traffic(up + ending.up, down + ending.down),
-    )
+    def __init__(self, server: Server, clients: Mapping[int, SecureClient]) -> None:
+        self._server, self._clients = server, clients
+        up = down = 0
+        for client in clients.values():
+            keys = client.advertise()
+            up += keys.size
+            server.receive_keys(keys)
+        for k, roster in server.rosters().items():
+            bundle = clients[k].share(roster)
+            up, down = up + bundle.size, down + roster.size
+            server.receive_shares(bundle)
+        self._inboxes = server.inboxes()
+        down += sum(e.size for inbox in self._inboxes.values() for e in inbox)
+        self._up, self._down = up, down
+
+    def send(self, k: int, vector: NDArray[np.int64]) -> None:
+        """Client k sends its integers [d] of the grid, masked."""
+        masked = self._clients[k].mask(vector, self._inboxes.pop(k))
+        self._up += masked.size
+        self._server.receive_masked(masked)
+
+    def finish(self, lost: Collection[int] = ()) -> ServerTranscript:
+        """Sums the vectors that were sent; `lost` clients left after they had sent theirs."""
+        server, ending = self._server, _unmasked(self._server, self._clients, lost)
+        return ServerTranscript(
+            server.total(),
+            server.masked,
+            server.survivors,
+            server.dropped,
+            server.neighbours,
+            server.threshold,
+            Traffic(self._up + ending.up, self._down + ending.down),
+        )
 
 
 def _unmasked(server: Server, clients: Mapping[int, SecureClient], lost: Collection[int]) -> Traffic:
@@ -164,9 +164,13 @@ class SecureSum:
         return replace(self, round=round_)
 
     def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
-        if not messages:
-            return torch.zeros(dim, dtype=torch.float64)
-        return self.grid.decode(self.serve(messages, dim).total)
+        running = self.begin([message.client for message in messages], dim)
+        running.add(messages)
+        return running.total()
+
+    def begin(self, clients: Sequence[int], dim: int) -> RunningSecureSum:
+        """The sum of messages that come in parts; the server forgets each vector once it has added it."""
+        return RunningSecureSum(self, clients, dim)
 
     def serve(
         self,
@@ -176,15 +180,34 @@ class SecureSum:
         lost: Collection[int] = (),
     ) -> ServerTranscript:
         """The server's view of a round in which `silent` clients drop out before sending and `lost` ones after."""
+        numbers = [message.client for message in messages]
+        opened = self.opened(numbers, dim, fewer=len(set(numbers) & set(silent)))
+        for message in messages:
+            integers = self.encoded(message, dim)
+            if message.client not in silent:
+                opened.send(message.client, integers)
+        return opened.finish(lost)
+
+    def opened(
+        self, numbers: Sequence[int], dim: int, *, fewer: int = 0, keep_masked: bool = True
+    ) -> SecureRound:
+        """A round of the clients `numbers`, of whom as many as `fewer` will send nothing."""
         if (self.keys or self.rounding or self.noise) and self.round is None:
             raise ValueError(
                 "what a name determines would repeat in every round; say which it is by at(round)"
             )
-        self._check(messages, {m.client for m in messages} - set(silent))
-        vectors = {m.client: self._encoded(m, dim) for m in messages}
+        self._check(numbers, len(numbers) - fewer)
         drawn, round_ = self._secrets("server"), self.round or 0
-        server = Server(round_, dim, self.grid.bits, self.topology, drawn, malicious=self.malicious)
-        return play_protocol(vectors, server, self._clients(list(vectors), round_), silent, lost)
+        server = Server(
+            round_,
+            dim,
+            self.grid.bits,
+            self.topology,
+            drawn,
+            malicious=self.malicious,
+            keep_masked=keep_masked,
+        )
+        return SecureRound(server, self._clients(numbers, round_))
 
     def _clients(self, numbers: Sequence[int], round_: int) -> dict[int, SecureClient]:
         if not self.malicious:
@@ -214,7 +237,8 @@ class SecureSum:
         up, down = dry.serve([Message(k, torch.zeros(0)) for k in range(clients)], 0).traffic
         return Traffic(up + clients * dim * word(self.grid.bits).itemsize, down)
 
-    def _encoded(self, message: Message, dim: int) -> NDArray[np.int64]:
+    def encoded(self, message: Message, dim: int) -> NDArray[np.int64]:
+        """Integers [d] that a client masks: its message on the grid, and its noise."""
         client, shape = message.client, tuple(message.vector.shape)
         if shape != (dim,):
             raise WrongLengthError(f"client {client} sends a vector of shape {shape}; agreed are ({dim},)")
@@ -238,20 +262,37 @@ class SecureSum:
             )
         return noisy
 
-    def _check(self, messages: Sequence[Message], summed: Collection[int]) -> None:
-        numbers = [m.client for m in messages]
+    def _check(self, numbers: Sequence[int], summed: int) -> None:
         if len(numbers) > self.grid.clients:
             raise OutOfRangeError(
                 f"{len(numbers)} messages on a grid for {self.grid.clients}; the sum could wrap around"
             )
         if len(numbers) != len(set(numbers)):
             raise RepeatedMessageError(f"client {max(numbers, key=numbers.count)} sent more than one message")
-        if len(summed) < self.minimum:
+        if summed < self.minimum:
             raise TooFewClientsError(
-                f"{len(summed)} messages to sum, a sum of fewer than {self.minimum} hides none"
+                f"{summed} messages to sum, a sum of fewer than {self.minimum} hides none"
             )
 
     def _secrets(self, *names: str | int) -> Secrets:
         if self.keys is None:
             return os.urandom
         return stream_secrets(self.keys(*names, "round", self.round or 0, NAME))
+
+
+class RunningSecureSum:
+    """A secure sum that is given a round's messages in parts; zero for an empty round."""
+
+    def __init__(self, secure: SecureSum, clients: Sequence[int], dim: int) -> None:
+        self._secure, self._dim = secure, dim
+        self._round = secure.opened(clients, dim, keep_masked=False) if clients else None
+
+    def add(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            assert self._round is not None
+            self._round.send(message.client, self._secure.encoded(message, self._dim))
+
+    def total(self) -> Tensor:
+        if self._round is None:
+            return torch.zeros(self._dim, dtype=torch.float64)
+        return self._secure.grid.decode(self._round.finish().total)

@@ -70,11 +70,13 @@ class Server:
         secrets: Secrets,
         *,
         malicious: bool = False,
+        keep_masked: bool = True,
     ) -> None:
         """`secrets` draws the order of the ring of neighbours.
 
         malicious: clients take the server for one; they sign, everyone is everyone's neighbour, and the threshold is at
         least two thirds of them and one.
+        keep_masked: whether masked vectors stay after they were added, for who plays a curious server (`masked`).
         """
         checks.check_kind(topology, Topology, "the topology")
         checks.check_terms(Terms(round_, dim, bits, threshold=1, clients=1))
@@ -90,7 +92,9 @@ class Server:
         self._holders: Mapping[int, tuple[int, ...]] = {}
         self._keys: dict[int, PublicKeys] = {}
         self._bundles: dict[int, ShareBundle] = {}
-        self._masked: dict[int, MaskedInput] = {}
+        self._arrived: set[int] = set()
+        self._masked: dict[int, masks.Words] | None = {} if keep_masked else None
+        self._words = np.zeros(dim, masks.word(bits))
         self._confirmed: dict[int, Confirmation] = {}
         self._reveals: dict[int, Reveal] = {}
 
@@ -145,28 +149,31 @@ class Server:
     def receive_masked(self, masked: MaskedInput) -> None:
         """The vector of one client, under its masks."""
         checks.check_masked(masked)
-        self._check(MASKED, masked, self._masked, self._bundles)
+        self._check(MASKED, masked, self._arrived, self._bundles)
         words, word = masked.words, masks.word(self._bits)
         if words.shape != (self._dim,) or words.dtype != word:
             raise WrongLengthError(
                 f"client {masked.client} sends {words.dtype} {words.shape}; agreed are {word} ({self._dim},)"
             )
         checks.check_words(masked, self._bits)
-        self._masked[masked.client] = masked
+        np.add(self._words, words, out=self._words)
+        self._arrived.add(masked.client)
+        if self._masked is not None:
+            self._masked[masked.client] = words
 
     def requests(self) -> dict[int, UnmaskRequest]:
         """The requests to each survivor; the round ends where a secret can no longer be recovered."""
         with self._closing(MASKED):
             for k in sorted(self._bundles):
-                check_enough(len(self._among(k, self._masked)), self._threshold, k)
-            if not self._masked:
+                check_enough(len(self._among(k, self._arrived)), self._threshold, k)
+            if not self._arrived:
                 raise TooFewClientsError(f"no vector arrived in round {self.round}; start another")
-            return {k: self._request(k) for k in sorted(self._masked)}
+            return {k: self._request(k) for k in self.survivors}
 
     def receive_confirmation(self, found: Confirmation) -> None:
         """The signature of one survivor; it is checked by the others."""
         checks.check_confirmation(found)
-        self._check(CONFIRMATIONS, found, self._confirmed, self._masked)
+        self._check(CONFIRMATIONS, found, self._confirmed, self._arrived)
         self._confirmed[found.client] = found
 
     def confirmations(self) -> dict[int, tuple[Confirmation, ...]]:
@@ -182,7 +189,7 @@ class Server:
     def receive_reveal(self, reveal: Reveal) -> None:
         """Just the shares that were asked for."""
         checks.check_reveal(reveal)
-        self._check(REVEALS, reveal, self._reveals, self._confirmed if self.malicious else self._masked)
+        self._check(REVEALS, reveal, self._reveals, self._confirmed if self.malicious else self._arrived)
         asked = self._request(reveal.client)
         if set(reveal.seeds) != asked.survivors or set(reveal.keys) != asked.dropped:
             raise UnknownClientError(f"client {reveal.client} reveals other shares than it was asked for")
@@ -193,9 +200,7 @@ class Server:
         with self._closing(REVEALS):
             seeds = {k: self._seed(k) for k in self.survivors}
             pairs = {k: self._pair(k) for k in self.dropped}
-            words = np.zeros(self._dim, masks.word(self._bits))
-            for masked in self._masked.values():
-                np.add(words, masked.words, out=words)
+            words = self._words.copy()
             for seed in seeds.values():
                 masks.subtract_mask(words, seed, self._bits)
             for k, pair in pairs.items():
@@ -204,18 +209,18 @@ class Server:
 
     @property
     def masked(self) -> dict[int, NDArray[np.unsignedinteger]]:
-        """Client -> its masked vector, as received."""
-        return {k: self._masked[k].words for k in sorted(self._masked)}
+        """Client -> its masked vector, as received; nobody where they are not kept."""
+        return dict(sorted((self._masked or {}).items()))
 
     @property
     def survivors(self) -> tuple[int, ...]:
         """Those whose masked vector arrived."""
-        return tuple(sorted(self._masked))
+        return tuple(sorted(self._arrived))
 
     @property
     def dropped(self) -> tuple[int, ...]:
         """Those who shared their secrets and sent no vector."""
-        return tuple(sorted(self._bundles.keys() - self._masked.keys()))
+        return tuple(sorted(self._bundles.keys() - self._arrived))
 
     @property
     def neighbours(self) -> dict[int, tuple[int, ...]]:
@@ -231,7 +236,7 @@ class Server:
 
     def _request(self, client: int) -> UnmaskRequest:
         shared = set(self._among(client, self._bundles))
-        arrived = frozenset(shared & self._masked.keys())
+        arrived = frozenset(shared & self._arrived)
         return UnmaskRequest(self.round, arrived, frozenset(shared - arrived))
 
     def _seed(self, client: int) -> bytes:
@@ -258,7 +263,7 @@ class Server:
 
     def _take_off(self, words: masks.Words, lost: int, pair: KeyPair) -> None:
         """The masks that survivors share with a client that dropped out."""
-        for k in self._among(lost, self._masked):
+        for k in self._among(lost, self._arrived):
             key = pair_key(pair, self._keys[k].masking, self.round, k, lost)
             (masks.subtract_mask if k < lost else masks.add_mask)(words, key, self._bits)
 

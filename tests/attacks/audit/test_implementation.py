@@ -17,7 +17,7 @@ from privtalk.attacks.audit.implementation import (
 from privtalk.attacks.audit.report import PrivacyViolationError
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.federation import aggregate as aggregation
-from privtalk.methods.federation import rounds
+from privtalk.methods.federation import waves
 from privtalk.methods.privacy.accounting.gaussian import gaussian_epsilon
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.mechanisms.clipping import clip_factors
@@ -119,7 +119,8 @@ def test_account_is_the_closed_form_of_one_round():
 
 
 def test_the_round_loop_aggregates_by_the_same_function():
-    assert rounds.aggregate is implementation.aggregate is aggregation.aggregate
+    assert implementation.aggregate is aggregation.aggregate  # which is a `RoundSum` of one part
+    assert waves.RoundSum is aggregation.RoundSum
     assert canary_run.with_noise is aggregation.with_noise
 
 

@@ -18,12 +18,12 @@ from privtalk.methods.federation.local import forward, train_stacked
 from privtalk.methods.federation.rounds import (
     Federation,
     PublicConstants,
-    client_weights,
     federate,
     play_round,
 )
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import Keep
+from privtalk.methods.federation.waves import client_weights
 from privtalk.methods.messages import Message, plain_sum
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.methods.registry import build

@@ -12,7 +12,7 @@ from privtalk.bench.commands import run as command
 from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.core.records import RunStore
 from privtalk.methods.federation import aggregate as aggregation
-from privtalk.methods.federation import rounds
+from privtalk.methods.federation import rounds, waves
 from privtalk.methods.privacy.accounting.ledger import Ledger, Round
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
@@ -193,7 +193,7 @@ FAULTS = {
         clip_by_halves,
         "a client moves the sum by",
     ),
-    "weights are above 1": (CENTRAL, rounds, "client_weights", heavy, "a client moves the sum by"),
+    "weights are above 1": (CENTRAL, waves, "client_weights", heavy, "a client moves the sum by"),
     "everybody takes part": (CENTRAL, rounds, "choose_cohort", everybody, "booked at rate 0.4"),
     "the ledger is a round short": (
         CENTRAL,

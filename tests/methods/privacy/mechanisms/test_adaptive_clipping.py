@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from privtalk.methods.privacy.accounting.gaussian import joint_multiplier
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping, update_multiplier, within
+from privtalk.methods.privacy.mechanisms.clipping import norm
 
 BASE = AdaptiveClipping(noise_multiplier=1.0, expected_cohort=100, initial_clip=0.1)
 
@@ -49,13 +50,13 @@ def test_the_clip_finds_the_quantile(start: float, quantile: float) -> None:
     for _ in range(200):
         cohort = int(90 + 20 * torch.rand((), generator=source))
         updates = 2 * torch.rand(cohort, 1, generator=source)
-        state = used.after(state, within(updates, state.clip), source)
+        state = used.after(state, within(norm(updates), state.clip), source)
         clips.append(state.clip)
     assert sum(clips[-50:]) / 50 == pytest.approx(2 * quantile, rel=0.12)
 
 
 def test_one_step_is_the_papers() -> None:
-    bits = within(torch.tensor([[3.0, 4.0], [0.03, 0.04], [0.0, 0.0]]), 0.1)
+    bits = within(norm(torch.tensor([[3.0, 4.0], [0.03, 0.04], [0.0, 0.0]])), 0.1)
     assert bits.tolist() == [-0.5, 0.5, 0.5]
     used = replace(BASE, noise_multiplier=0.0, expected_cohort=3.0)
     assert used.after(used.start(), bits, generator()).clip == pytest.approx(
@@ -66,7 +67,7 @@ def test_one_step_is_the_papers() -> None:
 
 
 def test_a_client_moves_the_bits_by_half() -> None:
-    bits = within(torch.randn(9, 4, generator=generator()), 2.0)
+    bits = within(norm(torch.randn(9, 4, generator=generator())), 2.0)
     assert {abs(float(bits.sum() - bits[torch.arange(9) != k].sum())) for k in range(9)} == {0.5}
 
 

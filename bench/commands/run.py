@@ -245,10 +245,9 @@ def _cells(
 ) -> list[Failed]:
     """Runs the cells; those that failed. `executed` takes jobs and a listener."""
     plan = {planned.key: task.costs(planned.cell) for planned in pending}
-    order = sorted(
-        pending, key=lambda planned: -sum(plan[planned.key].values())
-    )  # the longest must not come last
-    jobs = [Job(planned.key, run_cell, (planned, place)) for planned in order]
+    work = {key: max(sum(costs.values()), 1e-9) for key, costs in plan.items()}  # a floor may cost nothing
+    order = sorted(pending, key=lambda planned: -work[planned.key])  # the longest must not come last
+    jobs = [Job(planned.key, run_cell, (planned, place), work[planned.key]) for planned in order]
     ids = {planned.key: planned.cell.id for planned in pending}
     failures = []
     with (

@@ -1,8 +1,9 @@
 """Tasks on the workers of a Ray cluster: this machine's for the time of a run, or one that spans several.
 
 A worker is an actor of one core: a process of its own on whatever machine has room. It is given a task when it is
-there and free, so that a faster machine gets more of them. An actor that dies, or whose machine does, is replaced like
-a process of the pool. Tasks and answers are handed to Ray as they are; they never come from a file.
+there and free, unless another one was seen to work so much faster that it will finish the task sooner (`placement`). An
+actor that dies, or whose machine does, is replaced like a process of the pool. Tasks and answers are handed to Ray as
+they are; they never come from a file.
 
 Ray is the extra `cluster`: nothing here imports it before a run asks for it.
 """
@@ -15,7 +16,6 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from privtalk.bench.execution.deaths import Deaths, LostTask
 from privtalk.bench.execution.engine import Engine, installed
+from privtalk.bench.execution.placement import Speeds
 from privtalk.bench.execution.task import (
     THREAD_VARIABLES,
     Event,
@@ -33,6 +34,7 @@ from privtalk.bench.execution.task import (
     Progressed,
     Retried,
     Started,
+    Succeeded,
     attempt,
     attempt_telling,
     pin_threads,
@@ -87,6 +89,7 @@ class ClusterTeam:
         self.ray, self.most = installed(), engine.most
         make = _maker(self.ray, engine, threads)
         self._seats = [_Seat(self.ray, number, make, first) for number in range(workers)]
+        self._speeds = Speeds()
 
     def __enter__(self) -> Self:
         return self
@@ -99,28 +102,43 @@ class ClusterTeam:
         self, tasks: Sequence[Job], listen: Callable[[Event], None] = lambda event: None
     ) -> Generator[Outcome, None, None]:
         """Outcomes as they arrive. Whoever leaves it before its end leaves workers at work: close the team then."""
-        waiting, deaths = deque(tasks), Deaths(self.most)
-        while waiting or any(seat.task is not None for seat in self._seats):
-            for seat in _heard(self.ray, self._seats, idle=bool(waiting)):
-                yield from _turn(seat, waiting, deaths, listen)
+        waiting, deaths = list(tasks), Deaths(self.most)
+        while True:
+            self._give(waiting, listen)
+            if not waiting and not any(seat.task is not None for seat in self._seats):
+                return
+            for seat in _heard(self.ray, self._seats):
+                yield from self._hear(seat, waiting, deaths, listen)
 
+    def _give(self, waiting: list[Job], listen: Callable[[Event], None]) -> None:
+        """Gives free workers what they should begin, and takes it off the waiting tasks."""
+        free = [seat.number for seat in self._seats if seat.idle]
+        given = self._speeds.given(free, waiting) if free and waiting else {}
+        for number, place in given.items():
+            self._speeds.began(number, waiting[place].work)
+            self._seats[number].begin(waiting[place], listen)
+        taken = set(given.values())
+        waiting[:] = [task for place, task in enumerate(waiting) if place not in taken]
 
-def _turn(
-    seat: _Seat, waiting: deque[Job], deaths: Deaths, listen: Callable[[Event], None]
-) -> Iterator[Outcome]:
-    """Hears a worker that has something to say, and gives it a task where it has none."""
-    received = None if seat.idle else seat.receive()
-    if received is not None:
+    def _hear(
+        self, seat: _Seat, waiting: list[Job], deaths: Deaths, listen: Callable[[Event], None]
+    ) -> Iterator[Outcome]:
+        """Hears a worker that has something to say."""
+        received = seat.receive()
+        if received is None:
+            return
         message = deaths.judged(received) if isinstance(received, LostTask) else received
         listen(message)
         if isinstance(message, Progressed):
             return
         if isinstance(received, LostTask) and isinstance(message, Retried):
-            waiting.appendleft(received.task)
+            waiting.insert(0, received.task)
+        if isinstance(message, Succeeded):
+            self._speeds.ended(seat.number)
+        else:  # it is another worker now, or has shown nothing of its speed
+            self._speeds.lost(seat.number)
         if not isinstance(message, Retried):
             yield message
-    if seat.there and waiting:
-        seat.begin(waiting.popleft(), listen)
 
 
 class _Seat:
@@ -290,11 +308,8 @@ def _hush(ray: Any) -> None:
         inner.print_to_stdstream = lambda data, ignore_prefix: None
 
 
-def _heard(ray: Any, team: Sequence[_Seat], *, idle: bool) -> list[_Seat]:
-    """Workers with something to say, in the order of `team`; those that wait for a task as well where there is one."""
-    free = [seat for seat in team if idle and seat.idle]
-    if free:
-        return free
+def _heard(ray: Any, team: Sequence[_Seat]) -> list[_Seat]:
+    """Workers with something to say, in the order of `team`."""
     speaking = [seat for seat in team if seat.source is not None]
     ready, _ = ray.wait([seat.source for seat in speaking], num_returns=1)
     more, _ = ray.wait([seat.source for seat in speaking], num_returns=len(speaking), timeout=0)

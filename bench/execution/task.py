@@ -33,6 +33,8 @@ class Job:
     key: str
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
+    work: float = 1.0
+    """How much there is to do, in any unit that all tasks of a call share: a worker's speed is measured by it."""
 
 
 @dataclass(frozen=True, slots=True)

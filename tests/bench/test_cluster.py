@@ -26,6 +26,7 @@ from privtalk.bench.execution import (
     execute,
     held,
     run_in_process,
+    team,
 )
 from privtalk.bench.runner import run_cell
 from privtalk.bench.task import Place
@@ -67,6 +68,27 @@ def engine_of(name, **fields):
     if name == "ray":
         pytest.importorskip("ray", reason="ray is not installed: the extra `cluster`")
     return Engine(name=name, **fields)
+
+
+def paced(report, folder):
+    """Takes .6 s in the first process that comes to `folder`, .1 s in every other; says which it was."""
+    with suppress(FileExistsError):
+        (Path(folder) / "slow").symlink_to(str(os.getpid()))
+    slow = str((Path(folder) / "slow").readlink()) == str(os.getpid())
+    time.sleep(0.6 if slow else 0.1)
+    return slow
+
+
+def test_a_worker_that_was_seen_to_be_slow_does_not_keep_the_others_waiting(tmp_path):
+    """Of the first tasks it takes some; of a few at the end none, which the fast one has done before it would."""
+    engine = engine_of("ray")
+    with held(engine, 2), team(2, engine=engine) as found:
+        early, late = (
+            [o.value for o in found.run([Job(str(k), paced, (str(tmp_path),)) for k in range(count)])]
+            for count in (8, 3)
+        )
+    assert 1 <= early.count(True) <= 2
+    assert late == [False] * 3
 
 
 def test_a_cluster_gives_the_bits_of_the_plain_loop_and_survives_what_dies():

@@ -28,7 +28,7 @@ class StackTeam:
     def __call__(self, backbone: Backbone, stacks: Sequence[Stack]) -> list[LocalResult]:
         """Returns the results in the order of the stacks; a stack that fails raises `RuntimeError` with its reason."""
         jobs = [
-            Job(f"stack {number}", train_elsewhere, (self.network, stack))
+            Job(f"stack {number}", train_elsewhere, (self.network, stack), len(stack.clients))
             for number, stack in enumerate(stacks)
         ]
         found = {outcome.key: outcome for outcome in self.team.run(jobs)}  # all: no worker is left at one

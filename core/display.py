@@ -7,6 +7,7 @@ baseline.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -111,6 +112,16 @@ def allowance(tolerances: Mapping[str, float | ShareOfBase], metric: str, base: 
     return None
 
 
+def alike(levels: Mapping[str, float], metric: str, *values: float) -> bool:
+    """Whether all values of a metric are so large that they tell rounding alone.
+
+    >>> alike({"psnr": 60.0}, "psnr", 97.0, 100.0), alike({"psnr": 60.0}, "psnr[crop]", 97.0, 40.0)
+    (True, False)
+    """
+    level = levels.get(metric, levels.get(metric.partition("[")[0], math.inf))
+    return min(values) >= level
+
+
 class FloorRule(Frozen):
     """How a floor is called, and where it is none: a still picture is a real one of the right person."""
 
@@ -176,6 +187,8 @@ class Display(Frozen):
     """Metric of the ranks and the charts; empty: the first that has a direction."""
     tolerances: dict[str, float | ShareOfBase] = Field(default_factory=dict)
     """Metric, by its full name or the one before its evaluator -> smallest worsening that counts."""
+    alike_from: dict[str, float] = Field(default_factory=dict)
+    """Metric, named alike -> the value from which on no two differ by more than rounding."""
     floors: dict[str, FloorRule] = Field(default_factory=dict)
     """Row -> how it is a floor; a floor that is not named is one for every metric with a direction."""
     shared: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from privtalk.core.display import Display
+from privtalk.core.display import Display, alike
 from privtalk.core.records import Estimate, Record, Score
 from privtalk.core.run_folder import MissingRow
 from privtalk.leaderboards import formats
@@ -55,7 +55,9 @@ def _display(base: Runs, new: Runs) -> Display | None:
     task = next((record.task for record in (*new.records, *base.records)), None)
     if task is None:
         return None
-    return new.display(task).model_copy(update={"tolerances": base.display(task).tolerances})
+    judged_by = base.display(task)
+    kept = {"tolerances": judged_by.tolerances, "alike_from": judged_by.alike_from}
+    return new.display(task).model_copy(update=kept)
 
 
 def compare(
@@ -143,7 +145,9 @@ def _change(
         new=fresh,
         difference=apart,
         tolerance=allowed,
-        status=_status(apart, allowed, _sign(score, old, fresh)),
+        status="ok"
+        if alike(display.alike_from, metric, old, fresh)
+        else _status(apart, allowed, _sign(score, old, fresh)),
     )
 
 

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privtalk.core.records import Epsilons, Estimate
+from privtalk.leaderboards.board.loading import display_of
 from privtalk.leaderboards.regression.comparison import NOTHING_COMPARABLE, OK, REGRESSION, RUN_FAILURE
 from privtalk.leaderboards.regression.regression import compare, identity
 from tests.leaderboards.attacked import audit, guaranteed
@@ -52,6 +53,16 @@ def test_noise_beyond_the_tolerance_is_no_regression(runs):
     change = next(c for c in found.changes if c.metric == "psnr")
     assert change.difference.value == pytest.approx(-0.15)
     assert change.difference.low < 0 < change.difference.high
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "code"), [(100, 97, OK), (100, 59, REGRESSION), (59, 57, REGRESSION)]
+)
+def test_pictures_that_are_as_good_as_equal_do_not_get_worse(runs, base, new, code):
+    display = display_of("talking_head").model_copy(update={"alike_from": {"psnr": 60.0}})
+    before, after = (runs.rescored(lambda r, s, v=value: {"psnr": v}) for value in (base, new))
+    assert compared(before, after, display=display).exit_code == code
+    assert compared(before, after).exit_code == REGRESSION
 
 
 def test_lower_is_better_is_respected(runs):

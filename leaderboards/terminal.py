@@ -23,6 +23,11 @@ class Column(NamedTuple):
     def width(self) -> int:
         return max(*map(len, self.title.split("\n")), *(len(cell) for cell in self.cells))
 
+    @property
+    def least(self) -> int:
+        """The longest word."""
+        return max(len(word) for cell in (self.title, *map(str, self.cells)) for word in cell.split() or [""])
+
 
 def split(
     title: str,
@@ -32,7 +37,10 @@ def split(
     groups: Sequence[object],
     width: int,
 ) -> Iterator[Table]:
-    """Columns in as many tables as the width needs: the first starts with `leading`, the others with `names`."""
+    """Columns in as many tables as the width needs: the first starts with `leading`, the others with `names`.
+
+    Where not even one column fits beside the names, these are broken into lines: a figure is never cut.
+    """
     standing = start = list(leading)
     for column in columns:
         if len(standing) > len(start) and _width([*standing, column]) > width:
@@ -49,7 +57,10 @@ def assembled(title: str, standing: Sequence[Column], groups: Sequence[object]) 
     height = max(column.title.count("\n") for column in standing)
     for column in standing:
         raised = "\n" * (height - column.title.count("\n")) + column.title
-        table.add_column(Text(raised), justify="right" if column.right else "left", no_wrap=True)
+        if column.right:
+            add_figures(table, Text(raised), column.width)
+        else:
+            add_names(table, Text(raised), column.least)
     for index, cells in enumerate(zip(*(column.cells for column in standing), strict=True)):
         if index and groups[index] != groups[index - 1]:
             table.add_section()
@@ -66,6 +77,16 @@ def plain(title: str | None) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
+
+
+def add_names(table: Table, title: str | Text, least: int) -> None:
+    """A column of words, which is broken into lines of at least so many characters where the terminal is narrow."""
+    table.add_column(title, overflow="fold", min_width=least)
+
+
+def add_figures(table: Table, title: str | Text, width: int | None = None) -> None:
+    """A column of figures, which are shown whole whatever the width."""
+    table.add_column(title, justify="right", no_wrap=True, min_width=width, overflow="fold")
 
 
 def add_row(table: Table, *cells: str | Text) -> None:

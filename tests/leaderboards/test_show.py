@@ -6,9 +6,11 @@ import pytest
 from rich.console import Console
 
 from privtalk.core.records import Estimate
+from privtalk.leaderboards import formats
 from privtalk.leaderboards import show as terminal
 from privtalk.leaderboards.board.build import build
 from privtalk.leaderboards.regression import regression
+from privtalk.leaderboards.regression.reports import change_digits
 from privtalk.leaderboards.regression.table import show_comparison
 from privtalk.leaderboards.sections.utility import tables
 
@@ -34,6 +36,27 @@ def test_every_metric_and_row_is_shown_at_any_width(runs, width):
         assert name in text
     for label in ("FedAvg", "PrivFedTalk", "Zero-shot DiffTalk", "Static reference"):
         assert label in text
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal(runs):
+    """Names are broken into lines; intervals stand whole in the overview and in a comparison."""
+    board = build(runs.records, runs.samples)
+    text = printed(terminal.show, board, 80)
+    assert "…" not in text
+    for row in board.rows:
+        cell = row.cells[board.headline]
+        if cell.difference.value is not None:
+            assert (
+                formats.with_interval(cell.difference, board.metric(board.headline).digits, signed=True)
+                in text
+            )
+    worse = runs.rescored(lambda r, s: {"psnr": s.scores["psnr"] - 4.123})
+    found = regression.compare(runs.records, runs.samples, worse.records, worse.samples)
+    shown = printed(show_comparison, found, 80)
+    assert "…" not in shown
+    for change in found.noteworthy:
+        assert formats.with_interval(change.difference, change_digits(change), signed=True) in shown
+        assert f"{change.status} " in shown
 
 
 def test_missing_values_are_dashes_with_a_reason(runs):

@@ -21,12 +21,10 @@ def trust(board: Board, remarks: Sequence[EvidenceLine], sound: Sequence[str]) -
         for why in row.incomplete
     ]
     lines += [EvidenceLine(subject=row.where, figure=row.text, verdict="missing") for row in board.absent]
-    lines += [*few_clients(board), *remarks]
+    lines += [*few_clients(board), *one_seed(board), *remarks]
     lines += [EvidenceLine(subject=who, figure=flag, verdict="worse") for who, flag in flagged(board.rows)]
     lost = missing_sentence(board)
-    text = (
-        f"With care: {len(lines)} remark{'s' if len(lines) > 1 else ''}." if lines else _sound(board, sound)
-    )
+    text = _with_care(lines) if lines else _sound(board, sound)
     text = f"With care: {lost}. {text.removeprefix('With care: ')}" if lost else text
     return finding(TRUST, [Answer("", text)], lines, "warning" if lines else "plain")
 
@@ -42,6 +40,22 @@ def few_clients(board: Board) -> list[EvidenceLine]:
             subject=who, figure="findings are of these people alone, not of others", verdict="warning"
         )
     ]
+
+
+def one_seed(board: Board) -> list[EvidenceLine]:
+    """A line where everything was trained once: intervals over clients do not hold another training."""
+    if len(board.seeds) != 1:
+        return []
+    said = "all was trained once, and intervals tell nothing of how another training would end"
+    return [EvidenceLine(subject="1 seed", figure=said, verdict="warning")]
+
+
+def _with_care(lines: Sequence[EvidenceLine]) -> str:
+    """The number of remarks, and the first of them."""
+    first = f"{lines[0].subject}: {lines[0].figure}".rstrip(".")
+    if len(lines) == 1:
+        return f"With care: 1 remark: {first}."
+    return f"With care: {len(lines)} remarks, the first: {first}."
 
 
 def missing_sentence(board: Board) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -69,7 +70,7 @@ def test_a_control_that_failed_is_a_remark_and_no_finding_is_sound():
 
 def test_controls_that_hold_are_told(board):
     assert Protections(board).remarks() == []
-    assert Protections.sound in findings(board)[-1].answers[0].text
+    assert Protections.sound in findings(replace(board, seeds=(0, 1)))[-1].answers[0].text
 
 
 @pytest.fixture

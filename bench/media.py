@@ -34,6 +34,9 @@ def write_video(
         container.mux(video.encode(None))
         samples = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None]), format="fltp", layout="mono")
         samples.sample_rate = rate
+        samples.pts = (
+            0  # the encoder's run-up then lies before 0 and is not played: else all is heard 64 ms late
+        )
         container.mux(sound.encode(samples))
         container.mux(sound.encode(None))
 

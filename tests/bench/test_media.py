@@ -40,6 +40,25 @@ def test_video_has_its_frames_and_its_sound(tmp_path, frames):
     assert list(tmp_path.iterdir()) == [tmp_path / "clip.mp4"]
 
 
+def test_sound_is_heard_when_the_frame_is_seen(tmp_path):
+    """Three flashes with a click each; of a film whose sound comes late the mouth closes before its p is heard."""
+    rate, fps, at = 16_000, 25, (0.52, 1.0, 1.48)
+    audio, frames = np.zeros(2 * rate, np.float32), np.zeros((2 * fps, 64, 64, 3), np.uint8)
+    for moment in at:
+        audio[round(moment * rate) :][:400] = 0.8 * np.sin(2 * np.pi * 800 * np.arange(400) / rate)
+        frames[round(moment * fps)] = 255
+    write_video(tmp_path / "clip.mp4", frames, audio, fps, rate)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        seen = [float(f.time) for f in container.decode(video=0) if f.to_ndarray(format="gray").mean() > 128]
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        sound = [(float(f.time), f.to_ndarray()[0]) for f in container.decode(audio=0)]
+    times = np.concatenate([start + np.arange(len(samples)) / rate for start, samples in sound])
+    loud = times[np.abs(np.concatenate([samples for _, samples in sound])) > 0.2]
+    heard = loud[np.diff(loud, prepend=-1) > 0.1]
+    assert seen == pytest.approx(at, abs=1e-3)
+    assert heard == pytest.approx(at, abs=0.005)
+
+
 def test_strip_shows_evenly_spaced_frames(tmp_path, frames):
     write_strip(tmp_path / "strip.png", frames, count=5)
     with Image.open(tmp_path / "strip.png") as image:

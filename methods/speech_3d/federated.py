@@ -1,8 +1,9 @@
 """Speech-driven faces that people's devices adapt together: a shared adapter of the motion decoder, own embeddings.
 
-The base is the regressor, trained on public people. A device trains a low-rank adapter of the decoder (LoRA, after
-TalkLoRA) and the embedding of its person on its own clips; the embedding never leaves it, the adapter's change is
-clipped, summed and given noise by the code that all federations here share (`federation.aggregate`).
+The base is the regressor, trained on a few public people: captured faces are rare. A device trains a low-rank adapter
+of the decoder (LoRA, after TalkLoRA) and the embedding of its person on its own clips; the embedding never leaves it,
+the adapter's change is clipped, summed and given noise by the code that all federations here share
+(`federation.aggregate`).
 
 Shapes: N clients, K clients of a round, d numbers of an adapter, E embedding, T frames, C motion channels.
 """
@@ -34,6 +35,8 @@ from privtalk.methods.speech_3d.regressor import Regressor
 class SpeechFederation(Frozen):
     """How devices train together."""
 
+    faces: int = Field(12, ge=2, le=100_000)
+    """Public people whose motion is known, from whom the base learns: as many as VOCASET has. Voices are plenty."""
     rounds: int = Field(12, ge=1, le=100_000)
     rate: float = Field(0.25, gt=0, le=1)
     """Chance of each client to take part in a round."""

@@ -20,7 +20,7 @@ from privtalk.attacks.views import Bank, ServerRound
 from privtalk.bench.accounts import accounted, calibrated, voided
 from privtalk.bench.attack_records import recorded
 from privtalk.bench.execution.task import Report
-from privtalk.bench.tasks.speech_3d.footage import MeshCorpus
+from privtalk.bench.tasks.speech_3d.footage import MeshCorpus, public_faces
 from privtalk.bench.tasks.speech_3d.settings import EPS, Speech3dCell
 from privtalk.core.record_parts import AttackResult, Epsilons, Privacy
 from privtalk.core.records import FederationBlock
@@ -236,12 +236,13 @@ def _gradient(devices: SpeechDevices, clips: MotionClips, adapter: Tensor) -> Te
     return devices.gradient(clips, adapter, identity)
 
 
-def public_numbers(corpus: MeshCorpus, clips: MotionClips) -> MotionClips:
-    """Returns the public people's clips with their numbers among the public."""
+def of_faces(corpus: MeshCorpus, clips: MotionClips, faces: int) -> MotionClips:
+    """Returns the public clips of people whose motion is known, with their numbers among these."""
     names = corpus.parts["public"].people
-    number = {name: index for index, name in enumerate(dict.fromkeys(names))}
-    speaker = torch.tensor([number[name] for name in names])
-    return replace(clips, speech=replace(clips.speech, speaker=speaker))
+    number = {name: index for index, name in enumerate(public_faces(corpus, faces))}
+    found = _chosen(clips, torch.tensor([name in number for name in names]))
+    speaker = torch.tensor([number[name] for name in names if name in number])
+    return replace(found, speech=replace(found.speech, speaker=speaker))
 
 
 def federation_of(cell: Speech3dCell) -> SpeechFederation:

@@ -236,14 +236,21 @@ def open_meshes(spec: MeshCorpusSpec) -> MeshCorpus:
 
 
 @lru_cache(maxsize=1)
-def open_publicly(spec: MeshCorpusSpec) -> MeshCorpus:
-    """Returns a corpus whose scale is of public people's motion: what a federation may know before it begins, since a
-    scale of its clients' motion would tell of them outside every account.
+def open_publicly(spec: MeshCorpusSpec, faces: int) -> MeshCorpus:
+    """Returns a corpus whose scale is of `faces` public people's motion: what a federation may know before it begins,
+    since a scale of its clients' motion would tell of them outside every account.
     """
     corpus = open_meshes(spec)
-    codes = corpus.parts["public"].codes
+    known = set(public_faces(corpus, faces))
+    public = corpus.parts["public"]
+    codes = public.codes[[name in known for name in public.people]]
     frames = codes.reshape(-1, codes.shape[-1])
     return corpus._replace(scale=motion_scale(frames, corpus.rig.basis(), corpus.rig.lips, corpus.rig.eyes))
+
+
+def public_faces(corpus: MeshCorpus, faces: int) -> tuple[str, ...]:
+    """Returns the public people whose motion is known, the first `faces` or all that there are."""
+    return tuple(dict.fromkeys(corpus.parts["public"].people))[:faces]
 
 
 def _about(piece: MeshPiece) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from privtalk.bench.corpus.mesh.embedded import MeshCorpusSpec
 from privtalk.bench.execution import Job
 from privtalk.bench.execution.task import Report
 from privtalk.bench.task import Preparation
-from privtalk.bench.tasks.speech_3d.federating import ROUND, federated, public_numbers, rounds_of
-from privtalk.bench.tasks.speech_3d.footage import MeshCorpus, Part, open_meshes, open_publicly
+from privtalk.bench.tasks.speech_3d.federating import ROUND, federated, federation_of, of_faces, rounds_of
+from privtalk.bench.tasks.speech_3d.footage import MeshCorpus, Part, open_meshes, open_publicly, public_faces
 from privtalk.bench.tasks.speech_3d.settings import BASE, EPS, FEDERATED, TEACHER_STEPS, Speech3dCell
 from privtalk.core.cache import cache_folder, content_hash, read_tensors, verified, write_tensors
 from privtalk.core.seeds import stream_key, torch_stream
@@ -120,8 +120,10 @@ class SpeechLesson:
 
     @property
     def _federation(self) -> dict[str, Any] | None:
-        if self.method != FEDERATED or self.cell.federation is None:
+        if self.method not in (BASE, FEDERATED) or self.cell.federation is None:
             return None
+        if self.method == BASE:
+            return {"faces": self.cell.faces}
         return {**self.cell.federation.model_dump(mode="json"), "eps": self.cell.at.get(EPS)}
 
     @property
@@ -187,7 +189,7 @@ def _cost(lesson: SpeechLesson) -> float:
 
 def corpus_of(cell: Speech3dCell) -> MeshCorpus:
     """Returns the corpus as a row may know it."""
-    return open_publicly(cell.corpus) if cell.public else open_meshes(cell.corpus)
+    return open_meshes(cell.corpus) if cell.faces is None else open_publicly(cell.corpus, cell.faces)
 
 
 def learn(report: Report, lesson: SpeechLesson) -> None:
@@ -297,7 +299,7 @@ TEACHERS: Mapping[str, Callable[[Report, SpeechLesson, MeshCorpus], Learned]] = 
 def _lesson_clips(lesson: SpeechLesson, corpus: MeshCorpus) -> MotionClips:
     """The clips that a network learns from: the speakers', or for the base of a federation the public's."""
     if lesson.method == BASE:
-        return public_numbers(corpus, heard(lesson.cell, "public"))
+        return of_faces(corpus, heard(lesson.cell, "public"), federation_of(lesson.cell).faces)
     return heard(lesson.cell, "train")
 
 
@@ -314,7 +316,7 @@ def new_network(lesson: SpeechLesson, corpus: MeshCorpus) -> SpeechToMotion:
     """Returns a lesson's network, untrained."""
     cls = find_speech_method(lesson.method)
     public = lesson.method in (BASE, FEDERATED)
-    people = dict.fromkeys(corpus.parts["public"].people) if public else corpus.speakers
+    people = public_faces(corpus, federation_of(lesson.cell).faces) if public else corpus.speakers
     shape = MotionShape(len(corpus.rig.channels), len(people), len(corpus.emotions), VISEMES)
     options = cls.Options.model_validate(lesson.options)
     if issubclass(cls, FederatedTalker):
@@ -354,12 +356,12 @@ def _load(network: nn.Module, path: Path, *, strict: bool = True) -> None:
 def heard(cell: Speech3dCell, part: Part) -> MotionClips:
     """Returns a part's clips with what the frozen encoder hears in them; kept for the next task of this process."""
     path = SpeechLesson(cell, ENCODER).path
-    return _heard(path, cell.network.content, cell.corpus, part, public=cell.public)
+    return _heard(path, cell.network.content, cell.corpus, part, cell.faces)
 
 
 @lru_cache(maxsize=6)
-def _heard(encoder: Path, width: int, spec: MeshCorpusSpec, part: Part, *, public: bool) -> MotionClips:
-    corpus = open_publicly(spec) if public else open_meshes(spec)
+def _heard(encoder: Path, width: int, spec: MeshCorpusSpec, part: Part, faces: int | None) -> MotionClips:
+    corpus = open_meshes(spec) if faces is None else open_publicly(spec, faces)
     listen = _encoder(encoder, width)
     with torch.no_grad():
         content = torch.cat([listen(mel) for mel in corpus.parts[part].mel.split(64)])

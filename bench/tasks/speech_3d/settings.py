@@ -65,7 +65,7 @@ class Speech3dCell(task.Cell):
     """None for floors and ceilings, which learn nothing."""
     options: dict[str, Any]
     federation: SpeechFederation | None = None
-    """None for rows of which no devices are part."""
+    """None for rows that are neither trained by devices nor what these start from."""
     evaluation: MeshEvaluation
 
     @property
@@ -77,6 +77,11 @@ class Speech3dCell(task.Cell):
     def public(self) -> bool:
         """Whether it may know nothing of the speakers but what devices send."""
         return self.method in (BASE, FEDERATED)
+
+    @property
+    def faces(self) -> int | None:
+        """Public people of whose motion it may know; None where it knows the speakers'."""
+        return None if self.federation is None else self.federation.faces
 
     @property
     def steps(self) -> int:

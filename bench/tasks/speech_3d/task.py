@@ -85,7 +85,8 @@ AXES = {
     SPEAKERS: Axis("whose speech is animated", str, planned=False),
 }
 CONDITIONS = {
-    "federation": Condition(lambda cell: cell.federation is not None, "a federated row"),
+    "federation": Condition(lambda cell: cell.method == FEDERATED, "a federated row"),
+    "federation.faces": Condition(lambda cell: cell.public, "a federated row or its base"),
     "federation.clip": Condition(lambda cell: EPS in cell.at, "a federated row with an epsilon"),
     "training": Condition(lambda cell: cell.trains, "a row that learns"),
     "network": Condition(lambda cell: cell.trains, "a row that learns"),
@@ -165,7 +166,7 @@ class Speech3d(task.Task):
             network=settings.network,
             training=None if reference else settings.training,
             options={} if reference else _options(settings, wanted),
-            federation=settings.federation if wanted.method == FEDERATED else None,
+            federation=settings.federation if wanted.method in (BASE, FEDERATED) else None,
             evaluation=settings.evaluation,
         )
         if wanted.method == "diffusiontalker" and cell.steps not in STUDENTS:

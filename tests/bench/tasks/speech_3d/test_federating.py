@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from privtalk.bench.tasks.speech_3d import footage
-from privtalk.bench.tasks.speech_3d.federating import mechanism, message_attacks, setting
-from privtalk.bench.tasks.speech_3d.footage import open_meshes, open_publicly
+from privtalk.bench.tasks.speech_3d.federating import mechanism, message_attacks, of_faces, setting
+from privtalk.bench.tasks.speech_3d.footage import open_meshes, open_publicly, public_faces
 from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, kept_rounds, opened
 from privtalk.core.records import RunStore
 from privtalk.methods.speech_3d.federated import FederatedRound
 from tests.bench.tasks.speech_3d.planned import cells_of
+
+
+FACES = 12
+"""The default."""
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +31,11 @@ def test_what_devices_start_from_does_not_move_with_their_own_clips(rows, monkey
     corpus = open_meshes(cell.corpus)
     train = corpus.parts["train"]
     other = replace(train, codes=train.codes * 3 + 1)
-    before = open_publicly(cell.corpus).scale
+    before = open_publicly(cell.corpus, FACES).scale
     changed = corpus._replace(parts={**corpus.parts, "train": other})
     open_publicly.cache_clear()
     monkeypatch.setattr(footage, "open_meshes", lambda spec: changed)
-    after = open_publicly(cell.corpus).scale
+    after = open_publicly(cell.corpus, FACES).scale
     open_publicly.cache_clear()
     assert torch.equal(before.mean, after.mean)
     assert torch.equal(before.spread, after.spread)
@@ -39,7 +43,7 @@ def test_what_devices_start_from_does_not_move_with_their_own_clips(rows, monkey
 
 
 def test_rows_of_a_federation_know_the_public_scale_and_others_that_of_all_speakers(rows):
-    public = open_publicly(rows["federated", "none"].corpus).scale
+    public = open_publicly(rows["federated", "none"].corpus, FACES).scale
     own = open_meshes(rows["federated", "none"].corpus).scale
     assert not torch.equal(public.mean, own.mean)
     for method in ("federated", "federated_base"):
@@ -49,6 +53,27 @@ def test_rows_of_a_federation_know_the_public_scale_and_others_that_of_all_speak
         true = torch.from_numpy(corpus_of(cell).parts["test"].codes)
         assert torch.allclose(codes, public.standard(true))
     assert torch.equal(corpus_of(rows["regressor", "none"]).scale.mean, own.mean)
+
+
+def test_a_base_learns_from_the_faces_that_are_public_and_from_no_others(rows, monkeypatch):
+    """Scale, libraries and clips are of these; another face that moves otherwise changes nothing."""
+    cell = rows["federated_base", "none"]
+    corpus = corpus_of(cell)
+    faces = public_faces(corpus, 3)
+    clips = of_faces(corpus, heard(cell, "public"), 3)
+    owned = [name in faces for name in corpus.parts["public"].people]
+    assert torch.equal(clips.codes, heard(cell, "public").codes[torch.tensor(owned)])
+    assert sorted(set(clips.speech.speaker.tolist())) == [0, 1, 2]
+    public = corpus.parts["public"]
+    codes = np.where(np.array(owned)[:, None, None], public.codes, 3 * public.codes + 1)
+    changed = corpus._replace(parts={**corpus.parts, "public": replace(public, codes=codes)})
+    open_publicly.cache_clear()
+    before = open_publicly(cell.corpus, 3).scale
+    monkeypatch.setattr(footage, "open_meshes", lambda spec: changed)
+    open_publicly.cache_clear()
+    assert torch.equal(before.mean, open_publicly(cell.corpus, 3).scale.mean)
+    assert not torch.equal(before.mean, open_publicly(cell.corpus, 4).scale.mean)
+    open_publicly.cache_clear()
 
 
 def test_where_nobody_took_part_the_attacks_say_so(rows):

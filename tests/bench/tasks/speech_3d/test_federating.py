@@ -16,7 +16,6 @@ from privtalk.core.records import RunStore
 from privtalk.methods.speech_3d.federated import FederatedRound
 from tests.bench.tasks.speech_3d.planned import cells_of
 
-
 FACES = 12
 """The default."""
 

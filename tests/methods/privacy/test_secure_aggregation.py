@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -31,6 +31,7 @@ from privtalk.methods.privacy.secure_aggregation import (
     TooFewClientsError,
     Topology,
 )
+from privtalk.methods.privacy.secure_aggregation.secure_sum import SecureRound, ServerTranscript
 from privtalk.methods.registry import build
 from tests.methods.privacy.played_rounds import constant, random_messages, streamed
 
@@ -250,6 +251,27 @@ def test_the_server_sees_the_masked_vectors_and_the_sum() -> None:
         assert not np.any(seen.masked[k] == later.masked[k])
     fresh = [replace(secure, keys=None).serve(messages, 6).masked[0] for _ in range(2)]
     assert not np.any(fresh[0] == fresh[1])
+
+
+def test_a_sum_in_parts_is_the_sum_and_keeps_no_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = random_messages(range(6), 7, 1)
+    secure = SecureSum(grid=IntegerGrid(bound=1, clients=6), keys=streamed(0), round=1)
+    ended: list[ServerTranscript] = []
+    finish = SecureRound.finish
+
+    def watched(opened: SecureRound, lost: Collection[int] = ()) -> ServerTranscript:
+        ended.append(finish(opened, lost))
+        return ended[-1]
+
+    monkeypatch.setattr(SecureRound, "finish", watched)
+    running = secure.begin(range(6), 7)
+    for first, last in ((0, 1), (1, 4), (4, 6)):
+        running.add(messages[first:last])
+    assert torch.equal(running.total(), secure.grid.decode(secure.serve(messages, 7).total))
+    in_parts, whole = ended
+    assert in_parts.masked == {}
+    assert in_parts.survivors == whole.survivors == tuple(range(6))
+    assert set(whole.masked) == set(range(6))
 
 
 def test_secrets_are_drawn_at_random_where_no_stream_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

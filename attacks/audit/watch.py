@@ -99,7 +99,7 @@ class Booked:
 
 @dataclass
 class Sent:
-    """What devices handed over in a round: of their messages no more than is checked.
+    """The outcome of a round as devices handed it over: of their messages no more than is checked.
 
     A round comes in waves; all but `parts` does not grow with what a client sends.
     """

@@ -75,7 +75,7 @@ class Speeds:
         self._measured.pop(worker, None)
 
     def given(self, free: Collection[int], waiting: Sequence[Job]) -> dict[int, int]:
-        """Which of the waiting tasks each free worker is given, by its place; a worker that should wait has none.
+        """The waiting task that each free worker is given, by its place; a worker that should wait has none.
 
         At least one gets a task where nobody is at work.
         """

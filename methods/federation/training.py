@@ -9,12 +9,12 @@ from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.local import one_by_one
 from privtalk.methods.federation.rounds import Federation, Observer, federate
 from privtalk.methods.federation.stacks import StackRunner
 from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.summation import summation
 from privtalk.methods.federation.transcript import KEEP_LOG, Keep
 from privtalk.methods.privacy.accounting.ledger import Budget
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism

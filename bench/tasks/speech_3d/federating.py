@@ -26,7 +26,7 @@ from privtalk.core.record_parts import AttackResult, Epsilons, Privacy
 from privtalk.core.records import FederationBlock
 from privtalk.core.seeds import torch_stream
 from privtalk.core.streams import Stream
-from privtalk.methods.federation.aggregation import MINIMUM
+from privtalk.methods.federation.summation import MINIMUM
 from privtalk.methods.privacy.accounting import sampled_gaussian
 from privtalk.methods.privacy.accounting.adversaries import most_participations
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism

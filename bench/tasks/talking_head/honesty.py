@@ -14,7 +14,7 @@ from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.bench.tasks.talking_head.stages.reconstruct import LEAST_PUBLIC
 from privtalk.bench.tasks.talking_head.stages.score import evaluators
 from privtalk.bench.tasks.talking_head.stages.shadow_plan import FEWEST
-from privtalk.methods.federation.aggregation import MINIMUM
+from privtalk.methods.federation.summation import MINIMUM
 from privtalk.methods.privacy.accounting.sampled_gaussian import void_delta
 from privtalk.methods.registry import METHODS
 from privtalk.metrics.declaration import Undefined

@@ -23,9 +23,9 @@ from privtalk.core.errors import UserError
 from privtalk.core.seeds import torch_stream
 from privtalk.methods.adapters import AdapterBank, target_layers
 from privtalk.methods.config import AdapterConfig, FederationConfig
-from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.cohorts import choose_cohort
 from privtalk.methods.federation.local import stack_width
+from privtalk.methods.federation.summation import summation
 from privtalk.methods.federation.waves import STACKS
 from privtalk.methods.registry import METHODS, adapter_config
 

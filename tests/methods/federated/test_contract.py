@@ -17,10 +17,10 @@ from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.backbone.backbone import Backbone
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation.aggregation import summation
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.rounds import Federation, federate
 from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.summation import summation
 from privtalk.methods.federation.transcript import Keep
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism

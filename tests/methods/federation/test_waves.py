@@ -16,10 +16,10 @@ from torch import Tensor
 from privtalk.methods.config import FederationConfig, Normalisation
 from privtalk.methods.federation import waves
 from privtalk.methods.federation.aggregate import Aggregation, RoundSum, aggregate
-from privtalk.methods.federation.aggregation import Unsent, summation
 from privtalk.methods.federation.residual import AveragingLoss, aggregation_residual
 from privtalk.methods.federation.rounds import Federation, federate
 from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.summation import Unsent, summation
 from privtalk.methods.federation.transcript import Keep
 from privtalk.methods.messages import Collected, Message, begin, plain_sum
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import AdaptiveClipping

@@ -15,9 +15,9 @@ from privtalk.bench.tasks.talking_head.stages import privacy
 from privtalk.core.record_parts import RoundChecks
 from privtalk.core.records import Privacy
 from privtalk.methods.federated.method import FederatedMethod
-from privtalk.methods.federation.aggregation import MINIMUM
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.rounds import PublicConstants
+from privtalk.methods.federation.summation import MINIMUM
 from privtalk.methods.privacy.accounting.ledger import Ledger
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import RATE
 from privtalk.methods.privacy.mechanisms.matrix_factorisation import sensitivity, square_root

@@ -7,7 +7,7 @@ from dataclasses import replace
 from privtalk.bench.accounts import accounted, calibrated, voided
 from privtalk.bench.tasks.talking_head.settings import PrivacySpec, TalkingHeadCell, Training
 from privtalk.core.records import Epsilons, Privacy
-from privtalk.methods.federation.aggregation import MINIMUM, summation
+from privtalk.methods.federation.summation import MINIMUM, summation
 from privtalk.methods.federation.transcript import Transcript
 from privtalk.methods.privacy.accounting import adversaries
 from privtalk.methods.privacy.accounting import sampled_gaussian as accounting

@@ -110,7 +110,7 @@ class Dropping:
         return running.total()
 
     def begin(self, clients: Sequence[int], dim: int) -> RunningSum:
-        """Of too few clients the sum of nobody: they send nothing."""
+        """The sum of nobody where clients are too few: they send nothing."""
         if len(clients) < self.secure.minimum:
             return Unsent(dim)
         return self.secure.begin(clients, dim)

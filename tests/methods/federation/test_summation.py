@@ -9,10 +9,10 @@ import torch
 
 from privtalk.methods.adapters import AdapterBank
 from privtalk.methods.config import FederationConfig
-from privtalk.methods.federation.aggregation import MINIMUM, summation
 from privtalk.methods.federation.clients import ClientData
 from privtalk.methods.federation.rounds import Federation, federate, play_round
 from privtalk.methods.federation.state import TrainingState
+from privtalk.methods.federation.summation import MINIMUM, summation
 from privtalk.methods.federation.transcript import Keep
 from privtalk.methods.privacy.mechanisms.discrete import DiscreteMechanism
 from privtalk.methods.privacy.mechanisms.noise import NO_PRIVACY, GaussianMechanism

@@ -101,7 +101,7 @@ class Booked:
 class Sent:
     """The outcome of a round as devices handed it over: of their messages no more than is checked.
 
-    A round comes in waves; all but `parts` does not grow with what a client sends.
+    A round comes in waves, of whose messages `parts` alone is kept.
     """
 
     clip: float
@@ -114,7 +114,7 @@ class Sent:
     credible: bool = True
     """Whether all weights that devices claim lie in (0, 1]."""
     parts: list[Tensor] = field(default_factory=list)
-    """float32 [k, w] by wave: what each client adds to the sum by the definition, where messages are compared."""
+    """float32 [k, w] by wave: what each client adds to the sum by the definition, for messages to be compared with."""
 
 
 @dataclass
@@ -122,8 +122,6 @@ class Watch:
     """The observer of one training."""
 
     booked: Booked
-    compares: bool = True
-    """Whether messages are kept by the run, to be compared with what devices handed over."""
     kept: dict[str, Any] = field(
         default_factory=lambda: {"squares": 0.0, "count": 0, "taken": [], "bits": [], "weight": []}
     )
@@ -160,8 +158,7 @@ class Watch:
         seen.credible &= not bool(((reliability <= 0) | (reliability > 1)).any())
         parts = self._parts(raw, weights, seen.clip)
         seen.total += parts.sum(0)
-        if self.compares:
-            seen.parts.append(parts.float())
+        seen.parts.append(parts.float())
 
     def used(self, mean: Tensor) -> None:
         """Sees the mean update that the server works with."""

@@ -74,18 +74,14 @@ def place(checkpoints: Path, round_: int) -> Path:
     return checkpoints / f"watch-{round_}.safetensors"
 
 
-def resumed(
-    found: Booked | None, checkpoints: Path, of: str, rounds: int, compares: bool = True
-) -> Watch | None:
+def resumed(found: Booked | None, checkpoints: Path, of: str, rounds: int) -> Watch | None:
     """The observer of a cell of which `rounds` rounds are trained; None where nothing is booked.
-
-    It `compares` messages where the run keeps them.
 
     Raises `ValueError` where it did not see those rounds, so that training must start again.
     """
     if found is None:
         return None
-    watch = Watch(found, compares)
+    watch = Watch(found)
     if rounds and not watch.restored(place(checkpoints, rounds), of, rounds):
         raise ValueError(f"its first {rounds} rounds were checked by nobody")
     return watch

@@ -99,12 +99,11 @@ def train_cell(
     found = None
     if method is not None:
         found = checks.booked(training, method, clients, method.message_length(template))
-    keep = Keep(messages=training.attack.rounds > 0, adapters=True, last=training.attack.rounds)
     try:
-        watch = checks.resumed(found, checkpoints, cell.id, state.round if state else 0, keep.messages)
+        watch = checks.resumed(found, checkpoints, cell.id, state.round if state else 0)
     except ValueError as error:
         checks.started_again(checkpoints / STATE, error)
-        state, watch = None, checks.resumed(found, checkpoints, cell.id, 0, keep.messages)
+        state, watch = None, checks.resumed(found, checkpoints, cell.id, 0)
     report("training", state.round if state else 0, rounds)
     for after in train(
         cell.method,
@@ -116,7 +115,7 @@ def train_cell(
         options=training.options,
         mechanism=mechanism,
         budget=budget,
-        keep=keep,
+        keep=Keep(messages=True, adapters=True, last=training.attack.rounds),
         state=state,
         observer=watch,
         run=run,

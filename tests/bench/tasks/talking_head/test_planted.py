@@ -231,3 +231,28 @@ def test_a_planted_fault_fails_the_run(run, monkeypatch, capsys, fault):
     assert not list(RunStore(folder))
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed fedavg")]
     assert said in line
+
+
+SOUND_LEAVING = DiscreteMechanism.leave
+
+
+def shared_by_a_wave(self, vectors, numbers, cohort, stream, round_):
+    return SOUND_LEAVING(self, vectors, numbers, len(numbers), stream, round_)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [CENTRAL, SHARES, SECURE, ADAPTIVE])
+def test_rounds_of_several_waves_are_as_booked(run, monkeypatch, settings):
+    monkeypatch.setattr(waves, "STACKS", 1)
+    code, folder = run((*settings, "federation.chunk=2"))
+    assert code == command.OK
+    [record] = RunStore(folder)
+    assert record.federation.checks.deviation_ratio == pytest.approx(1.0, abs=0.08)
+
+
+def test_noise_that_each_wave_makes_anew_fails_the_run(run, monkeypatch, capsys):
+    monkeypatch.setattr(waves, "STACKS", 1)
+    monkeypatch.setattr(DiscreteMechanism, "leave", shared_by_a_wave)
+    code, _ = run((*SHARES, "federation.chunk=2"))
+    assert code == command.FAILED
+    assert NOISE in capsys.readouterr().err

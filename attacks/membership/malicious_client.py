@@ -27,6 +27,7 @@ from privtalk.attacks.membership.passes import Asked, Passes
 from privtalk.attacks.membership.release import ReleaseTarget
 from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.probing import Scores, Suspect
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.views import ClientView
 from privtalk.core.streams import Stream
 
@@ -109,13 +110,13 @@ def attack_client(
         "blind": (blind, known),
     }
     falls = {
-        "never_trained": (start[some] - after(0 * moves, scene.some), known_some),
-        "gaussian_update": (start[some] - after(random, scene.some), known_some),
+        "never_trained": (difference(start[some], after(0 * moves, scene.some)), known_some),
+        "gaussian_update": (difference(start[some], after(random, scene.some)), known_some),
         "blind": (blind, known),
     }
     return {
         COSINE.name: outcome(COSINE, matched(moves, gradients), known, cosines, stream),
-        LOSS.name: outcome(LOSS, start - after(moves, scene.asked), known, falls, stream),
+        LOSS.name: outcome(LOSS, difference(start, after(moves, scene.asked)), known, falls, stream),
     }
 
 

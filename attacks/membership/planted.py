@@ -27,6 +27,7 @@ from privtalk.attacks.membership.user_inference import suspect
 from privtalk.attacks.outcome import StrengthOutcome
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.roc import auc
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.shadows import Members, Worlds
 from privtalk.attacks.views import ReleaseView
 from privtalk.core.intervals import LEVEL, Interval, mean_interval
@@ -83,7 +84,7 @@ def client_strengths(
     for index, members in enumerate(worlds.members):
         there = suspect(view, worlds.bank.select([index]))
         after = Passes(suspect=there, asked=asked, initial=target.initial)
-        fell = start - asked.means(after.losses(after.t))
+        fell = difference(start, asked.means(after.losses(after.t)))
         cosine = malicious_client.matched(moves[index : index + 1], gradients)
         cosines.append(auc(cosine[members], cosine[~members]))
         falls.append(auc(fell[members], fell[~members]))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from privtalk.attacks.membership.passes import Asked, Passes
 from privtalk.attacks.probing import Suspect
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.views import Bank
 
 Rows = NDArray[np.float64]
@@ -33,8 +34,8 @@ def answers(suspect: Suspect, asked: Asked, initial: Bank, statistics: Mapping[s
 
 
 def over(signals: Signals, base: Signals) -> Signals:
-    """Differences to the base."""
-    return {name: values - base[name] for name, values in signals.items()}
+    """Differences to the base, rounding left out."""
+    return {name: difference(values, base[name], name) for name, values in signals.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from privtalk.attacks.membership.passes import Asked, Passes
 from privtalk.attacks.membership.release import Answers, ReleaseTarget
 from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.probing import Scores, Suspect
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.views import Bank, ReleaseView
 from privtalk.core.streams import Stream
 from privtalk.methods.adapters import AdapterBank
@@ -81,7 +82,7 @@ def ask_worlds(view: ReleaseView, bank: AdapterBank, asked: Asked, base: Scores)
     rows = []
     for world in range(len(bank)):
         suspect = Suspect(backbone=view.backbone, adapter=bank.select([world]), adapt=view.adapt)
-        rows.append(gains(suspect, asked, view.adapter) - base)
+        rows.append(difference(gains(suspect, asked, view.adapter), base))
     return np.stack(rows)
 
 
@@ -101,7 +102,7 @@ def attack_with_shadows(
 ) -> dict[str, AttackOutcome]:
     """Outcomes of LiRA, RMIA and their like; `answers` are the suspect's about the exact footage of `target`."""
     suspect = Suspect(backbone=view.backbone, adapter=view.adapter, adapt=view.adapt)
-    population = gains(suspect, own.asked, view.adapter) - own.base
+    population = difference(gains(suspect, own.asked, view.adapter), own.base)
     population_out = imputed(worlds.outsiders)
     return {
         name: _outcome(

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from privtalk.attacks.declaration import Declaration
 from privtalk.attacks.probing import Scores, Suspect, person_losses, probes
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.views import Bank, ReleaseView
 from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
@@ -46,6 +47,7 @@ def user_inference(
 ) -> Scores:
     """[n] score of each person, given by their fresh windows; larger means "took part"."""
     shared = probes(people, stream, timesteps, draws)
-    return person_losses(suspect(view, None), people, shared) - person_losses(
-        suspect(view, view.adapter), people, shared
+    base, adapted = (
+        person_losses(suspect(view, adapter), people, shared) for adapter in (None, view.adapter)
     )
+    return difference(base, adapted)

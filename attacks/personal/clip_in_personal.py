@@ -26,6 +26,7 @@ from privtalk.attacks.outcome import AttackOutcome, MeasureOutcome
 from privtalk.attacks.personal.target import PersonalTarget, each_loss
 from privtalk.attacks.probing import Scores
 from privtalk.attacks.roc import auc_interval
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.views import PersonalView
 from privtalk.core.streams import Stream
 
@@ -65,4 +66,5 @@ def gains(view: PersonalView, target: PersonalTarget) -> Scores:
     if 2 * count != len(target.footage):
         raise ValueError(f"{count} adapters and {len(target.footage)} clips; give two clips an adapter")
     halves = (target.footage[:count], target.footage[count:])
-    return target.base - np.concatenate([each_loss(view, half, target.draws) for half in halves])
+    losses = np.concatenate([each_loss(view, half, target.draws) for half in halves])
+    return difference(target.base, losses)

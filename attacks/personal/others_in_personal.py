@@ -20,6 +20,7 @@ from privtalk.attacks.membership.outcomes import outcome
 from privtalk.attacks.outcome import AttackOutcome
 from privtalk.attacks.personal.target import PersonalTarget
 from privtalk.attacks.probing import Scores, Suspect, person_losses
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.views import PersonalView
 from privtalk.core.streams import Stream
 
@@ -48,4 +49,4 @@ def mean_gains(view: PersonalView, target: PersonalTarget) -> Scores:
         )
         for flat in view.adapters.flatten()
     ]
-    return target.base - np.mean(losses, axis=0)
+    return difference(target.base, np.mean(losses, axis=0))

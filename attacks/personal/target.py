@@ -16,6 +16,7 @@ import torch
 from privtalk.attacks import probing
 from privtalk.attacks.membership.outcomes import Blanks, Labels
 from privtalk.attacks.probing import Probes, Scores, Suspect, per_person, person_losses, probes
+from privtalk.attacks.rounding import difference
 from privtalk.attacks.views import Bank, FrozenBackbone, PersonalView
 from privtalk.core.streams import Stream
 from privtalk.methods.backbone.conditioning import Batch
@@ -62,7 +63,7 @@ class PersonalTarget:
         """Scores that must be at chance: without an adapter, and of one that was never trained."""
         return {
             "blind": (-self.base, self.known),
-            "never_trained": (self.base - self.untrained, self.known),
+            "never_trained": (difference(self.base, self.untrained), self.known),
         }
 
 

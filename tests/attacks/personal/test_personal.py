@@ -46,7 +46,8 @@ def test_a_clip_that_was_trained_on_is_told_from_one_that_was_not(view, clips):
     assert found.valid, found.controls
     assert set(found.controls) == {"blind", "never_trained", "permuted_labels"}
     common = found.measures[ANOTHER].estimate
-    assert common.low <= CHANCE <= common.high
+    assert common.low <= CHANCE  # it may be below: these are the same twenty people each time
+    assert common.high < found.evaluation.auc.low
 
 
 def test_an_adapter_that_was_never_trained_tells_of_no_clip(view, clips):

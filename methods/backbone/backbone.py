@@ -36,6 +36,7 @@ from privtalk.methods.backbone.config import (
 )
 from privtalk.methods.backbone.denoiser import Diffusion, build_unet
 from privtalk.methods.backbone.detail import detail_centres, detail_weights
+from privtalk.methods.backbone.lean import make_lean
 from privtalk.methods.backbone.listener import open_listener, states
 from privtalk.methods.backbone.published_autoencoder import PublishedAutoencoder
 from privtalk.methods.backbone.synchrony import SynchronyEncoder
@@ -95,9 +96,11 @@ class Backbone(nn.Module):
             return cls(config)
 
     def freeze(self) -> Backbone:
-        """Nothing is trained from here on."""
+        """Nothing is trained from here on; the denoiser is laid out for speed, its numbers stay as they are."""
         self.eval()
-        return self.requires_grad_(False)
+        self.requires_grad_(False)
+        make_lean(self.denoiser)
+        return self
 
     @property
     def device(self) -> torch.device:

@@ -112,6 +112,17 @@ def test_passes_of_other_widths_tie(backbone, initial, people, monkeypatch):
     np.testing.assert_array_equal(difference(wide, narrow), 0)
 
 
+def test_an_adapter_that_does_nothing_ties(backbone, initial, people):
+    """It sends feed-forward layers another way through the network than the base takes."""
+    draws = probes(people, STREAM, TIMESTEPS)
+    base, adapted = (
+        person_losses(Suspect(backbone=backbone, adapter=adapter), people, draws)
+        for adapter in (None, initial)
+    )
+    assert np.any(base != adapted)
+    np.testing.assert_array_equal(difference(base, adapted), 0)
+
+
 def test_no_statistic_says_more_of_widths_than_is_allowed(backbone, initial, person, monkeypatch):
     """Answers about 24 people in passes of 24 and of 5: all of them differ somewhere, and all tie."""
     asked = Asked.about([person(i) for i in range(24)], ProbeSettings(windows=1), STREAM)

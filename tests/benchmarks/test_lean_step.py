@@ -64,4 +64,4 @@ def test_the_lean_step_is_faster_than_diffusers(monkeypatch: pytest.MonkeyPatch)
     torch.testing.assert_close(as_peft().loss, one_step(quick).loss, rtol=1e-5, atol=0)
     ratios = [seconds(as_peft) / seconds(partial(one_step, quick)) for _ in range(TURNS)]
     print(f"ratios {sorted(ratios)}")
-    assert statistics.median(ratios) >= 1.04
+    assert statistics.median(ratios) >= 1.06

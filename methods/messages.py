@@ -57,6 +57,13 @@ def begin(aggregate: Aggregate, clients: Sequence[int], dim: int) -> RunningSum:
     return aggregate.begin(clients, dim) if isinstance(aggregate, Foldable) else Collected(aggregate, dim)
 
 
+def summed(aggregate: Foldable, messages: Sequence[Message], dim: int) -> Tensor:
+    """The sum of all messages at once, float64 [dim], of an aggregate that takes them in parts."""
+    running = aggregate.begin([message.client for message in messages], dim)
+    running.add(messages)
+    return running.total()
+
+
 class Collected:
     """The running sum of an aggregate that must see all messages at once: it keeps them."""
 
@@ -79,9 +86,7 @@ class PlainSum:
     """
 
     def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
-        running = self.begin([], dim)
-        running.add(sorted(messages, key=lambda message: message.client))
-        return running.total()
+        return summed(self, sorted(messages, key=lambda message: message.client), dim)
 
     def begin(self, clients: Sequence[int], dim: int) -> RunningPlainSum:
         return RunningPlainSum(dim)

@@ -37,8 +37,7 @@ from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.config import FederationConfig, Normalisation
 from privtalk.methods.federation.aggregate import Aggregation, aggregate
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.federation.rounds import PublicConstants
-from privtalk.methods.federation.waves import client_weights
+from privtalk.methods.federation.public import PublicConstants, client_weights
 from privtalk.methods.privacy.accounting.ledger import Ledger, Round
 from privtalk.methods.privacy.mechanisms.clipping import norm
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism

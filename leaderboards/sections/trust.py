@@ -43,10 +43,10 @@ def few_clients(board: Board) -> list[EvidenceLine]:
 
 
 def one_seed(board: Board) -> list[EvidenceLine]:
-    """A line where everything was trained once: intervals over clients do not hold another training."""
+    """A line where everything was run once: intervals over clients do not hold another run."""
     if len(board.seeds) != 1:
         return []
-    said = "all was trained once, and intervals tell nothing of how another training would end"
+    said = "everything was run once, and intervals tell nothing of how another run would end"
     return [EvidenceLine(subject="1 seed", figure=said, verdict="warning")]
 
 
@@ -54,8 +54,8 @@ def _with_care(lines: Sequence[EvidenceLine]) -> str:
     """The number of remarks, and the first of them."""
     first = f"{lines[0].subject}: {lines[0].figure}".rstrip(".")
     if len(lines) == 1:
-        return f"With care: 1 remark: {first}."
-    return f"With care: {len(lines)} remarks, the first: {first}."
+        return f"With care: 1 remark, {first}."
+    return f"With care: {len(lines)} remarks, such as {first}."
 
 
 def missing_sentence(board: Board) -> str:

@@ -55,11 +55,6 @@ class Aggregated(NamedTuple):
     mean: Tensor
     """float64 [m] the mean update that it makes of it."""
 
-    @property
-    def width(self) -> int:
-        """w."""
-        return len(self.total)
-
 
 def aggregate(
     updates: Tensor,

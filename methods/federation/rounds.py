@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
@@ -28,6 +28,7 @@ from privtalk.methods.federation.cohorts import choose_cohort
 from privtalk.methods.federation.devices import kept_after
 from privtalk.methods.federation.local import one_by_one
 from privtalk.methods.federation.memory import ServerState
+from privtalk.methods.federation.public import PublicConstants
 from privtalk.methods.federation.stacks import StackRunner
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import KEEP_LOG, WIRE_BYTES, Keep, RoundLog
@@ -54,24 +55,6 @@ class Observer(Protocol):
 
     def summed(self, total: Tensor) -> None:
         """Sees the sum that the server works with, with all noise."""
-
-
-class PublicConstants(NamedTuple):
-    """The constants that are declared public of the population, whatever any one client holds."""
-
-    clients: int
-    """N."""
-    reference_frames: int
-    """n̂."""
-    mean_weight: float
-    """ω̄ before reliability: mean of min(n_k / n̂, 1)."""
-
-    @classmethod
-    def of(cls, clients: Sequence[ClientData], config: FederationConfig) -> PublicConstants:
-        """Configured values; those left open are computed from the population and declared public."""
-        reference = config.reference_frames or max(client.frames for client in clients)
-        mean = config.mean_weight or sum(min(c.frames / reference, 1.0) for c in clients) / len(clients)
-        return cls(len(clients), reference, mean)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

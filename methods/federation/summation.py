@@ -15,7 +15,7 @@ from torch import Tensor
 
 from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.normalisation import appended_scale, sensitivity
-from privtalk.methods.messages import Aggregate, Message, RunningSum, begin, of_round, plain_sum
+from privtalk.methods.messages import Aggregate, Message, RunningSum, begin, of_round, plain_sum, summed
 from privtalk.methods.privacy.accounting.adversaries import MINIMUM as MINIMUM
 from privtalk.methods.privacy.mechanisms.mechanism import RunMechanism, WholeNumbers
 from privtalk.methods.privacy.secure_aggregation import IntegerGrid, SecureSum
@@ -71,7 +71,7 @@ class WholeSteps:
         return replace(self, aggregate=of_round(self.aggregate, round_))
 
     def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
-        return self.aggregate(in_steps(messages, self.step), dim) * self.step
+        return summed(self, messages, dim)
 
     def begin(self, clients: Sequence[int], dim: int) -> RunningWholeSteps:
         return RunningWholeSteps(begin(self.aggregate, clients, dim), self.step)
@@ -105,9 +105,7 @@ class Dropping:
         return replace(self, secure=self.secure.at(round_))
 
     def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
-        running = self.begin([message.client for message in messages], dim)
-        running.add(messages)
-        return running.total()
+        return summed(self, messages, dim)
 
     def begin(self, clients: Sequence[int], dim: int) -> RunningSum:
         """The sum of nobody where clients are too few: they send nothing."""

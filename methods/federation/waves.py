@@ -19,13 +19,14 @@ from privtalk.methods.federation.aggregate import RoundSum
 from privtalk.methods.federation.devices import Devices, kept_by, recalled, work
 from privtalk.methods.federation.local import chunks, stack_width
 from privtalk.methods.federation.memory import Memory
+from privtalk.methods.federation.public import client_weights
 from privtalk.methods.federation.residual import AveragingLoss
 from privtalk.methods.privacy.mechanisms.clipping import norm
 
 if TYPE_CHECKING:
     from privtalk.methods.config import FederationConfig
     from privtalk.methods.federation.clients import ClientData
-    from privtalk.methods.federation.rounds import Federation, PublicConstants
+    from privtalk.methods.federation.rounds import Federation
     from privtalk.methods.federation.state import TrainingState
     from privtalk.methods.messages import Message
     from privtalk.methods.privacy.mechanisms.mechanism import RoundMechanism
@@ -101,12 +102,6 @@ def play_cohort(
         own=own,
         messages=tuple(messages),
     )
-
-
-def client_weights(cohort: Sequence[ClientData], public: PublicConstants) -> Tensor:
-    """min(n_k / n̂, 1), float64 [K]."""
-    sizes = torch.tensor([client.frames for client in cohort], dtype=torch.float64)
-    return (sizes / public.reference_frames).clamp(max=1)
 
 
 def _devices(federation: Federation, state: TrainingState, clients: Sequence[ClientData]) -> Devices:

@@ -26,7 +26,7 @@ STREAM = partial(torch_stream, 11)
 MEMBERS, OTHERS, CHANCE = 10, 20, 0.5
 TIMESTEPS = (200, 500)
 ROUNDING, SIGNAL = 1e-6, 1e-4
-"""Of a loss: the largest rounding that was measured, and a signal that is small beside any that attacks find."""
+"""Relative changes of a loss: the largest by rounding that was measured, and one far below any that attacks find."""
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def paced(report, folder):
 
 
 def test_a_worker_that_was_seen_to_be_slow_does_not_keep_the_others_waiting(tmp_path):
-    """Of the first tasks it takes some; of a few at the end none, which the fast one has done before it would."""
+    """The slow worker takes some of eight tasks, before its speed is known, and none of the three after them."""
     engine = engine_of("ray")
     with held(engine, 2), team(2, engine=engine) as found:
         early, late = (

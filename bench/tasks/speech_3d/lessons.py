@@ -78,9 +78,9 @@ class SpeechLesson:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of its network; a teacher shares the student's libraries."""
+        """The options of its network; a federation's base has its row's, a teacher shares the student's libraries."""
         own = dict(self.cell.options)
-        if self.method == self.cell.method:
+        if self.method in (self.cell.method, BASE):
             return own
         if self.method == "teacher" and "identity" in own:
             return {

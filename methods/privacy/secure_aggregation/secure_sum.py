@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privtalk.core.streams import Stream
-from privtalk.methods.messages import Message
+from privtalk.methods.messages import Message, summed
 from privtalk.methods.privacy.secure_aggregation.client import LEAST, SecureClient
 from privtalk.methods.privacy.secure_aggregation.errors import (
     OutOfRangeError,
@@ -164,9 +164,7 @@ class SecureSum:
         return replace(self, round=round_)
 
     def __call__(self, messages: Sequence[Message], dim: int) -> Tensor:
-        running = self.begin([message.client for message in messages], dim)
-        running.add(messages)
-        return running.total()
+        return summed(self, messages, dim)
 
     def begin(self, clients: Sequence[int], dim: int) -> RunningSecureSum:
         """The sum of messages that come in parts; the server forgets each vector once it has added it."""

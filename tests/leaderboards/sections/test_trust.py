@@ -16,7 +16,7 @@ def test_findings_about_fewer_than_five_clients_say_so(make, tmp_path, clients, 
     assert found.lines[:told] == tuple(lines)
     if told:
         assert found.answers[0].text.startswith("With care: ")
-        assert f": {clients} clients: findings are of these people alone" in found.answers[0].text
+        assert f" {clients} clients: findings are of these people alone" in found.answers[0].text
         assert lines[0].subject == f"{clients} clients"
 
 
@@ -25,4 +25,4 @@ def test_findings_of_one_training_say_so(make, tmp_path, seeds, told):
     [board] = build_all(load([make(seeds=seeds, clients=6).write(tmp_path / "run")])).values()
     lines = one_seed(board)
     assert len(lines) == told
-    assert ("1 seed: all was trained once" in trust(board, (), ()).answers[0].text) == bool(told)
+    assert ("1 seed: everything was run once" in trust(board, (), ()).answers[0].text) == bool(told)

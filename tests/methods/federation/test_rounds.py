@@ -15,15 +15,14 @@ from privtalk.methods.config import FederationConfig
 from privtalk.methods.federation.clients import ClientData, draw
 from privtalk.methods.federation.cohorts import sample_cohort
 from privtalk.methods.federation.local import forward, train_stacked
+from privtalk.methods.federation.public import PublicConstants, client_weights
 from privtalk.methods.federation.rounds import (
     Federation,
-    PublicConstants,
     federate,
     play_round,
 )
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.transcript import Keep
-from privtalk.methods.federation.waves import client_weights
 from privtalk.methods.messages import Message, plain_sum
 from privtalk.methods.privacy.mechanisms.noise import GaussianMechanism
 from privtalk.methods.registry import build

@@ -16,7 +16,7 @@ from privtalk.core.record_parts import RoundChecks
 from privtalk.core.records import Privacy
 from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.federation.clients import ClientData
-from privtalk.methods.federation.rounds import PublicConstants
+from privtalk.methods.federation.public import PublicConstants
 from privtalk.methods.federation.summation import MINIMUM
 from privtalk.methods.privacy.accounting.ledger import Ledger
 from privtalk.methods.privacy.mechanisms.adaptive_clipping import RATE

@@ -30,7 +30,7 @@ from privtalk.methods.backbone.conditioning import ClipFeatures
 from privtalk.methods.federated.method import FederatedMethod
 from privtalk.methods.federation.clients import ClientData, join
 from privtalk.methods.federation.local import one_by_one
-from privtalk.methods.federation.rounds import PublicConstants
+from privtalk.methods.federation.public import PublicConstants
 from privtalk.methods.federation.stacks import StackRunner
 from privtalk.methods.federation.state import TrainingState
 from privtalk.methods.federation.training import train

@@ -11,7 +11,7 @@ import torch
 from privtalk.bench.tasks.speech_3d import footage
 from privtalk.bench.tasks.speech_3d.federating import mechanism, message_attacks, of_faces, setting
 from privtalk.bench.tasks.speech_3d.footage import open_meshes, open_publicly, public_faces
-from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, kept_rounds, opened
+from privtalk.bench.tasks.speech_3d.lessons import corpus_of, heard, kept_rounds, lesson_of, opened
 from privtalk.core.records import RunStore
 from privtalk.methods.speech_3d.federated import FederatedRound
 from tests.bench.tasks.speech_3d.planned import cells_of
@@ -73,6 +73,13 @@ def test_a_base_learns_from_the_faces_that_are_public_and_from_no_others(rows, m
     assert torch.equal(before.mean, open_publicly(cell.corpus, 3).scale.mean)
     assert not torch.equal(before.mean, open_publicly(cell.corpus, 4).scale.mean)
     open_publicly.cache_clear()
+
+
+def test_the_base_of_a_federation_is_the_row_of_that_name_trained_once(rows):
+    base = lesson_of(rows["federated_base", "none"])
+    for name, tier in rows:
+        if name == "federated":
+            assert base.path in [parent.path for parent in lesson_of(rows[name, tier]).parents]
 
 
 def test_where_nobody_took_part_the_attacks_say_so(rows):
